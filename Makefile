@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make loadtest` and `make test`.
+# The rest are their parts, for those who work on the suite.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that is new enough; override with `make PYTHON=/path/to/python`.
+PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help loadtest test lint types unit lock clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+loadtest: $(VENV)/.run  ## Set up, then run rag, chat and onboarding against the embedded stack and judge them
+	@$(BIN)/loadtest run all --embedded $(ARGS)
+
+test: lint types unit  ## Set up, then run the linter, the type checker and every test
+
+lint: $(VENV)/.dev  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
+	$(BIN)/pytest $(ARGS)
+
+lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q -U --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		--group build --no-annotate -o requirements/build.txt
+	$(BIN)/uv pip compile -q -U --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		-c requirements/build.txt --no-annotate pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile -q -U --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+		-c requirements/build.txt -c requirements/run.txt --no-annotate --group dev -o requirements/dev.txt
+
+clean:  ## Remove the virtual environment and caches; runs/ and data/ stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+# psycogreen comes as source only: its build uses the locked setuptools rather than one fetched unchecked.
+$(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Error: Python 3.11 or newer was not found." >&2; \
+		echo "Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Installing into $(VENV) (once; a minute or so) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Error: the venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(PIP) install --require-hashes -r requirements/build.txt
+	@$(PIP) install --require-hashes --no-build-isolation -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,90 @@
+"""
+Contracts: what a portal under test speaks, as data. One file per contract in ``conf/contracts/``.
+
+A request is a template whose ``{placeholders}`` are filled from a house of the fixture and from the
+question asked; an answer is described by what counts as success.
+"""
+
+from __future__ import annotations
+
+import string
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PLACEHOLDERS = frozenset(
+    {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
+)
+"""What a template may name: the fields of a house, and the question."""
+
+
+class AnswerFormat(StrEnum):
+    """How an answer's body is read."""
+
+    ANY = "any"
+    JSON = "json"
+
+
+class Answer(BaseModel):
+    """What counts as success."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statuses: tuple[int, ...] = Field(min_length=1, description="Accepted HTTP statuses; all others fail.")
+    format: AnswerFormat = AnswerFormat.ANY
+    body_from: tuple[int, ...] = Field(default=(), description="Statuses whose body is checked; empty: all.")
+    not_empty: tuple[str, ...] = Field(
+        default=(), description="JSON fields that must be there and not empty."
+    )
+    sources: str = Field(default="", description="JSON field that lists the documents an answer rests on.")
+    source_development: str = Field(
+        default="", description="Field of a source: the development it belongs to."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.format is AnswerFormat.ANY and (self.not_empty or self.sources):
+            raise ValueError('not_empty and sources need format = "json"')
+        if self.source_development and not self.sources:
+            raise ValueError("source_development needs sources")
+        if foreign := set(self.body_from) - set(self.statuses):
+            raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
+        return self
+
+    def reads_body_of(self, status: int) -> bool:
+        """Whether the body under *status* must be the described answer."""
+        return not self.body_from or status in self.body_from
+
+
+class Endpoint(BaseModel):
+    """One request of the contract."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: str = Field(pattern="^(GET|POST|PUT|PATCH|DELETE)$")
+    path: str = Field(pattern="^/")
+    headers: dict[str, str] = Field(default_factory=dict)
+    body: dict[str, str] = Field(default_factory=dict, description="Sent as JSON; empty: no body.")
+    answer: Answer
+
+    @model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        for template in (self.path, *self.headers.values(), *self.body.values()):
+            named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+            if unknown := named - PLACEHOLDERS:
+                allowed = ", ".join(sorted(PLACEHOLDERS))
+                raise ValueError(f"unknown placeholder {min(unknown)!r} in {template!r}; allowed: {allowed}")
+        return self
+
+
+class Contract(BaseModel):
+    """The requests the journeys send, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    health: str = Field(pattern="^/", description="Path that answers 200 when the portal is up.")
+    chat: Endpoint
+    onboarding_page: Endpoint
+    onboarding_resolve: Endpoint

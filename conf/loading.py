@@ -1,0 +1,202 @@
+"""
+Settings are read once, from files, the environment and the command line, in that order; later wins.
+
+All mistakes are reported together, each with the file (or variable) it came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from conf.errors import SettingsError
+from conf.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+CONF_DIR = Path(__file__).parent
+
+ENVIRONMENT = {
+    "SESSION_SECRET": "session_secret",
+    "DATABASE_URL": "database.url",
+    "LOADTEST_TARGET": "target.base_url",
+    "LOADTEST_TARGET_PID": "target.pid",
+    "LOADTEST_METRICS_URL": "target.metrics_url",
+    "LOADTEST_PROFILE": "run.profile",
+    "LOADTEST_CONTRACT": "target.contract",
+    "LOADTEST_FIXTURE": "seed.fixture",
+    "LOADTEST_OUTPUT_DIR": "run.output_dir",
+    "LOADTEST_STRICT": "run.strict",
+}
+"""Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``."""
+
+_CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
+
+_SECRETS = {"session_secret", "database.url"}
+
+
+class _Layer(NamedTuple):
+    """One source of settings and the name people know it by."""
+
+    name: str
+    values: dict[str, Any]
+
+
+def load_settings(
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    config_files: Sequence[Path] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """
+    Read every source of settings and validate the whole.
+
+    Args:
+        overrides: Dotted key → value, from the command line; None values are skipped.
+        config_files: TOML files laid over ``conf/loadtest.toml``.
+        environ: The environment; the process's own by default.
+
+    Raises:
+        SettingsError: Any key is unknown, missing or out of bounds, or a file cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    mistakes: list[str] = []
+    extra = [Path(p) for p in environ.get("LOADTEST_CONFIG", "").split(os.pathsep) if p]
+    layers = [_read_layer(path, mistakes) for path in (CONF_DIR / "loadtest.toml", *extra, *config_files)]
+    mistakes += [
+        f"{layer.name}: {key}: a secret does not belong in a file; set {variable} in the environment"
+        for layer in layers
+        for variable, key in ENVIRONMENT.items()
+        if key in _SECRETS and _lookup(layer.values, key) is not None
+    ]
+    layers += [
+        _Layer(variable, _nested(key, environ[variable]))
+        for variable, key in ENVIRONMENT.items()
+        if environ.get(variable)
+    ]
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    layers += [_Layer("command line", _nested(key, value)) for key, value in given.items()]
+
+    merged = _merge(layers)
+    for section, (key, folder) in _CHOICES.items():
+        chosen = _chosen_file(section, _lookup(merged, key), folder, mistakes)
+        if chosen is not None:
+            layers.append(_Layer(chosen.name, {section: chosen.values}))
+    try:
+        settings = Settings.model_validate(_merge(layers))
+    except ValidationError as error:
+        unread = (
+            {(section,) for section in _CHOICES} if mistakes else set()
+        )  # reported where its name was looked up
+        mistakes += [_sentence(d, layers) for d in error.errors(include_url=False) if d["loc"] not in unread]
+    if mistakes:
+        raise SettingsError(list(dict.fromkeys(mistakes)))
+    return settings
+
+
+def _read_layer(path: Path, mistakes: list[str]) -> _Layer:
+    name = _display(path)
+    try:
+        return _Layer(name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        mistakes.append(f"{name}: cannot be read: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        mistakes.append(f"{name}: is not valid TOML: {error}")
+    return _Layer(name, {})
+
+
+def _chosen_file(section: str, name: object, folder: str, mistakes: list[str]) -> _Layer | None:
+    """The named profile or contract; None, and a mistake noted, where there is no such file."""
+    known = sorted(path.stem for path in (CONF_DIR / folder).glob("*.toml"))
+    if name not in known:
+        mistakes.append(f"{_CHOICES[section][0]}: {name!r} is not a {section}; allowed: {', '.join(known)}")
+        return None
+    return _read_layer(CONF_DIR / folder / f"{name}.toml", mistakes)
+
+
+def _display(path: Path) -> str:
+    return f"conf/{path.relative_to(CONF_DIR)}" if path.is_relative_to(CONF_DIR) else str(path)
+
+
+def _nested(key: str, value: object) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def _merge(layers: Sequence[_Layer]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        _lay_over(merged, layer.values)
+    return merged
+
+
+def _lay_over(base: dict[str, Any], upper: Mapping[str, Any]) -> None:
+    for key, value in upper.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            base[key] = dict(base[key])
+            _lay_over(base[key], value)
+        else:
+            base[key] = value
+
+
+def _lookup(values: Mapping[str, Any], key: str) -> object:
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
+    """``file: key: what is wrong``, with the nearest known key for a misspelt one."""
+    location = [part for part in details["loc"] if part != "[key]"]
+    key = ".".join(str(part) for part in location)
+    source = next((layer.name for layer in reversed(layers) if _holds(layer.values, location)), "settings")
+    place = source if source in ENVIRONMENT else f"{source}: {key}"
+    match details["type"]:
+        case "extra_forbidden":
+            return f"{place}: is not a known key" + _nearest(str(location[-1]), _known_keys(location[:-1]))
+        case "missing":
+            return f"{place}: is required"
+        case "value_error":
+            return f"{place}: {details['msg'].removeprefix('Value error, ')}"
+    shown = isinstance(details["input"], (str, int, float)) and key not in _SECRETS
+    return f"{place}: {details['msg']}" + (f" (given: {details['input']!r})" if shown else "")
+
+
+def _holds(values: Any, location: Sequence[int | str]) -> bool:
+    """Whether a layer sets *location*, or the innermost part of it that any layer could."""
+    for part in location:
+        if not isinstance(values, dict):
+            return isinstance(values, list)
+        if part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    """The keys allowed beside a misspelt one."""
+    model: Any = Settings
+    for part in location:
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            return []
+        model = fields[part].annotation
+    return sorted(getattr(model, "model_fields", {}))
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; allowed: {', '.join(known)}" if known else ""

@@ -1,0 +1,80 @@
+"""The words of a run: its journeys, their operations, and how a single request can end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Journey(StrEnum):
+    """What one kind of user sets out to do."""
+
+    RAG = "rag"
+    CHAT = "chat"
+    ONBOARDING = "onboarding"
+
+
+class Kind(StrEnum):
+    """How an operation relates to what the target counts."""
+
+    REQUEST = "request"
+    """One request that the target serves."""
+    FLOW = "flow"
+    """Made of others, as its user experiences it; the target counts its parts."""
+    WAIT = "wait"
+    """Time spent on our side of the wire."""
+
+
+class Operation(StrEnum):
+    """Everything the suite measures; the value is its name in settings, statistics and reports."""
+
+    CHAT = "chat"
+    ONBOARDING_PAGE = "onboarding_page"
+    ONBOARDING_RESOLVE = "onboarding_resolve"
+    ONBOARDING_FLOW = "onboarding_flow"
+    RAG_CONNECTION = "rag_connection"
+    RAG_QUERY = "rag_query"
+    RAG_SEARCH = "rag_search"
+
+    @property
+    def journey(self) -> Journey:
+        """The journey this operation is part of."""
+        return Journey(self.value.partition("_")[0])
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the target counts this operation."""
+        if self in {Operation.ONBOARDING_FLOW, Operation.RAG_SEARCH}:
+            return Kind.FLOW
+        return Kind.WAIT if self is Operation.RAG_CONNECTION else Kind.REQUEST
+
+    @property
+    def label(self) -> str:
+        """The name as people read it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Operation.CHAT: "Chat answer",
+    Operation.ONBOARDING_PAGE: "Onboarding: page load",
+    Operation.ONBOARDING_RESOLVE: "Onboarding: token resolution",
+    Operation.ONBOARDING_FLOW: "Onboarding: whole flow",
+    Operation.RAG_CONNECTION: "Vector search: connection wait",
+    Operation.RAG_QUERY: "Vector search: query",
+    Operation.RAG_SEARCH: "Vector search: as the portal sees it",
+}
+
+
+class Outcome(StrEnum):
+    """How one request ended; everything but SUCCESS is a failure."""
+
+    SUCCESS = "success"
+    STATUS = "status"
+    """The target answered, with a status the contract does not accept."""
+    TIMEOUT = "timeout"
+    """No complete answer within ``target.request_timeout_s``."""
+    CONNECTION = "connection"
+    """No answer: refused, reset, or closed half-way."""
+    VALIDATION = "validation"
+    """An accepted status, but not the answer that the contract describes."""
+    ISOLATION = "isolation"
+    """Somebody else's data: never tolerated, whatever the success rate."""

@@ -1,0 +1,78 @@
+"""Load profiles: how much load, how long. One file per profile in ``conf/profiles/``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from conf.operations import Journey
+
+
+class Step(BaseModel):
+    """A stretch of a run at one load level."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    users: int = Field(ge=1)
+    duration_s: float = Field(gt=0)
+
+
+class Load(BaseModel):
+    """
+    The load of one journey.
+
+    Exactly one thing ends it: ``iterations`` (each user makes that many flows and is done),
+    ``run_time_s``, or the last of ``steps``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    users: int = Field(default=1, ge=1, description="Concurrent users.")
+    spawn_rate: float = Field(default=100, gt=0, le=100, description="Users started per second.")
+    iterations: int | None = Field(default=None, ge=1, description="Flows per user.")
+    run_time_s: float | None = Field(default=None, gt=0)
+    steps: tuple[Step, ...] = Field(default=(), description="Concurrency levels, one after the other.")
+    think_time_s: tuple[float, float] = Field(default=(0.0, 0.0), description="Least and most, uniform.")
+    questions_in_flight: int = Field(default=1, ge=1, description="Chat: questions asked at once.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        ends = [n for n in ("iterations", "run_time_s", "steps") if getattr(self, n)]
+        if len(ends) != 1:
+            raise ValueError(
+                f"give exactly one of iterations, run_time_s, steps (given: {', '.join(ends) or 'none'})"
+            )
+        least, most = self.think_time_s
+        if not 0 <= least <= most:
+            raise ValueError(
+                f"think_time_s must be [least, most] with 0 <= least <= most, not [{least:g}, {most:g}]"
+            )
+        return self
+
+    @property
+    def most_users(self) -> int:
+        """The largest number of users that run at once."""
+        return max((step.users for step in self.steps), default=self.users)
+
+    @property
+    def longest_s(self) -> float | None:
+        """Planned length in seconds; None where the users' iterations decide."""
+        return sum(step.duration_s for step in self.steps) if self.steps else self.run_time_s
+
+
+class Profile(BaseModel):
+    """A named set of loads, one per journey."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str
+    rag: Load
+    chat: Load
+    onboarding: Load
+
+    def load(self, journey: Journey) -> Load:
+        """The load of *journey*."""
+        load: Load = getattr(self, journey.value)
+        return load

@@ -1,0 +1,167 @@
+"""
+The settings, typed: what may be configured, in which unit, and within which bounds.
+
+``conf.loading.load_settings`` fills them; nothing else reads a file or the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from conf.contract import Contract
+from conf.profile import Profile
+from conf.thresholds import Thresholds
+
+Ratio = float
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(_Section):
+    """The portal under test."""
+
+    allowed_hosts: tuple[str, ...] = Field(
+        description="Hosts that load may be sent to; all others are refused."
+    )
+    base_url: str = Field(description="Scheme, host and port; no path.")
+    contract: str = Field(description="Name of a file in conf/contracts/.")
+    connect_timeout_s: float = Field(gt=0)
+    request_timeout_s: float = Field(
+        gt=0, description="A request without a complete answer by then is a timeout."
+    )
+    metrics_url: str | None = Field(
+        default=None, description="Prometheus page of the portal, for its memory."
+    )
+    pid: int | None = Field(
+        default=None, ge=1, description="Process of the portal, where it runs on this host."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+            raise ValueError(f"{url!r} is not an address like http://127.0.0.1:5000")
+        if parts.username or parts.password:
+            raise ValueError("must not carry a user name or password")
+        return url.rstrip("/")
+
+    @field_validator("base_url", "metrics_url")
+    @classmethod
+    def _is_allowed(cls, url: str | None, info: ValidationInfo) -> str | None:
+        allowed = info.data.get("allowed_hosts", ())
+        if url is not None and (host := urlsplit(url).hostname or "") not in allowed:
+            raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
+        return url
+
+
+class Database(_Section):
+    """The PostgreSQL database with pgvector behind the portal."""
+
+    url: SecretStr | None = Field(default=None, description="From DATABASE_URL only.")
+    pool_size: int = Field(ge=1, description="Connections per process of the load.")
+    connect_timeout_s: float = Field(gt=0)
+    statement_timeout_s: float = Field(gt=0)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts named by the address; empty for a Unix socket."""
+        if self.url is None:
+            return []
+        parts = urlsplit(self.url.get_secret_value())
+        named = [parts.hostname or "", *parse_qs(parts.query).get("host", [])]
+        return [host for host in named if host and not host.startswith("/")]
+
+
+class Seed(_Section):
+    """Where the seed puts what it makes, and how the vectors are indexed."""
+
+    fixture: Path
+    qr_dir: Path
+    portal_url: str
+    index: Literal["ivfflat", "hnsw"]
+    ivfflat_lists: int = Field(ge=1)
+
+
+class Run(_Section):
+    """One run of the load."""
+
+    profile: str = Field(description="Name of a file in conf/profiles/.")
+    output_dir: Path
+    stop_timeout_s: float = Field(
+        ge=0, description="How long requests in flight may finish when a run stops."
+    )
+    minimum_requests: int = Field(ge=1, description="Fewer successful requests than this is NO VERDICT.")
+    random_seed: int
+    strict: bool = Field(default=False, description="A WARN fails the run.")
+
+
+class Model(_Section):
+    """The simulated LLM's delay: log-normal with this median and sigma, clipped to the bounds."""
+
+    median_s: float = Field(gt=0)
+    sigma: float = Field(ge=0)
+    minimum_s: float = Field(ge=0)
+    maximum_s: float = Field(gt=0)
+
+
+class RateLimits(_Section):
+    """The portal's fixed windows of 60 s; refused requests count too."""
+
+    enabled: bool
+    chat_per_minute: int = Field(ge=1)
+    resolve_per_minute: int = Field(ge=1)
+    resolve_per_token_per_minute: int = Field(ge=1)
+
+
+class Faults(_Section):
+    """Misbehaviour of the reference portal, for tests; ratios are 0..1 of the requests."""
+
+    error_ratio: Ratio = Field(ge=0, le=1)
+    unauthorized_ratio: Ratio = Field(ge=0, le=1)
+    slow_ratio: Ratio = Field(ge=0, le=1)
+    slow_s: float = Field(ge=0)
+    hang_ratio: Ratio = Field(ge=0, le=1)
+    foreign_source_ratio: Ratio = Field(ge=0, le=1)
+    database_stall_s: float = Field(ge=0)
+
+
+class Portal(_Section):
+    """The reference portal."""
+
+    host: str
+    port: int = Field(ge=0, le=65535, description="0: any free port.")
+    pool_size: int = Field(ge=1)
+    random_seed: int
+    model: Model
+    rate_limits: RateLimits
+    faults: Faults
+
+
+class Settings(_Section):
+    """Everything that was decided before a run."""
+
+    target: Target
+    database: Database
+    seed: Seed
+    run: Run
+    thresholds: Thresholds
+    portal: Portal
+    contract: Contract
+    profile: Profile
+    session_secret: SecretStr | None = Field(default=None, description="From SESSION_SECRET only.")
+
+    @field_validator("database")
+    @classmethod
+    def _is_allowed(cls, database: Database, info: ValidationInfo) -> Database:
+        target: Target | None = info.data.get("target")
+        for host in database.hosts:
+            if target is not None and host not in target.allowed_hosts:
+                raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(target.allowed_hosts)}")
+        return database

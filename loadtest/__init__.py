@@ -1,0 +1,1 @@
+"""The command: embedded stack, sequence of journeys, sub-commands; thin, no logic of its own."""

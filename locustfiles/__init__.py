@@ -1,0 +1,1 @@
+"""The load: user classes, and the private modules they share."""

@@ -1,0 +1,1 @@
+"""What is observed: measurements, process memory."""

@@ -1,0 +1,1 @@
+"""The reference portal: real HTTP and real Postgres with pgvector, the LLM simulated."""

@@ -1,0 +1,1 @@
+"""What a run means: readers, assessment, renderers, templates. Reads files only."""

@@ -1,0 +1,1 @@
+"""What exists before the load: schema, Longview Park, chunks and vectors, QR tokens, JWTs, the fixture."""
