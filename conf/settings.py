@@ -7,10 +7,10 @@ The settings, typed: what may be configured, in which unit, and within which bou
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from conf.contract import Contract
 from conf.profile import Profile
@@ -110,6 +110,12 @@ class Model(_Section):
     minimum_s: float = Field(ge=0)
     maximum_s: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum_s > self.maximum_s:
+            raise ValueError(f"minimum_s ({self.minimum_s:g}) lies above maximum_s ({self.maximum_s:g})")
+        return self
+
 
 class RateLimits(_Section):
     """The portal's fixed windows of 60 s; refused requests count too."""
@@ -130,6 +136,15 @@ class Faults(_Section):
     hang_ratio: Ratio = Field(ge=0, le=1)
     foreign_source_ratio: Ratio = Field(ge=0, le=1)
     database_stall_s: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _one_fault_each(self) -> Self:
+        if self.error_ratio + self.unauthorized_ratio + self.slow_ratio + self.hang_ratio > 1:
+            raise ValueError(
+                "error_ratio, unauthorized_ratio, slow_ratio and hang_ratio add up to more than 1: "
+                "a request has one of these faults"
+            )
+        return self
 
 
 class Portal(_Section):

@@ -1,0 +1,38 @@
+"""Where a run writes, agreed between the command, Locust's processes and the reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf.errors import LoadTestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from conf.operations import Journey
+
+RUN_DIR_VARIABLE = "LOADTEST_RUN_DIR"
+"""Names the run directory to Locust's process; without it, that process chooses one."""
+PROGRESS_VARIABLE = "LOADTEST_PROGRESS_FD"
+"""Names the file descriptor on which Locust's process reports progress."""
+
+
+def run_directory(output_dir: Path, journeys: Iterable[Journey], started_at: datetime) -> Path:
+    """``<output_dir>/<UTC time>-<journey>``, with a number behind it where that exists already."""
+    name = f"{started_at:%Y%m%dT%H%M%SZ}-{'+'.join(journeys)}"
+    path = output_dir / name
+    number = 2
+    while path.exists():
+        path = output_dir / f"{name}-{number}"
+        number += 1
+    return path
+
+
+def unwritable(directory: Path, error: OSError) -> LoadTestError:
+    """The error for a run directory that cannot be made or written."""
+    return LoadTestError(
+        f"run.output_dir: {directory} cannot be written: {error.strerror}",
+        "Choose another: loadtest run … --output-dir DIR, or LOADTEST_OUTPUT_DIR=DIR locust -f …",
+    )

@@ -1,0 +1,45 @@
+"""``loadtest check``: look at everything a run needs, without running it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from conf.errors import ExitCode
+from conf.loading import load_settings
+from conf.operations import Journey
+from monitoring.preflight import preflight
+
+
+def command(
+    profile: Annotated[str | None, typer.Option(help="Load profile, from conf/profiles/.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
+    config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
+) -> None:
+    """
+    Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database.
+
+    Reads the settings, the fixture and the environment; asks the portal's health page and the database.
+    Writes nothing. Sends no load.
+
+    Exits with 0 when a run can begin, with 2 when something must be put right first.
+    """
+    settings = load_settings({"run.profile": profile, "target.base_url": host}, config_files=config or ())
+    longest_s = max(settings.profile.load(journey).longest_s or 0 for journey in Journey)
+    console = Console(soft_wrap=True)
+    failed = False
+    for check in preflight(settings, Journey, longest_s, datetime.now(UTC)):
+        failed = failed or check.error is not None
+        found = check.found if check.error is None else check.error.message
+        console.print(
+            Text.assemble(("✓ " if check.error is None else "✗ "), (check.name, "bold"), f": {found}")
+        )
+        if check.error is not None and check.error.next_step:
+            console.print(Text(f"    {check.error.next_step}"))
+    if failed:
+        raise typer.Exit(ExitCode.USAGE)

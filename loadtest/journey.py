@@ -1,0 +1,99 @@
+"""One journey as a Locust process of its own: started, followed, and stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import locustfiles
+from conf.errors import LoadTestError
+from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from conf.operations import Journey
+    from conf.settings import Settings
+    from loadtest.display import Display
+
+LOG = "locust.log"
+
+
+def run_journey(
+    journey: Journey, settings: Settings, environ: Mapping[str, str], display: Display
+) -> tuple[Path, bool]:
+    """
+    Run one journey to its end, or until Ctrl-C, which lets requests in flight finish.
+
+    Args:
+        journey: Which.
+        settings: Of the run; Locust's process reads them anew from *environ*.
+        environ: The environment of Locust's process.
+        display: Where progress is shown.
+
+    Returns:
+        The run directory, and whether the run was interrupted.
+
+    Raises:
+        LoadTestError: Locust ended without a run, in the words it left.
+    """
+    run_dir = run_directory(settings.run.output_dir, [journey], datetime.now(UTC))
+    run_dir.mkdir(parents=True)
+    reading, writing = os.pipe()
+    locustfile = Path(locustfiles.__file__).parent / f"{journey}.py"
+    command = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary"]
+    with (run_dir / LOG).open("wb") as log, os.fdopen(reading) as lines:
+        process = subprocess.Popen(  # noqa: S603 - this project's own locustfiles
+            command,
+            env={**environ, RUN_DIR_VARIABLE: str(run_dir), PROGRESS_VARIABLE: str(writing)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[writing],
+            start_new_session=True,  # Ctrl-C reaches it once, from here
+        )
+        os.close(writing)
+        interrupted = False
+        try:
+            _follow(process, lines, journey, settings, display)
+        except KeyboardInterrupt:
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+            process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    if not (run_dir / "manifest.json").exists():
+        raise _no_run(run_dir / LOG, process.returncode)
+    return run_dir, interrupted
+
+
+def _follow(
+    process: subprocess.Popen[bytes],
+    lines: Iterable[str],
+    journey: Journey,
+    settings: Settings,
+    display: Display,
+) -> None:
+    planned_s = settings.profile.load(journey).longest_s
+    for line in lines:
+        display.load(journey, json.loads(line), planned_s)
+    process.wait()
+
+
+def _no_run(log: Path, returncode: int) -> LoadTestError:
+    """Locust's own words: the sentence it ended with, or the end of its log."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    start = text.find("Error: ")
+    if start >= 0:
+        message, _, next_step = text[start:].strip().removeprefix("Error: ").partition("\n  ")
+        return LoadTestError(message, next_step)
+    tail = "\n".join(f"  {line}" for line in text.splitlines()[-8:])
+    return LoadTestError(f"{log}: Locust ended with exit code {returncode} before the run began:\n{tail}", "")

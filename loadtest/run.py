@@ -1,0 +1,133 @@
+"""``loadtest run``: journeys, one after the other, and their verdicts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from conf.loading import load_settings
+from conf.operations import Journey
+from loadtest.display import Display
+from loadtest.embedded import embedded_stack
+from loadtest.journey import run_journey
+from monitoring.preflight import check_output
+from reports.assessment import exit_code
+from reports.judging import REPORT_FILE, judge_run
+from reports.terminal import print_verdict, print_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conf.settings import Settings
+    from reports.record import Verdict
+
+_LOG_DIR = Path("logs")
+_INTERRUPTED = 130
+
+
+class Choice(StrEnum):
+    """What may be run."""
+
+    RAG = "rag"
+    CHAT = "chat"
+    ONBOARDING = "onboarding"
+    ALL = "all"
+
+
+def command(  # noqa: PLR0913 - one parameter per option
+    journey: Annotated[Choice, typer.Argument(help="Which journey; all: rag, then chat, then onboarding.")],
+    *,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Bring database, seed and portal along.")
+    ] = False,
+    profile: Annotated[str | None, typer.Option(help="Load profile, from conf/profiles/.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Where run directories are made.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A WARN exits with 1.")] = False,
+    config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
+) -> None:
+    """
+    Run journeys against the portal under test and judge them.
+
+    Reads the settings, the fixture (loadtest seed), and DATABASE_URL for rag; with --embedded nothing but the
+    settings. Writes a run directory per journey (runs/TIME-JOURNEY/) with Locust's CSV files, measurements,
+    verdict.json and report.html, and logs/portal.log with --embedded.
+
+    Exits with the worst verdict: 0 PASS or WARN (--strict: WARN is 1), 1 FAIL, 2 settings or environment not in
+    order, 3 NO VERDICT, 130 interrupted.
+    """
+    overrides = {
+        "run.profile": profile,
+        "target.base_url": host,
+        "run.output_dir": output_dir,
+        "run.strict": strict or None,
+    }
+    settings = load_settings(overrides, config_files=config or ())
+    check_output(settings)
+    with Display(Console(stderr=True)) as display:
+        stack = (
+            embedded_stack(settings, display.stage, log_dir=_LOG_DIR, now=datetime.now(UTC))
+            if embedded
+            else nullcontext()
+        )
+        with stack as running:
+            environ = {
+                **os.environ,
+                **_environment(settings, host, config or ()),
+                **(running.environ if running else {}),
+            }
+            runs, interrupted = _run_all(_chosen(journey), settings, environ, display)
+    _print_verdicts(runs)
+    if interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(max(exit_code(verdict.state, strict=settings.run.strict) for verdict, _ in runs))
+
+
+def _chosen(choice: Choice) -> list[Journey]:
+    return list(Journey) if choice is Choice.ALL else [Journey(choice.value)]
+
+
+def _environment(settings: Settings, host: str | None, config: Sequence[Path]) -> dict[str, str]:
+    """What was typed, for Locust's process, which reads the same settings from its environment."""
+    environ = {
+        "LOADTEST_PROFILE": settings.run.profile,
+        "LOADTEST_OUTPUT_DIR": str(settings.run.output_dir.resolve()),
+    }
+    if settings.run.strict:
+        environ["LOADTEST_STRICT"] = "true"
+    if host is not None:
+        environ["LOADTEST_TARGET"] = host
+    if config:
+        files = [
+            *os.environ.get("LOADTEST_CONFIG", "").split(os.pathsep),
+            *(str(path.resolve()) for path in config),
+        ]
+        environ["LOADTEST_CONFIG"] = os.pathsep.join(file for file in files if file)
+    return environ
+
+
+def _run_all(
+    journeys: Sequence[Journey], settings: Settings, environ: dict[str, str], display: Display
+) -> tuple[list[tuple[Verdict, Path]], bool]:
+    runs = []
+    for journey in journeys:
+        run_dir, interrupted = run_journey(journey, settings, environ, display)
+        runs.append((judge_run(run_dir), run_dir / REPORT_FILE))
+        if interrupted:
+            return runs, True
+    return runs, False
+
+
+def _print_verdicts(runs: Sequence[tuple[Verdict, Path]]) -> None:
+    console = Console()
+    for verdict, report in runs:
+        print_verdict(console, verdict, report)
+    console.print()
+    print_verdicts(console, runs)

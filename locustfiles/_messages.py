@@ -1,0 +1,64 @@
+"""What owner and load-generating processes say to each other, over Locust's own channel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    def pack(self) -> dict[str, Any]:
+        """As Locust sends it."""
+        return asdict(self)
+
+    @classmethod
+    def unpack(cls, data: dict[str, Any]) -> Self:
+        """As it was sent."""
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Begin(_Message):
+    """Owner → process, before the first user starts: what the run needs of you."""
+
+    TYPE: ClassVar = "loadtest:begin"
+    houses: list[dict[str, Any]]
+    limited: bool
+    """Whether the profile's iterations end each user's work; False where a run time was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepBegins(_Message):
+    """Owner → process: requests that start from now on belong to this step."""
+
+    TYPE: ClassVar = "loadtest:step"
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(_Message):
+    """Owner → process: let your users finish, send what is left, say so."""
+
+    TYPE: ClassVar = "loadtest:finish"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished(_Message):
+    """Process → owner: all is sent."""
+
+    TYPE: ClassVar = "loadtest:finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Report(_Message):
+    """Process → owner, with each of Locust's reports and once at the end; travels in the report's data."""
+
+    KEY: ClassVar = "loadtest"
+    measurements: dict[str, bytes]
+    recorded: int
+    """Results since the start of the run, including those in *measurements*."""
+    parked: int
+    """Users that have made all their iterations."""
+    shared: bool
+    rss_bytes: int

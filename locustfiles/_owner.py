@@ -1,0 +1,183 @@
+"""
+The owner of a run: the local runner's process, or the master.
+
+It deals the houses, collects what the processes measured, watches over the run, and at its end writes the run
+directory and judges it. Locust fires ``test_stopping`` when a run begins to end, whatever ended it: there the owner
+waits for every worker, and ``test_stop`` finds everything counted.
+"""
+
+from __future__ import annotations
+
+from locust.runners import MasterRunner
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from conf.errors import ExitCode, LoadTestError
+from locustfiles._houses import deal
+from locustfiles._messages import Begin, Report, StepBegins
+from locustfiles._plan import build_plan
+from locustfiles._run import Run
+from locustfiles._shape import StepShape
+from locustfiles._workers import Workers
+from monitoring.measurement import utc_now
+from monitoring.preflight import check_fixture
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from collections.abc import Sequence
+
+    from conf.operations import Journey
+    from conf.settings import Settings
+    from locustfiles._generator import Generator
+    from locustfiles._progress import Progress
+
+_TICK_S = 1.0
+_FINISH_MARGIN_S = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Owner:
+    """
+    Ties a run to Locust's events.
+
+    Args:
+        environment: Locust's; its options get the profile's load where none was typed.
+        settings: As loaded in this process.
+        journeys: Of the user classes that Locust found.
+        generator: The local runner's own users; None on a master.
+        progress: Where to report progress.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings,
+        journeys: Sequence[Journey],
+        generator: Generator | None,
+        progress: Progress,
+    ) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._journeys = journeys
+        self._generator = generator
+        self._progress = progress
+        self._run: Run | None = None
+        self._interrupted = False
+        runner = environment.runner
+        options = environment.parsed_options
+        assert runner is not None
+        assert options is not None
+        self._runner = runner
+        self._options = options
+        self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
+        self._plan = build_plan(journeys, settings.profile, self._options)
+        self._apply_plan()
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.worker_connect.add_listener(self._on_worker_connect)
+        events.worker_report.add_listener(self._on_worker_report)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+
+    def _apply_plan(self) -> None:
+        options, plan = self._options, self._plan
+        if plan.steps:
+            shape = StepShape(plan.steps, self._on_step)
+            shape.runner = self._runner
+            self._environment.shape_class = shape
+            return
+        options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
+
+    def _on_test_start(self, **_: object) -> None:
+        try:
+            houses = check_fixture(self._settings, self._plan.run_time_s or 0, utc_now())
+            self._run = Run(self._environment, self._settings, self._journeys, self._plan, len(houses))
+        except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
+            _log.error("%s", error)
+            return  # without houses no user starts
+        hands = self._workers.begin() if self._workers else [""]
+        for client, share in zip(hands, deal(houses, len(hands)), strict=True):
+            self._send(Begin.TYPE, Begin(share, limited=self._run.limited).pack(), client)
+        if self._plan.steps:
+            self._run.next_step(0)
+        self._run.watcher = gevent.spawn(self._watch, self._run)
+
+    def _on_worker_connect(self, client_id: str, **_: object) -> None:
+        """A worker that joins a run under way shares houses with the others."""
+        if self._run is not None and not self._run.ended:
+            houses = check_fixture(self._settings, 0, utc_now())
+            self._run.houses_shared = True
+            self._send(Begin.TYPE, Begin(deal(houses, 1)[0], limited=self._run.limited).pack(), client_id)
+
+    def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
+        """To one worker, to all, or to this process itself where it generates the load."""
+        self._runner.send_message(message_type, data, client or None)
+
+    def _on_step(self, index: int | None) -> None:
+        if index == 0 or self._run is None:  # the first step begins with the run, a moment later
+            return
+        self._run.next_step(index)
+        if index is not None:
+            self._send(StepBegins.TYPE, StepBegins(index).pack())
+
+    def _on_spawning_complete(self, user_count: int, **_: object) -> None:
+        if self._run is not None:
+            self._run.note_users(user_count)
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
+        if self._run is not None and Report.KEY in data:
+            self._run.add(client_id, Report.unpack(data[Report.KEY]))
+
+    def _watch(self, run: Run) -> None:
+        """Once a second: collect, note, report progress; end the run when every user has made its iterations."""
+        while True:
+            gevent.sleep(_TICK_S)
+            self._collect(run)
+            run.tick()
+            self._progress.write(**run.progress())
+            for worker in self._workers.lost() if self._workers else ():
+                run.note_lost(worker)
+            if run.is_done():
+                run.ended_by = "iterations"
+                gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)
+                return
+
+    def _collect(self, run: Run) -> None:
+        run.note_users(self._runner.user_count)
+        if self._generator is not None:
+            run.add("local", self._generator.report())
+
+    def _on_test_stopping(self, **_: object) -> None:
+        run = self._run
+        if run is None or run.ended:
+            return
+        run.begin_ending(interrupted=self._interrupted)
+        if self._workers is not None:
+            for worker in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
+                run.note_lost(worker)
+
+    def _on_test_stop(self, **_: object) -> None:
+        run = self._run
+        if run is None or run.ended:
+            return
+        self._collect(run)
+        verdict = run.finish()
+        from reports.assessment import exit_code  # noqa: PLC0415 - only the owner needs it, now that the load is over
+
+        self._environment.process_exit_code = exit_code(verdict.state, strict=self._settings.run.strict)
+        self._progress.write(**run.progress(), finished=True)
+
+    def _on_quitting(self, **_: object) -> None:
+        """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
+        self._interrupted = True
+        if self._run is not None and not self._run.ended:
+            self._runner.stop() if self._workers is None else self._runner.quit()
+        if self._environment.process_exit_code is None and self._environment.web_ui is None:
+            self._environment.process_exit_code = ExitCode.NO_VERDICT

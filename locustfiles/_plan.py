@@ -1,0 +1,52 @@
+"""How a run goes, from the profile and Locust's own options; what was typed wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from conf.operations import Journey
+    from conf.profile import Profile, Step
+
+_HIGHEST_SPAWN_RATE = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What the owner asks of Locust.
+
+    ``steps`` and ``users`` exclude each other: steps run as a load shape. ``run_time_s`` None: the users'
+    iterations, or somebody, end the run.
+    """
+
+    users: int | None
+    spawn_rate: float | None
+    run_time_s: float | None
+    steps: tuple[Step, ...]
+    limited: bool
+    """Whether the profile's iterations hold; a run time that was asked for lifts them."""
+
+
+def build_plan(journeys: Sequence[Journey], profile: Profile, options: Namespace) -> Plan:
+    """
+    Combine the profile's loads with ``--users``, ``--spawn-rate`` and ``--run-time``.
+
+    Several journeys at once share the time of the longest; steps are for a journey on its own.
+    """
+    loads = [profile.load(journey) for journey in journeys]
+    if len(loads) == 1 and loads[0].steps and not options.num_users and not options.run_time:
+        return Plan(None, None, None, loads[0].steps, limited=False)
+    spawn_rates = [load.spawn_rate for load in loads]
+    planned_s = max((load.longest_s or 0.0 for load in loads), default=0.0)
+    return Plan(
+        users=options.num_users or sum(load.most_users for load in loads),
+        spawn_rate=options.spawn_rate or min(sum(spawn_rates), _HIGHEST_SPAWN_RATE),
+        run_time_s=options.run_time or planned_s or None,
+        steps=(),
+        limited=not options.run_time,
+    )

@@ -1,0 +1,112 @@
+"""The base of the two users that speak HTTP to the portal."""
+
+from __future__ import annotations
+
+from locust import FastHttpUser
+from locust.exception import StopTest
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import gevent
+
+from conf.operations import Operation, Outcome
+from locustfiles._answer import assess_answer
+from locustfiles._failure import RequestFailed
+from locustfiles._journey_user import JourneyUser
+from locustfiles._request import build_request
+from locustfiles._session import generator_of
+
+if TYPE_CHECKING:
+    from locust.contrib.fasthttp import FastResponse
+    from locust.env import Environment
+
+    from conf.contract import Endpoint
+    from seed.fixture import House
+
+
+class PortalUser(JourneyUser, FastHttpUser):
+    """Sends the contract's requests, and says of each whether the answer was a success."""
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        settings = generator_of(environment).settings
+        # Before FastHttpUser builds its client from them.
+        self.connection_timeout = settings.target.connect_timeout_s
+        self.network_timeout = settings.target.request_timeout_s
+        self.concurrency = settings.profile.load(self.journey).questions_in_flight
+        super().__init__(environment)
+        self._refuse_foreign_host()
+
+    def on_start(self) -> None:
+        """Lease a house of its own."""
+        self.house = self.generator.houses.lease()
+
+    def on_stop(self) -> None:
+        """Give the house back."""
+        super().on_stop()
+        self.generator.houses.release(self.house)
+
+    def send(
+        self, operation: Operation, endpoint: Endpoint, house: House, question: str = ""
+    ) -> RequestFailed | None:
+        """
+        Make one request and record its result; None if it succeeded.
+
+        Redirects are an answer, not followed: nothing goes to a host that was not asked for.
+        """
+        request = build_request(endpoint, house, question)
+        step = self.generator.step
+        # geventhttpclient's timeout is per read; this one is for the whole answer.
+        timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
+        try:
+            with self.client.request(
+                request.method,
+                request.path,
+                name=operation.value,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                catch_response=True,
+                context={"step": step},
+            ) as response:
+                failed = self._assess(endpoint, response, house)
+                if failed is None:
+                    response.success()
+                else:
+                    response.failure(failed)
+                return failed
+        finally:
+            timeout.close()
+
+    def _assess(self, endpoint: Endpoint, response: FastResponse, house: House) -> RequestFailed | None:
+        error = getattr(response, "error", None)
+        if response.status_code:
+            return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
+        if isinstance(error, (gevent.Timeout, TimeoutError)):
+            limit_s = self.settings.target.request_timeout_s
+            return RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s")
+        return RequestFailed(Outcome.CONNECTION, _reason(error))
+
+    def _refuse_foreign_host(self) -> None:
+        host = urlsplit(self.host or "").hostname or ""
+        allowed = self.settings.target.allowed_hosts
+        if host not in allowed:
+            raise StopTest(
+                f"Error: host {host!r} is not in target.allowed_hosts {list(allowed)}: nothing was sent to it"
+            )
+
+
+def _reason(error: BaseException | None) -> str:
+    """The same words for the same cause; addresses and numbers that vary stay out."""
+    match error:
+        case ConnectionRefusedError():
+            return "refused"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset"
+        case OSError(strerror=str(words)):
+            return words.lower()
+        case None:
+            return "closed without an answer"
+    return type(error).__name__

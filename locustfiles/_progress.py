@@ -1,0 +1,31 @@
+"""Progress for whoever started Locust: one JSON line a second on the file descriptor they named."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from conf.run_directory import PROGRESS_VARIABLE
+
+
+class Progress:
+    """Writes lines to *descriptor*; None, or a reader that went away, writes nothing."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def from_environment(cls) -> Progress:
+        """As the starting process asked for it."""
+        named = os.environ.get(PROGRESS_VARIABLE, "")
+        return cls(int(named) if named.isdigit() else None)
+
+    def write(self, **values: Any) -> None:
+        """One line."""
+        if self._descriptor is None:
+            return
+        try:
+            os.write(self._descriptor, json.dumps(values).encode() + b"\n")
+        except OSError:
+            self._descriptor = None

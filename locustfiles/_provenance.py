@@ -1,0 +1,45 @@
+"""Where a run's figures come from: versions, commit, settings without secrets."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
+
+_PACKAGES = ("locust", "gevent", "geventhttpclient", "psycopg2-binary", "hdrhistogram")
+_SECRETS: Any = {"session_secret": True, "database": {"url"}}
+
+
+def package_versions() -> dict[str, str]:
+    """Name → version of what made the figures."""
+    return {
+        "suite": version("openhouse-loadtest"),
+        "python": platform.python_version(),
+        **{package: version(package) for package in _PACKAGES},
+    }
+
+
+def git_commit() -> str | None:
+    """The suite's commit, with ``-dirty`` behind it where files differ; None outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607 - git is on the PATH or absent
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
+
+
+def recorded_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON, without what is secret."""
+    return settings.model_dump(mode="json", exclude=_SECRETS, exclude_none=True)

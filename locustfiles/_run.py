@@ -1,0 +1,252 @@
+"""One run: what its owner knows of it while it goes on, and what becomes of it at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+from rich.console import Console
+
+from conf.operations import Kind
+from conf.run_directory import RUN_DIR_VARIABLE, run_directory
+from locustfiles._provenance import git_commit, package_versions, recorded_settings
+from locustfiles._run_directory import RunDirectory
+from locustfiles._workers import Contribution
+from monitoring.measurement import utc_now
+from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    import gevent
+
+    from conf.operations import Journey
+    from conf.settings import Settings
+    from locustfiles._messages import Report
+    from locustfiles._plan import Plan
+    from reports.record import Verdict
+
+_INTERVAL_TICKS = 5
+_METRICS_TIMEOUT_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Run:
+    """
+    A run under way.
+
+    Args:
+        environment: Locust's.
+        settings: Of the run.
+        journeys: What the users set out to do.
+        plan: How the run goes.
+        houses: How many the fixture holds.
+
+    Raises:
+        LoadTestError: The run directory cannot be written.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings,
+        journeys: Sequence[Journey],
+        plan: Plan,
+        houses: int,
+    ) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._journeys = journeys
+        self._plan = plan
+        self._houses = houses
+        self.started_at = utc_now()
+        named = os.environ.get(RUN_DIR_VARIABLE)
+        directory = (
+            Path(named) if named else run_directory(settings.run.output_dir, journeys, self.started_at)
+        )
+        self._files = RunDirectory.create(directory, environment, self.started_at)
+        self._commit = git_commit()
+        self._processes: dict[str, Contribution] = {}
+        self._problems: dict[str, dict[str, str]] = {}
+        self._steps: list[dict[str, Any]] = []
+        self._users_peak = self._users_wanted = 0
+        self._ticks = 0
+        self.limited = plan.limited
+        self.houses_shared = False
+        self.ended_by = ""
+        self.ended = False
+        self.watcher: gevent.Greenlet | None = None
+
+    def add(self, process: str, report: Report) -> None:
+        """Merge what a process measured."""
+        contribution = self._processes.setdefault(process, Contribution())
+        contribution.received += self._files.log.add(report.measurements)
+        contribution.recorded = report.recorded
+        contribution.parked = report.parked
+        contribution.rss_bytes = report.rss_bytes
+        self.houses_shared = self.houses_shared or report.shared
+
+    def note_users(self, users: int) -> None:
+        """Note how many users there are, and how many there should be."""
+        runner = self._environment.runner
+        assert runner is not None
+        self._users_peak = max(self._users_peak, users)
+        self._users_wanted = max(self._users_wanted, runner.target_user_count)
+
+    def note_problem(self, code: str, message: str, subject: str = "") -> None:
+        """Note, once per *subject*, what makes the run invalid."""
+        at = utc_now().isoformat(timespec="seconds")
+        self._problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": at})
+
+    def note_lost(self, worker: str) -> None:
+        """A worker is gone, and with it what it had not sent."""
+        self._processes.setdefault(worker, Contribution()).lost = True
+        self.note_problem(
+            "worker_lost",
+            f"worker {worker} vanished: what it measured last and its share of the load are missing",
+            worker,
+        )
+
+    def next_step(self, index: int | None) -> None:
+        """A step begins; None: the last one is over."""
+        now = utc_now().isoformat()
+        if self._steps:
+            self._steps[-1]["ended_at"] = now
+        if index is None:
+            self.ended_by = "steps"
+            return
+        self._steps.append(
+            {"index": index, "users": self._plan.steps[index].users, "started_at": now, "ended_at": now}
+        )
+
+    def tick(self) -> None:
+        """Read the memory of all processes and, every few seconds, write an interval of measurements."""
+        now = utc_now()
+        self._files.add_memory(now, self._memory())
+        self._ticks += 1
+        if self._ticks % _INTERVAL_TICKS == 0:
+            self._files.log.write_interval(now)
+
+    def is_done(self) -> bool:
+        """Whether every user that was asked for has made its iterations."""
+        parked = sum(contribution.parked for contribution in self._processes.values())
+        return self.limited and self._users_wanted > 0 and parked >= self._users_wanted
+
+    def progress(self) -> dict[str, Any]:
+        """The run so far, in numbers."""
+        tallies = self._files.log.tallies.items()
+        counted = [(operation, tally) for operation, tally in tallies if operation.kind is Kind.REQUEST]
+        return {
+            "elapsed_s": round((utc_now() - self.started_at).total_seconds(), 1),
+            "users": self._users_peak if not self._steps else self._steps[-1]["users"],
+            "step": len(self._steps),
+            "requests": sum(tally.requests for _, tally in counted),
+            "failures": sum(tally.failures for _, tally in counted),
+        }
+
+    def begin_ending(self, *, interrupted: bool) -> None:
+        """The run is about to end: settle why, while what it ends for can still be seen."""
+        if self.watcher is not None and not self.ended_by:
+            self.watcher.kill()
+        if not self.ended_by:
+            elapsed_s = (utc_now() - self.started_at).total_seconds()
+            ran_out = self._plan.run_time_s is not None and elapsed_s >= self._plan.run_time_s - 1
+            self.ended_by = "run time" if ran_out else "interrupted" if interrupted else "stopped"
+        if self.ended_by in {"interrupted", "stopped"} and (self._plan.steps or self._has_iterations()):
+            self.note_problem("cut_short", "the run was ended before the profile's load had been made")
+
+    def finish(self) -> Verdict:
+        """Write everything down and judge it."""
+        # pandas takes a second to import, and only the owner needs it, now that the load is over.
+        from reports.judging import judge_run, write_reports  # noqa: PLC0415
+        from reports.terminal import print_verdict  # noqa: PLC0415
+
+        self.ended = True
+        if self.watcher is not None:
+            self.watcher.kill(block=False)
+        self._check_sums()
+        ended_at = utc_now()
+        self._files.add_memory(ended_at, self._memory())
+        self._files.close(self._manifest(ended_at), ended_at)
+        verdict = judge_run(self._files.path)
+        report = write_reports(verdict, self._files.path)
+        if RUN_DIR_VARIABLE not in os.environ:
+            print_verdict(Console(), verdict, report)
+        return verdict
+
+    def _has_iterations(self) -> bool:
+        profile = self._settings.profile
+        return self.limited and any(profile.load(journey).iterations for journey in self._journeys)
+
+    def _check_sums(self) -> None:
+        for process, contribution in self._processes.items():
+            if contribution.recorded != contribution.received and not contribution.lost:
+                self.note_problem(
+                    "not_reconciled",
+                    f"{process} recorded {contribution.recorded:,} results, {contribution.received:,} arrived",
+                    process,
+                )
+        if self._users_peak < self._users_wanted:
+            self.note_problem(
+                "fewer_users",
+                f"{self._users_wanted:,} users were asked for, at most {self._users_peak:,} ran at once",
+            )
+
+    def _memory(self) -> dict[str, int]:
+        readings = {
+            process: c.rss_bytes for process, c in self._processes.items() if c.rss_bytes and not c.lost
+        }
+        if "local" not in readings:
+            readings["master"] = own_rss_bytes()
+        if (portal := self._portal_rss_bytes()) is not None:
+            readings["portal"] = portal
+        return readings
+
+    def _portal_rss_bytes(self) -> int | None:
+        target = self._settings.target
+        if target.pid is not None:
+            return tree_rss_bytes(target.pid)
+        if target.metrics_url is None:
+            return None
+        try:
+            with urlopen(target.metrics_url, timeout=_METRICS_TIMEOUT_S) as page:  # noqa: S310 - http(s), host allowed by settings
+                return exposed_rss_bytes(page.read().decode())
+        except (OSError, ValueError) as error:
+            _log.debug("target.metrics_url: %s", type(error).__name__)
+            return None
+
+    def _manifest(self, ended_at: datetime) -> dict[str, Any]:
+        settings = self._settings
+        return {
+            "format": 1,
+            "run_id": self._files.path.name,
+            "journeys": list(self._journeys),
+            "profile": settings.run.profile,
+            "profile_description": settings.profile.description,
+            "contract": settings.target.contract,
+            "target": self._environment.host or settings.target.base_url,
+            "random_seed": settings.run.random_seed,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": ended_at.isoformat(),
+            "git_commit": self._commit,
+            "versions": package_versions(),
+            "settings": recorded_settings(settings),
+            "users_wanted": self._users_wanted,
+            "users_peak": self._users_peak,
+            "houses": self._houses,
+            "houses_shared": self.houses_shared,
+            "processes": [
+                {"id": process, "requests": contribution.received, "lost": contribution.lost}
+                for process, contribution in self._processes.items()
+            ],
+            "steps": self._steps,
+            "ended_by": self.ended_by,
+            "problems": list(self._problems.values()),
+        }

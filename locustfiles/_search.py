@@ -1,0 +1,121 @@
+"""Production's vector search: its filter, its operator, and vectors that lie near real chunks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import psycopg2
+
+from conf.errors import LoadTestError
+from conf.operations import Outcome
+from locustfiles._failure import RequestFailed
+from seed.database import VECTOR_SEARCH, connect, require_url, vector_literal
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+    from conf.settings import Settings
+    from seed.fixture import House
+
+TOP = 5
+"""Rows asked for, as in the Phase 17 document."""
+
+_SAMPLE = 64
+_NOISE = 0.3
+"""Length of the random part added to a chunk's unit vector: cosine similarity about 0.96 to the chunk itself."""
+
+_PREPARE = """
+    PREPARE nearest_chunks (vector, uuid, uuid, int) AS
+    SELECT tenant_id::text, development_id::text, embedding <=> $1 AS distance
+    FROM doc_chunks
+    WHERE tenant_id = $2 AND development_id = $3
+    ORDER BY embedding <=> $1
+    LIMIT $4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """What one development's searches look for, and how many rows they must find."""
+
+    vectors: tuple[str, ...]
+    rows: int
+
+
+def open_search_connection(settings: Settings) -> connection:
+    """A connection with the search prepared and pgvector set as the portal sets it."""
+    database = settings.database
+    opened = connect(
+        require_url(database.url),
+        connect_timeout_s=database.connect_timeout_s,
+        statement_timeout_s=database.statement_timeout_s,
+    )
+    opened.autocommit = True
+    with opened.cursor() as cursor:
+        for name, value in VECTOR_SEARCH.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+        cursor.execute(_PREPARE)
+    return opened
+
+
+def load_search_space(lent: connection, house: House, random_seed: int) -> SearchSpace:
+    """
+    Draw query vectors near chunks of the house's development; the same ones for the same seed.
+
+    Raises:
+        LoadTestError: The development has no chunks.
+    """
+    where = (house.tenant_id, house.development_id)
+    with lent.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM doc_chunks WHERE tenant_id = %s AND development_id = %s", where)
+        counted = cursor.fetchone()
+        cursor.execute(
+            "SELECT embedding::text FROM doc_chunks WHERE tenant_id = %s AND development_id = %s"
+            " ORDER BY md5(id::text) LIMIT %s",
+            (*where, _SAMPLE),
+        )
+        chunks = np.array([json.loads(text) for (text,) in cursor.fetchall()], dtype=np.float32)
+    assert counted is not None
+    if not counted[0]:
+        raise LoadTestError(
+            f"database: development {house.development_id} has no chunks", "Seed it: loadtest seed"
+        )
+    noise = np.random.default_rng(random_seed).standard_normal(chunks.shape, dtype=np.float32)
+    near = chunks + _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    near /= np.linalg.norm(near, axis=1, keepdims=True)
+    return SearchSpace(tuple(vector_literal(vector) for vector in near), min(TOP, counted[0]))
+
+
+def nearest_chunks(lent: connection, vector: str, house: House) -> list[tuple[str, str, float]]:
+    """Rows of (tenant id, development id, cosine distance), nearest first."""
+    with lent.cursor() as cursor:
+        cursor.execute(
+            "EXECUTE nearest_chunks (%s, %s, %s, %s)", (vector, house.tenant_id, house.development_id, TOP)
+        )
+        rows: list[tuple[str, str, float]] = cursor.fetchall()
+    return rows
+
+
+def assess_rows(rows: list[tuple[str, str, float]], house: House, expected: int) -> RequestFailed | None:
+    """The expected number of rows, all of the house's own tenant and development; None if so."""
+    if any(
+        (tenant, development) != (house.tenant_id, house.development_id) for tenant, development, _ in rows
+    ):
+        return RequestFailed(Outcome.ISOLATION, "a row belongs to another tenant or development")
+    if len(rows) != expected:
+        return RequestFailed(Outcome.VALIDATION, f"{len(rows)} rows instead of {expected}")
+    return None
+
+
+def failure_of(error: psycopg2.Error | LoadTestError) -> RequestFailed:
+    """What a driver's error means; its own text may quote the address, so only its kind is kept."""
+    if isinstance(error, psycopg2.errors.QueryCanceled):
+        return RequestFailed(Outcome.TIMEOUT, "database.statement_timeout_s exceeded")
+    if isinstance(error, LoadTestError):
+        return RequestFailed(Outcome.CONNECTION, error.message)
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return RequestFailed(Outcome.CONNECTION, "the connection to the database was lost")
+    return RequestFailed(Outcome.STATUS, f"SQLSTATE {error.pgcode} {type(error).__name__}")

@@ -1,0 +1,75 @@
+"""
+Where the suite meets Locust: every locustfile imports this module, and it registers itself once per process.
+
+Settings are read when Locust is ready, not at import; a mistake in them ends the process before the first request.
+"""
+
+from __future__ import annotations
+
+from locust import events
+from locust.runners import MasterRunner, WorkerRunner
+
+import sys
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from conf.errors import ExitCode, LoadTestError
+from conf.loading import load_settings
+from locustfiles._generator import Generator
+from locustfiles._owner import Owner
+from locustfiles._progress import Progress
+from locustfiles._run_directory import write_locust_csv
+from monitoring.measurement import utc_now
+from monitoring.preflight import preflight
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from conf.operations import Journey
+    from conf.settings import Settings
+
+_generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
+
+
+def generator_of(environment: Environment) -> Generator:
+    """What the users of *environment* share."""
+    return _generators[environment]
+
+
+def _begin_session(environment: Environment, **_: object) -> None:
+    try:
+        _join(environment)
+    except LoadTestError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
+        sys.exit(ExitCode.USAGE)
+
+
+def _join(environment: Environment) -> None:
+    """Take this process's part in the run: generator, owner, or both."""
+    options, runner = environment.parsed_options, environment.runner
+    assert options is not None
+    settings = load_settings({"run.profile": options.profile, "target.base_url": environment.host})
+    environment.host = settings.target.base_url
+    if not isinstance(runner, MasterRunner):
+        _generators[environment] = Generator(environment, settings)
+    if isinstance(runner, WorkerRunner):
+        return
+    environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
+    journeys = {user.journey for user in environment.user_classes if hasattr(user, "journey")}
+    Owner(environment, settings, sorted(journeys), _generators.get(environment), Progress.from_environment())
+    if environment.web_ui is None:
+        _look_before(settings, journeys, options.run_time)
+    if options.csv_prefix:
+        events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
+
+
+def _look_before(settings: Settings, journeys: set[Journey], run_time_s: Any) -> None:
+    """Nobody is watching a headless run: what it needs must be there when it starts."""
+    mistakes = [
+        check.error for check in preflight(settings, journeys, run_time_s or 0, utc_now()) if check.error
+    ]
+    if mistakes:
+        raise LoadTestError("\n".join(map(str, mistakes)).removeprefix("Error: "))
+
+
+events.init.add_listener(_begin_session)

@@ -1,0 +1,36 @@
+"""Homeowners who ask the assistant about their house."""
+
+from __future__ import annotations
+
+from locust import task
+
+from functools import cache
+
+from gevent.pool import Group
+
+from conf.operations import Journey, Operation
+from locustfiles._portal_user import PortalUser
+from seed.questions import sample_questions
+
+_questions = cache(sample_questions)
+
+
+class HomeownerChatUser(PortalUser):
+    """Asks as many questions at once as the profile says, waits for all answers, thinks, asks again."""
+
+    journey = Journey.CHAT
+
+    @task
+    def ask(self) -> None:
+        """One batch of different questions, in flight together."""
+        questions = self.random.sample(_questions(), self.load.questions_in_flight)
+        asking = Group()
+        try:
+            for question in questions:
+                asking.spawn(self._ask, question)
+            asking.join()
+        finally:
+            asking.kill()  # only where the user is killed before the answers are there
+
+    def _ask(self, question: str) -> None:
+        self.send(Operation.CHAT, self.settings.contract.chat, self.house, question)

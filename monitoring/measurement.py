@@ -1,0 +1,149 @@
+"""
+Own measurements, beside Locust's statistics: each result once, by operation, outcome and step.
+
+Locust's numbers keep two significant digits and mix failures into percentiles. Here every result goes into an
+HdrHistogram (http://hdrhistogram.org; microseconds, three significant digits), one per tag and interval.
+Histograms can be merged without loss, percentiles cannot: workers ship histograms, the owner adds them up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+
+from hdrh.histogram import HdrHistogram
+
+from conf.operations import Operation, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HIGHEST_US = 600_000_000
+"""Ten minutes; longer results are recorded as this."""
+SIGNIFICANT_DIGITS = 3
+
+Snapshot = dict[str, bytes]
+"""Tag → histogram in HdrHistogram's compressed base64 form; what travels from worker to owner."""
+
+
+class Tag(NamedTuple):
+    """What a histogram is about; written ``operation.outcome.step``."""
+
+    operation: Operation
+    outcome: Outcome
+    step: int
+
+    def __str__(self) -> str:
+        return f"{self.operation}.{self.outcome}.{self.step}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """
+        Read a tag back.
+
+        Raises:
+            ValueError: *text* is not a tag of this suite.
+        """
+        operation, outcome, step = text.split(".")
+        return cls(Operation(operation), Outcome(outcome), int(step))
+
+
+def new_histogram() -> HdrHistogram:
+    """An empty histogram: microseconds, 1 to ten minutes, 3 significant digits."""
+    return HdrHistogram(1, HIGHEST_US, SIGNIFICANT_DIGITS)
+
+
+class Recorder:
+    """Collects the results of one process until they are taken."""
+
+    def __init__(self) -> None:
+        self._histograms: dict[Tag, HdrHistogram] = {}
+        self.recorded = 0
+        """Results since the start of the run; never goes down."""
+
+    def record(self, operation: Operation, outcome: Outcome, step: int, seconds: float) -> None:
+        """Record one result; shorter than a microsecond counts as one."""
+        tag = Tag(operation, outcome, step)
+        histogram = self._histograms.get(tag)
+        if histogram is None:
+            histogram = self._histograms[tag] = new_histogram()
+        histogram.record_value(min(max(round(seconds * 1e6), 1), HIGHEST_US))
+        self.recorded += 1
+
+    def take(self) -> Snapshot:
+        """Hand over what was recorded since the last call, and start anew."""
+        taken = {str(tag): h.encode() for tag, h in self._histograms.items() if h.get_total_count()}
+        for histogram in self._histograms.values():
+            histogram.reset()
+        return taken
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running counts of a tag group, for progress and reconciliation."""
+
+    requests: int = 0
+    failures: int = 0
+
+
+class MeasurementLog:
+    """
+    Merges snapshots and writes them as a standard HdrHistogram log with tags, one line per tag and interval.
+
+    Args:
+        file: Opened for writing text; stays the caller's to close.
+        started_at: Start of the run; written as the log's StartTime.
+    """
+
+    def __init__(self, file: TextIO, started_at: datetime) -> None:
+        self._file = file
+        self._interval: dict[str, HdrHistogram] = {}
+        self._interval_start_s = started_at.timestamp()
+        self.merged = 0
+        """Results added so far."""
+        self.written = 0
+        """Results written so far."""
+        self.tallies: dict[Operation, Tally] = {}
+        file.write("#[Histogram log format version 1.3]\n")
+        file.write(
+            f"#[StartTime: {started_at.timestamp():.3f} (seconds since epoch), {started_at.isoformat()}]\n"
+        )
+        file.write('"StartTimestamp","Interval_Length","Interval_Max","Interval_Compressed_Histogram"\n')
+
+    def add(self, snapshot: Mapping[str, bytes]) -> int:
+        """Merge a process's snapshot into the current interval; returns how many results it held."""
+        before = self.merged
+        for text, encoded in snapshot.items():
+            tag = Tag.parse(text)
+            histogram = self._interval.get(text)
+            if histogram is None:
+                histogram = self._interval[text] = new_histogram()
+            had = histogram.get_total_count()
+            histogram.decode_and_add(encoded)
+            count = histogram.get_total_count() - had
+            tally = self.tallies.setdefault(tag.operation, Tally())
+            tally.requests += count
+            tally.failures += count if tag.outcome is not Outcome.SUCCESS else 0
+            self.merged += count
+        return self.merged - before
+
+    def write_interval(self, until: datetime) -> None:
+        """Write what was merged since the last call as one interval, and flush it to the file."""
+        end_s = until.timestamp()
+        for text, histogram in sorted(self._interval.items()):
+            if not (count := histogram.get_total_count()):
+                continue
+            start_s, length_s = self._interval_start_s, end_s - self._interval_start_s
+            longest_ms = histogram.get_max_value() / 1000
+            payload = histogram.encode().decode("ascii")
+            self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
+            self.written += count
+            histogram.reset()
+        self._file.flush()
+        self._interval_start_s = end_s
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware; the default of everything that takes a clock."""
+    return datetime.now(UTC)
