@@ -1,1 +1,1 @@
-"""What a run means: readers, assessment, renderers, templates. Reads files only."""
+"""What it means: readers of a run directory, assessment, advice, and the renderers of one record."""

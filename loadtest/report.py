@@ -1,0 +1,52 @@
+"""``loadtest report``: judge a finished run again."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from conf.loading import load_settings
+
+
+def command(
+    run_dir: Annotated[
+        Path, typer.Argument(help="A run directory, or one with the CSV files of any Locust run.")
+    ],
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="TOML file with other [thresholds] to judge by; laid over conf/loadtest.toml."),
+    ] = None,
+    strict: Annotated[
+        bool | None,
+        typer.Option(
+            "--strict/--no-strict",
+            envvar="LOADTEST_STRICT",
+            help="A WARN exits with 1.",
+            show_default="as the run was configured",
+        ),
+    ] = None,
+) -> None:
+    """
+    Judge a finished run again, by the thresholds it was configured with or by others.
+
+    Reads the run directory; sends nothing. Writes verdict.json and report.html into it, and the verdict to stdout.
+
+    Exits with 0 for PASS and WARN, 1 for FAIL, 2 when RUN_DIR holds no run or cannot be written to, 3 for NO VERDICT.
+    """
+    from reports.assessment import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.judging import judge_run, write_reports  # noqa: PLC0415
+    from reports.terminal import print_verdict  # noqa: PLC0415
+
+    given = load_settings(config_files=config, environ={}) if config else None
+    verdict = judge_run(
+        run_dir,
+        given.thresholds if given else None,
+        minimum_requests=given.run.minimum_requests if given else None,
+    )
+    report = write_reports(verdict, run_dir)
+    print_verdict(Console(), verdict, report)
+    configured = verdict.manifest is not None and verdict.manifest.settings.run.strict
+    raise typer.Exit(exit_code(verdict.state, strict=configured if strict is None else strict))

@@ -1,0 +1,97 @@
+"""Who asks: the homeowner's JWT from the bearer or the cookie, and the tenant they claim to visit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
+from uuid import UUID
+
+import jwt
+from fastapi import Depends, Request
+
+from portal.refusal import Refusal
+from portal.timing import timings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from portal.services import Services
+
+COOKIE = "homeowner_token"
+TENANT_HEADERS = ("x-tenant-slug", "x-tenant")
+"""The document's name, and the one the application's own code uses."""
+
+_CLAIMS = ["tenant_id", "development_id", "house_id", "role", "iat", "exp"]
+
+_HOUSE = """
+    SELECT t.slug AS tenant FROM homeowners AS h JOIN tenants AS t ON t.id = h.tenant_id
+    WHERE h.id = $1 AND h.development_id = $2 AND h.tenant_id = $3
+"""
+
+
+class Homeowner(NamedTuple):
+    """What a valid JWT says."""
+
+    tenant_id: UUID
+    development_id: UUID
+    house_id: UUID
+    house_type: str | None
+
+    @classmethod
+    def from_claims(cls, claims: Mapping[str, str]) -> Self:
+        """
+        Read the claims of a verified JWT.
+
+        Raises:
+            ValueError: An id is not a UUID.
+        """
+        return cls(
+            UUID(claims["tenant_id"]),
+            UUID(claims["development_id"]),
+            UUID(claims["house_id"]),
+            claims.get("house_type"),
+        )
+
+
+def verify(token: str, secret: str) -> Homeowner:
+    """
+    Check a JWT's signature, lifetime, claims and role.
+
+    Raises:
+        Refusal: 401, without saying which of them failed.
+    """
+    try:
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options={"require": _CLAIMS})
+        homeowner = Homeowner.from_claims(claims)
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
+        raise Refusal(401, "Unauthorized") from None
+    if claims["role"] != "homeowner":
+        raise Refusal(401, "Unauthorized")
+    return homeowner
+
+
+async def authenticate(request: Request) -> Homeowner:
+    """
+    The homeowner who sent *request*.
+
+    Raises:
+        Refusal: 401 without a valid JWT of a house there is; 403 when a tenant header names another tenant than the JWT.
+    """
+    services: Services = request.app.state.services
+    with timings_of(request).step("auth"):
+        homeowner = verify(_sent_token(request), services.secret)
+        house = await services.database.fetch_row(
+            _HOUSE, homeowner.house_id, homeowner.development_id, homeowner.tenant_id
+        )
+    if house is None:
+        raise Refusal(401, "Unauthorized")
+    if any(request.headers.get(name, house["tenant"]) != house["tenant"] for name in TENANT_HEADERS):
+        raise Refusal(403, "The token belongs to another tenant")
+    return homeowner
+
+
+CurrentHomeowner = Annotated[Homeowner, Depends(authenticate)]
+
+
+def _sent_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")

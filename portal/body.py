@@ -1,0 +1,35 @@
+"""Request bodies: JSON with the fields a route needs, or 400."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from portal.refusal import Refusal
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+
+class Body(BaseModel):
+    """Base of the bodies: text without surrounding blanks; unknown fields are none of our business."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+
+BodyT = TypeVar("BodyT", bound=Body)
+
+
+async def read_body(request: Request, kind: type[BodyT]) -> BodyT:
+    """
+    Read the body of *request*; routes call this after authentication, so that strangers learn nothing of it.
+
+    Raises:
+        Refusal: 400, naming the first field that is missing, empty or not what it should be.
+    """
+    try:
+        return kind.model_validate_json(await request.body())
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        raise Refusal(400, f"{where} is required" if where else "The body must be a JSON object") from None

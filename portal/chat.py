@@ -1,0 +1,127 @@
+"""The assistant: a question in, an answer and its sources out, and a record of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from portal.auth import CurrentHomeowner, Homeowner  # noqa: TC001 - FastAPI reads the annotations at run time
+from portal.body import Body, read_body
+from portal.faults import strike
+from portal.refusal import Refusal
+from portal.retrieval import Chunk, foreign_chunk, retrieve
+from portal.timing import timings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portal.database import Database
+    from portal.model import Completion
+    from portal.services import Services
+
+router = APIRouter(prefix="/api/chat", dependencies=[Depends(strike)])
+
+LONGEST_MESSAGE = 8000
+HISTORY_LENGTH = 50
+
+_INSERT_MESSAGE = """
+    INSERT INTO messages (tenant_id, development_id, house_id, sender, content, user_message, ai_message, source,
+                          latency_ms, token_count, cost_usd)
+    VALUES ($1, $2, $3, 'assistant', $5, $4, $5, 'rag', $6, $7, $8)
+"""
+
+_HISTORY = """
+    SELECT id, user_message, ai_message, created_at FROM messages
+    WHERE tenant_id = $1 AND development_id = $2 AND house_id = $3
+    ORDER BY created_at DESC LIMIT $4
+"""
+
+
+class Question(Body):
+    """What a homeowner asks."""
+
+    message: str = Field(min_length=1, max_length=LONGEST_MESSAGE)
+    development_id: str = Field(alias="developmentId", min_length=1)
+
+
+@router.post("")
+async def answer(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
+    """Find the chunks, ask the model, keep the exchange, answer."""
+    services: Services = request.app.state.services
+    timings = timings_of(request)
+    with timings.step("auth"):
+        await services.limiter.admit_chat(homeowner.tenant_id)
+        question = await read_body(request, Question)
+        await _check_development(services.database, question.development_id, homeowner)
+    with timings.step("retrieval"):
+        chunks = await retrieve(services.database, question.message, homeowner)
+    with timings.step("llm"):
+        completion = await services.model.complete(question.message, chunks)
+    with timings.step("insert"):
+        await _insert(services.database, homeowner, question.message, completion, timings.elapsed_ms)
+    if services.faults.draw_foreign_source():
+        chunks = [*chunks, *await foreign_chunk(services.database, homeowner)]
+    return JSONResponse({"reply": completion.reply, "sources": _sources(chunks)})
+
+
+@router.get("/history")
+async def history(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
+    """The house's latest exchanges, newest first."""
+    services: Services = request.app.state.services
+    house = (homeowner.tenant_id, homeowner.development_id, homeowner.house_id)
+    rows = await services.database.fetch(_HISTORY, *house, HISTORY_LENGTH)
+    messages = [
+        {
+            "id": str(row["id"]),
+            "message": row["user_message"],
+            "reply": row["ai_message"],
+            "createdAt": row["created_at"].isoformat(),
+        }
+        for row in rows
+    ]
+    return JSONResponse({"messages": messages})
+
+
+async def _check_development(database: Database, asked: str, homeowner: Homeowner) -> None:
+    try:
+        development_id = UUID(asked)
+    except ValueError:
+        raise Refusal(404, "Unknown development") from None
+    if await database.fetch_row("SELECT 1 FROM developments WHERE id = $1", development_id) is None:
+        raise Refusal(404, "Unknown development")
+    if development_id != homeowner.development_id:
+        raise Refusal(403, "The token belongs to another development")
+
+
+async def _insert(
+    database: Database, homeowner: Homeowner, question: str, completion: Completion, elapsed_ms: float
+) -> None:
+    await database.execute(
+        _INSERT_MESSAGE,
+        homeowner.tenant_id,
+        homeowner.development_id,
+        homeowner.house_id,
+        question,
+        completion.reply,
+        round(elapsed_ms),
+        completion.token_count,
+        completion.cost_usd,
+    )
+
+
+def _sources(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": str(chunk.id),
+            "title": chunk.title,
+            "documentType": chunk.document_type,
+            "developmentId": str(chunk.development_id),
+            "chunkIndex": chunk.chunk_index,
+            "similarity": round(chunk.similarity, 4),
+        }
+        for chunk in chunks
+    ]

@@ -1,0 +1,39 @@
+"""The documents of a homeowner's development."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+
+from portal.auth import CurrentHomeowner  # noqa: TC001 - FastAPI reads the annotations at run time
+from portal.faults import strike
+
+if TYPE_CHECKING:
+    from portal.services import Services
+
+router = APIRouter(dependencies=[Depends(strike)])
+
+_DOCUMENTS = """
+    SELECT id, title, document_type, is_important FROM documents
+    WHERE tenant_id = $1 AND development_id = $2
+    ORDER BY is_important DESC, title
+"""
+
+
+@router.get("/api/documents")
+async def documents(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
+    """All of them, the important ones first."""
+    services: Services = request.app.state.services
+    rows = await services.database.fetch(_DOCUMENTS, homeowner.tenant_id, homeowner.development_id)
+    listed = [
+        {
+            "id": str(row["id"]),
+            "title": row["title"],
+            "documentType": row["document_type"],
+            "isImportant": row["is_important"],
+        }
+        for row in rows
+    ]
+    return JSONResponse({"documents": listed})

@@ -1,0 +1,75 @@
+"""The simulated LLM: waits as long as a real one would, and answers with what retrieval found."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from random import Random
+
+    from conf.settings import Model as ModelSettings
+    from portal.retrieval import Chunk
+
+CHUNKS_QUOTED = 2
+_CHARACTERS_PER_TOKEN = 4
+_USD_PER_TOKEN = Decimal("0.0000006")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCES_QUOTED = 3
+
+
+class Completion(NamedTuple):
+    """What the model answered, and what a real one would have charged."""
+
+    reply: str
+    token_count: int
+    cost_usd: Decimal
+
+
+class SimulatedModel:
+    """
+    Draws each answer's delay from a log-normal distribution, clipped to its bounds.
+
+    Args:
+        settings: Median and bounds in seconds.
+        random: Where the delays come from; the same seed gives the same sequence.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        random: Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._settings = settings
+        self._random = random
+        self._sleep = sleep
+
+    def delay_s(self) -> float:
+        """The next delay, in seconds."""
+        drawn_s = self._random.lognormvariate(math.log(self._settings.median_s), self._settings.sigma)
+        return min(max(drawn_s, self._settings.minimum_s), self._settings.maximum_s)
+
+    async def complete(self, question: str, chunks: Sequence[Chunk]) -> Completion:
+        """Answer *question* from the best of *chunks*, best first."""
+        await self._sleep(self.delay_s())
+        reply = compose_reply(chunks)
+        context = sum(len(chunk.content) for chunk in chunks)
+        tokens = (len(question) + context + len(reply)) // _CHARACTERS_PER_TOKEN
+        return Completion(reply, tokens, tokens * _USD_PER_TOKEN)
+
+
+def compose_reply(chunks: Sequence[Chunk]) -> str:
+    """Quote the best chunks under their documents' titles; says so when there are none."""
+    if not chunks:
+        return "I could not find anything about that in the documents of your home."
+    return "\n\n".join(f"{chunk.title}: {_opening(chunk.content)}" for chunk in chunks[:CHUNKS_QUOTED])
+
+
+def _opening(content: str) -> str:
+    return " ".join(_SENTENCE_END.split(content.strip())[:_SENTENCES_QUOTED])

@@ -1,0 +1,93 @@
+"""A QR code's way into the portal: the page it opens, and the one time it can be turned into a JWT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader
+from pydantic import Field
+
+from portal.auth import COOKIE, CurrentHomeowner
+from portal.body import Body, read_body
+from portal.faults import strike
+from portal.houses import claim_house, find_house, find_house_by_token
+from portal.refusal import Refusal
+from portal.timing import timings_of
+from seed.tokens import LIFETIME, homeowner_token
+
+if TYPE_CHECKING:
+    from portal.houses import RegisteredHouse
+    from portal.services import Services
+
+router = APIRouter(dependencies=[Depends(strike)])
+
+HOME = "/home"
+"""Where a house that is already onboarded is sent."""
+
+_pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
+
+
+class Scan(Body):
+    """What a scanned QR code says."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+@router.get("/onboarding/{token}")
+async def onboarding_page(request: Request, token: str) -> Response:
+    """The house's welcome page; 307 to its home once it is onboarded; 404 when no house has the token."""
+    services: Services = request.app.state.services
+    timings = timings_of(request)
+    with timings.step("lookup"):
+        house = await find_house_by_token(services.database, token)
+    if house is None:
+        raise Refusal(404, "Unknown QR code")
+    if house.onboarded:
+        return RedirectResponse(HOME, status_code=307)
+    with timings.step("render"):
+        return _render("onboarding.html", house)
+
+
+@router.get(HOME)
+async def home_page(request: Request, homeowner: CurrentHomeowner) -> Response:
+    """The signed-in homeowner's own page."""
+    services: Services = request.app.state.services
+    house = await find_house(services.database, homeowner.house_id)
+    if house is None:
+        raise Refusal(404, "Unknown house")
+    return _render("home.html", house)
+
+
+@router.post("/api/qr/resolve")
+async def resolve(request: Request) -> JSONResponse:
+    """Turn a QR token into a JWT, once: 409 for every later try, however close; 404 for an unknown token."""
+    services: Services = request.app.state.services
+    timings = timings_of(request)
+    scan = await read_body(request, Scan)
+    with timings.step("auth"):
+        await services.limiter.admit_resolve(scan.token)
+    now = services.clock()
+    with timings.step("claim"):
+        house = await claim_house(services.database, scan.token, now)
+        if house is None:
+            known = await find_house_by_token(services.database, scan.token)
+            raise Refusal(409, "Already onboarded") if known else Refusal(404, "Unknown QR code")
+    with timings.step("sign"):
+        jwt = homeowner_token(house.fixture(scan.token), services.secret, now)
+    answer = JSONResponse({"token": jwt, "house": house.summary()})
+    answer.set_cookie(
+        COOKIE,
+        jwt,
+        max_age=int(LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+def _render(template: str, house: RegisteredHouse) -> HTMLResponse:
+    return HTMLResponse(_pages.get_template(template).render(house=house))

@@ -1,0 +1,114 @@
+"""Finds the chunks that answer a question: production's tiers, one after the other, then one ranking of them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pgvector import Vector
+
+from portal.ranking import rank
+from seed.embedding import embed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from portal.auth import Homeowner
+    from portal.database import Database
+
+
+class Chunk(NamedTuple):
+    """A piece of a document, and how near it is to the question."""
+
+    id: UUID
+    title: str
+    document_type: str
+    development_id: UUID
+    chunk_index: int
+    content: str
+    similarity: float
+    """Cosine similarity to the question, -1..1."""
+
+
+class Tier(NamedTuple):
+    """One search of a homeowner's development, among the chunks that *condition* lets through."""
+
+    condition: str
+    """SQL over the chunk ``c``."""
+    subject: str | None
+    """The homeowner's attribute that the condition knows as ``$4``; the tier is left out where it is None."""
+    max_distance: float
+    """Cosine distance, 0..2; farther rows are dropped."""
+    limit: int
+
+    def query(self) -> str:
+        """
+        The search as SQL: $1 question, $2 tenant, $3 development, $4 subject.
+
+        The distance is cut off outside the ordered search, so that a vector index can serve the inside.
+        """
+        return f"""
+            SELECT near.id, document.title, document.document_type, near.development_id, near.chunk_index,
+                   near.content, 1 - near.distance AS similarity
+            FROM (
+                SELECT c.id, c.document_id, c.development_id, c.chunk_index, c.content, c.embedding <=> $1 AS distance
+                FROM doc_chunks AS c
+                WHERE c.tenant_id = $2 AND c.development_id = $3 AND {self.condition}
+                ORDER BY c.embedding <=> $1
+                LIMIT {self.limit}
+            ) AS near
+            JOIN documents AS document ON document.id = near.document_id
+            WHERE near.distance <= {self.max_distance}
+        """  # noqa: S608 - the condition and the numbers are constants of this file
+
+
+TIERS = (
+    Tier("c.metadata->>'houseId' = $4::uuid::text", "house_id", max_distance=0.80, limit=20),
+    Tier("c.house_type_code = $4::text", "house_type", max_distance=0.75, limit=30),
+    Tier("c.is_important AND c.house_type_code IS NULL", None, max_distance=0.70, limit=20),
+    Tier("c.house_type_code IS NULL", None, max_distance=0.65, limit=25),
+)
+"""Unit, house type, important, development."""
+
+GLOBAL = Tier("true", None, max_distance=0.60, limit=15)
+"""The whole development, other house types too, when the other tiers found fewer than ``ENOUGH``."""
+
+ENOUGH = 5
+
+_QUERIES = {tier: tier.query() for tier in (*TIERS, GLOBAL)}
+
+_FOREIGN = """
+    SELECT c.id, d.title, d.document_type, c.development_id, c.chunk_index, c.content, 0::float8 AS similarity
+    FROM doc_chunks AS c JOIN documents AS d ON d.id = c.document_id
+    WHERE c.development_id <> $1 LIMIT 1
+"""
+
+
+async def retrieve(database: Database, question: str, homeowner: Homeowner) -> list[Chunk]:
+    """The best chunks of the homeowner's own development for *question*, best first; at most ten."""
+    vector = Vector(embed([question])[0])
+    found: dict[UUID, Chunk] = {}
+    for tier in TIERS:
+        found |= await _search(database, tier, vector, homeowner)
+    if len(found) < ENOUGH:
+        found |= await _search(database, GLOBAL, vector, homeowner)
+    return rank(question, found.values())
+
+
+async def foreign_chunk(database: Database, homeowner: Homeowner) -> list[Chunk]:
+    """A chunk that *homeowner* must never see, for the fault of that name; empty when there is one development."""
+    return _chunks(await database.fetch(_FOREIGN, homeowner.development_id))
+
+
+async def _search(database: Database, tier: Tier, vector: Vector, homeowner: Homeowner) -> dict[UUID, Chunk]:
+    arguments: list[object] = [vector, homeowner.tenant_id, homeowner.development_id]
+    if tier.subject is not None:
+        subject = getattr(homeowner, tier.subject)
+        if subject is None:
+            return {}
+        arguments.append(subject)
+    return {chunk.id: chunk for chunk in _chunks(await database.fetch(_QUERIES[tier], *arguments))}
+
+
+def _chunks(rows: Sequence[Any]) -> list[Chunk]:
+    return [Chunk(*row.values()) for row in rows]

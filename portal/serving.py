@@ -1,0 +1,104 @@
+"""Runs the portal: one process, a socket of its own, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from conf.errors import LoadTestError
+from portal import READY
+from portal.app import build_app
+from portal.database import open_database
+from portal.services import build_services
+from seed.database import require_url
+from seed.tokens import require_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from conf.settings import Settings
+
+STOP_TIMEOUT_S = 4
+"""How long requests in flight may finish once the portal is told to stop."""
+
+
+def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
+    """
+    Serve until SIGTERM or SIGINT, then let the requests in flight finish.
+
+    Args:
+        settings: ``portal``, the session secret, and the database's address.
+        clock: The wall clock, aware.
+
+    Raises:
+        LoadTestError: A secret is missing, the port is in use, or the database is not there or not seeded.
+    """
+    secret = require_secret(settings.session_secret)
+    url = require_url(settings.database.url)
+    with _listening_socket(settings.portal.host, settings.portal.port) as listening:
+        asyncio.run(_serve(settings, url, secret, clock, listening))
+
+
+async def _serve(
+    settings: Settings, url: str, secret: str, clock: Callable[[], datetime], listening: socket.socket
+) -> None:
+    portal = settings.portal
+    async with open_database(
+        url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s
+    ) as database:
+        services = build_services(portal, database=database, secret=secret, clock=clock)
+        config = uvicorn.Config(
+            build_app(services),
+            log_level="warning",
+            access_log=False,  # paths carry QR tokens
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=STOP_TIMEOUT_S,
+        )
+        await _Server(config).serve([listening])
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and takes a signal as the request to stop that it is."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets
+        host, port = sockets[0].getsockname()[:2]
+        print(f"{READY}http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201 - the ready line
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, does not die of the signal afterwards: the pool is yet to be closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise LoadTestError(
+                f"http://{host}:{port}: the port is in use",
+                "Stop what listens there, or take any free port: loadtest portal --port 0",
+            ) from None
+        raise LoadTestError(
+            f"portal.host: cannot listen on {host}:{port}: {error.strerror}",
+            "Name an address of this machine: loadtest portal --host 127.0.0.1",
+        ) from None
+    return listening

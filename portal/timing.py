@@ -1,0 +1,50 @@
+"""Where a request's time went: named steps, told to the client in the ``Server-Timing`` header."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastapi import Request
+
+
+class Timings:
+    """
+    The steps of one request.
+
+    Args:
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._started_s = clock()
+        self._steps: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step, whether it succeeds or not; a name used twice adds up."""
+        before_s = self._clock()
+        try:
+            yield
+        finally:
+            self._steps[name] = self._steps.get(name, 0.0) + self._clock() - before_s
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the request arrived."""
+        return (self._clock() - self._started_s) * 1000
+
+    def header(self) -> str:
+        """The steps as ``name;dur=milliseconds``, in the order they began; empty when there are none."""
+        return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self._steps.items())
+
+
+def timings_of(request: Request) -> Timings:
+    """The timings of the request at hand."""
+    timings: Timings = request.state.timings
+    return timings

@@ -1,0 +1,240 @@
+"""What to do next: rules over the record, each with its evidence, the likely cause, and commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conf.operations import Journey, Outcome
+from reports.evidence import (
+    Share,
+    latency_above,
+    memory_above,
+    problem_noted,
+    requests_failed,
+    tolerated_never,
+)
+from reports.record import Advice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.record import Verdict
+
+_UNKNOWN_TARGET = "$LOADTEST_TARGET"
+_INDEXES = (
+    'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'doc_chunks\'"'
+)
+_STRAY_CHUNKS = (
+    'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM doc_chunks c '
+    'JOIN developments d ON d.id = c.development_id WHERE d.tenant_id <> c.tenant_id GROUP BY 1, 2"'
+)
+_POOL = "curl -s {target}/api/health/db"
+_HEALTH = "curl -i {target}/api/health"
+_WEB = (Journey.CHAT, Journey.ONBOARDING, None)
+"""Whatever goes to the portal; None: somebody else's names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    One thing that can be seen in a run.
+
+    Args:
+        evidence: What was seen, in words; empty where the rule stays silent.
+        commands: ``{target}`` stands for the portal's address.
+    """
+
+    code: str
+    title: str
+    evidence: Callable[[Verdict], str]
+    cause: str
+    commands: tuple[str, ...]
+
+
+RULES = (
+    Rule(
+        "isolation",
+        "Stop: data of one development reached the homeowners of another",
+        tolerated_never,
+        "A query of the portal does not filter by tenant and development, or chunks are stored under the wrong "
+        "one. Look for chunks whose development is not their tenant's.",
+        (_STRAY_CHUNKS,),
+    ),
+    Rule(
+        "secret_differs",
+        "The portal accepts none of the homeowners' JWTs",
+        requests_failed(r"\b401\b", share=Share.ALL),
+        "The JWTs were signed with another SESSION_SECRET than the portal's, or all of them have expired (they "
+        "last 24 hours). Set the portal's own secret, sign the JWTs anew, and check.",
+        ("export SESSION_SECRET=…", "loadtest seed", "loadtest check"),
+    ),
+    Rule(
+        "some_unauthorized",
+        "The portal refuses some of the JWTs",
+        requests_failed(r"\b401\b", share=Share.SOME),
+        "Some JWTs expired during the run, or several instances of the portal do not share one SESSION_SECRET.",
+        ("loadtest seed", "loadtest check"),
+    ),
+    Rule(
+        "tenant_mismatch",
+        "The portal says that homeowners ask about other developments than their own",
+        requests_failed(r"\b403\b"),
+        "The tenant or development of the fixture is not the one in the portal's database.",
+        ("loadtest seed", "loadtest check"),
+    ),
+    Rule(
+        "token_unknown",
+        "QR tokens are not known to the portal",
+        requests_failed(r"\b404\b", journeys=(Journey.ONBOARDING,)),
+        "No QR tokens were made, or the fixture belongs to another database than the portal's.",
+        ("loadtest seed", "loadtest qrs"),
+    ),
+    Rule(
+        "development_unknown",
+        "The development is not known to the portal",
+        requests_failed(r"\b404\b", journeys=(Journey.CHAT,)),
+        "The fixture belongs to another database than the portal's, or the contract's path is not the portal's.",
+        ("loadtest seed", "loadtest check"),
+    ),
+    Rule(
+        "rate_limited",
+        "The portal's rate limit refused requests",
+        requests_failed(r"\b429\b"),
+        "The load is above the portal's limit: 60 chat requests per minute and tenant; 30 token resolutions per "
+        "minute, 5 of the same token. Wait a minute, and spread the load.",
+        ("loadtest run all --profile pilot",),
+    ),
+    Rule(
+        "portal_unreachable",
+        "The portal could not be reached",
+        requests_failed(
+            r"(?i)refused|unreachable|no route|not known|resolution failed",
+            journeys=_WEB,
+            outcomes=(Outcome.CONNECTION, None),
+        ),
+        "The portal is not running, stopped during the run, or listens elsewhere.",
+        (_HEALTH, "loadtest portal"),
+    ),
+    Rule(
+        "connection_lost",
+        "The portal broke off connections",
+        requests_failed(
+            r"(?i)reset|closed|broken pipe|aborted|disconnected|incomplete",
+            journeys=_WEB,
+            outcomes=(Outcome.CONNECTION, None),
+        ),
+        "The portal or a proxy before it was restarted, ran out of memory, or limits its connections.",
+        (_HEALTH,),
+    ),
+    Rule(
+        "database_failed",
+        "The database refused searches",
+        requests_failed(
+            ".", journeys=(Journey.RAG,), outcomes=(Outcome.CONNECTION, Outcome.STATUS, Outcome.TIMEOUT)
+        ),
+        "The database stopped, allows fewer connections than database.pool_size of all processes together, or "
+        "needs longer than database.statement_timeout_s.",
+        ('psql "$DATABASE_URL" -c "SHOW max_connections"', "loadtest check"),
+    ),
+    Rule(
+        "chunks_missing",
+        "Searches found fewer chunks than they should",
+        requests_failed(".", journeys=(Journey.RAG,), outcomes=(Outcome.VALIDATION,)),
+        "The database does not hold the seed's documents, or the index was built before they were there.",
+        ("loadtest seed", _INDEXES),
+    ),
+    Rule(
+        "timed_out",
+        "Answers did not come in time",
+        requests_failed(r"(?i)timed? ?out|timeout|within", journeys=_WEB, outcomes=(Outcome.TIMEOUT, None)),
+        "The portal is overloaded or hangs: its model, its pool of connections, or a lock in the database.",
+        (_POOL, 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'),
+    ),
+    Rule(
+        "server_error",
+        "The portal answered with errors of its own",
+        requests_failed(r"\b5\d\d\b"),
+        "Something failed inside of the portal; its log says what.",
+        (_HEALTH, _POOL),
+    ),
+    Rule(
+        "other_contract",
+        "Answers are not what the contract describes",
+        requests_failed(".", journeys=_WEB, outcomes=(Outcome.VALIDATION,)),
+        "The portal speaks another contract, or answers without documents: none were seeded for the development.",
+        ("loadtest check", "loadtest seed"),
+    ),
+    Rule(
+        "chat_slow",
+        "Chat answers are slow",
+        latency_above(Journey.CHAT),
+        "The model (its provider's rate limits), the vector search (missing indexes), an exhausted pool of "
+        "database connections, or the network. Search alone tells the first two apart.",
+        (_INDEXES, _POOL, "loadtest run rag"),
+    ),
+    Rule(
+        "onboarding_slow",
+        "Onboarding is slow",
+        latency_above(Journey.ONBOARDING),
+        "Look which of its two parts takes the time, above. A slow token resolution points to the database: a "
+        "missing index on the token, or an exhausted pool.",
+        (
+            'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'homeowners\'"',
+            _POOL,
+        ),
+    ),
+    Rule(
+        "search_slow",
+        "Vector search is slow",
+        latency_above(Journey.RAG),
+        "The vector index is missing or not used, or the connections are too few: compare query and connection "
+        "wait, above.",
+        (_INDEXES, 'psql "$DATABASE_URL" -c "ANALYZE doc_chunks"'),
+    ),
+    Rule(
+        "memory_high",
+        "The portal's memory is high",
+        memory_above,
+        "A leak, or caches without a bound. Memory that still grows under a steady load is a leak.",
+        ("loadtest run chat --profile soak",),
+    ),
+    Rule(
+        "worker_lost",
+        "A load-generating process was lost",
+        problem_noted("worker_lost"),
+        "It was killed, perhaps for its memory, or lost its connection. Its last results are missing.",
+        ("dmesg | grep -i 'killed process'",),
+    ),
+    Rule(
+        "fewer_users",
+        "Fewer users ran than were asked for",
+        problem_noted("fewer_users"),
+        "The load generators are too few or too busy, or the run ended before all users had started.",
+        ("locust -f locustfiles/chat.py --headless --processes 2",),
+    ),
+    Rule(
+        "no_houses",
+        "There were no houses to play",
+        problem_noted("no_houses"),
+        "The fixture is missing or empty.",
+        ("loadtest seed",),
+    ),
+)
+"""In the order in which they are shown: the gravest first."""
+
+
+def advise(verdict: Verdict) -> tuple[Advice, ...]:
+    """Every rule that applies to the run, with its evidence."""
+    target = verdict.manifest.target if verdict.manifest else _UNKNOWN_TARGET
+    return tuple(
+        Advice(
+            rule.code,
+            rule.title,
+            evidence,
+            rule.cause,
+            tuple(command.replace("{target}", target) for command in rule.commands),
+        )
+        for rule in RULES
+        if (evidence := rule.evidence(verdict))
+    )

@@ -1,0 +1,88 @@
+"""``report.html``: the record, for people; one file that needs no network."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from conf.operations import Journey
+from reports import drawing, figures, wording
+from reports.record import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reports.record import Finding, OperationRow, StepRow, Verdict
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_html(verdict: Verdict) -> str:
+    """
+    The whole record as a page.
+
+    Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(drawing=drawing, figures=figures, wording=wording)
+    return environment.get_template("report.html.j2").render(
+        verdict=verdict,
+        facts=_facts(verdict),
+        finding_groups=_by_subject(verdict.findings),
+        column=figures.Column(
+            [value for row in verdict.operations for value in (row.latency.min_ms, row.latency.p50_ms)]
+        ),
+        breakdowns=_breakdowns(verdict.operations),
+        step_groups=_by_operation(verdict.steps),
+        from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
+    )
+
+
+def _facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """The few figures that stand beside the verdict."""
+    requests, failures = verdict.asked
+    facts = [("Requests", figures.count(requests)), ("Failed", figures.count(failures))]
+    if manifest := verdict.manifest:
+        facts += [
+            ("Users at once", figures.count(manifest.users_peak)),
+            ("Length", figures.seconds(manifest.length_s)),
+            ("Target", manifest.target.partition("://")[2]),
+            ("Started", f"{manifest.started_at:%Y-%m-%d %H:%M} UTC"),
+        ]
+    return facts
+
+
+def _by_subject(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.subject, []).append(finding)
+    return list(groups.items())
+
+
+def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[OperationRow], list[float | None]]]:
+    """Journeys made of several operations: their rows, and all the values that share one scale."""
+    journeys = {
+        journey: [row for row in rows if row.operation and row.operation.journey is journey]
+        for journey in Journey
+    }
+    return [
+        (journey, parts, [value for row in parts for value in (row.latency.p95_ms, row.latency.p99_ms)])
+        for journey, parts in journeys.items()
+        if len(parts) > 1
+    ]
+
+
+def _by_operation(steps: Iterable[StepRow]) -> list[tuple[str, list[StepRow], figures.Column]]:
+    groups = [
+        (operation.label, list(rows)) for operation, rows in groupby(steps, key=lambda step: step.operation)
+    ]
+    return [(label, rows, figures.Column([row.latency.p50_ms for row in rows])) for label, rows in groups]

@@ -1,0 +1,150 @@
+"""Locust's CSV files: the statistics, the failures and the exceptions of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from conf.operations import Outcome
+from reports.record import Latency, Problem
+from reports.redaction import redact
+from reports.table import CODE, load_table
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from pathlib import Path
+
+_AGGREGATED = "Aggregated"
+_LATENCY_COLUMNS = {
+    "min_ms": "Min Response Time",
+    "mean_ms": "Average Response Time",
+    "p50_ms": "50%",
+    "p95_ms": "95%",
+    "p99_ms": "99%",
+    "max_ms": "Max Response Time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StatsRow:
+    """One name of ``…_stats.csv``; latencies are of all requests, failed ones too."""
+
+    method: str
+    name: str
+    requests: int
+    failures: int
+    per_second: float | None
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One line of ``…_failures.csv``; the outcome is None where the message does not begin with one."""
+
+    method: str
+    name: str
+    outcome: Outcome | None
+    message: str
+    count: int
+
+
+def load_stats(path: Path, problems: list[Problem]) -> list[StatsRow]:
+    """
+    Read ``…_stats.csv``.
+
+    Locust writes the sum of all rows last; where that is missing or differs, rows are missing too.
+
+    Returns:
+        One row per name, the sum left out.
+    """
+    noted = len(problems)
+    table = load_table(path, ["Type", "Name", "Request Count", "Failure Count"], problems)
+    rows = [_stats_row(record) for record in table.to_dict("records")]
+    if None in rows:
+        problems.append(_damage(path, "has counts that are not numbers"))
+    named = [row for row in rows if row is not None]
+    totals = [row for row in named if row.name == _AGGREGATED and not row.method]
+    named = [row for row in named if row not in totals]
+    if len(problems) > noted:
+        return named  # what is wrong has been said
+    if not totals:
+        problems.append(_damage(path, "has no Aggregated row, which Locust writes last: lines are missing"))
+    elif (totals[0].requests, totals[0].failures) != (
+        requests := sum(row.requests for row in named),
+        failures := sum(row.failures for row in named),
+    ):
+        total = f"{totals[0].requests} requests and {totals[0].failures} failures"
+        problems.append(_damage(path, f"adds up to {total}, its rows to {requests} and {failures}"))
+    return named
+
+
+def load_failures(path: Path, stats: list[StatsRow], problems: list[Problem]) -> list[FailureRow]:
+    """
+    Read ``…_failures.csv`` and hold its counts against the statistics.
+
+    A file that is missing is no problem as long as nothing failed.
+    """
+    failed = sum(row.failures for row in stats)
+    if not failed and not path.exists():
+        return []
+    noted = len(problems)
+    table = load_table(path, ["Method", "Name", "Error", "Occurrences"], problems)
+    records = table.to_dict("records")
+    rows = [_failure_row(record) for record in records]
+    known = [row for row in rows if row is not None]
+    if len(known) < len(rows):
+        problems.append(_damage(path, "has counts that are not numbers"))
+    if len(problems) == noted and (listed := sum(row.count for row in known)) != failed:
+        problems.append(_damage(path, f"lists {listed} failures, the statistics count {failed}"))
+    return known
+
+
+def load_exceptions(path: Path, problems: list[Problem]) -> list[tuple[int, str]]:
+    """Read ``…_exceptions.csv``: how often, and the message; empty where there is no such file."""
+    if not path.exists():
+        return []
+    table = load_table(path, ["Count", "Message"], problems)
+    pairs = [(_count(record["Count"]), redact(str(record["Message"]))) for record in table.to_dict("records")]
+    return [(count or 1, message) for count, message in pairs]
+
+
+def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:
+    requests, failures = _count(record["Request Count"]), _count(record["Failure Count"])
+    if requests is None or failures is None or failures > requests:
+        return None
+    latency = Latency(**{field: _number(record.get(column)) for field, column in _LATENCY_COLUMNS.items()})
+    return StatsRow(
+        method=record["Type"],
+        name=redact(record["Name"]),
+        requests=requests,
+        failures=failures,
+        per_second=_number(record.get("Requests/s")),
+        latency=latency if requests else Latency(),
+    )
+
+
+def _failure_row(record: Mapping[Hashable, str]) -> FailureRow | None:
+    count = _count(record["Occurrences"])
+    if count is None:
+        return None
+    kind, separator, message = record["Error"].partition(": ")
+    outcome = Outcome(kind) if separator and kind in set(Outcome) else None
+    text = redact(message if outcome else record["Error"])
+    return FailureRow(record["Method"], redact(record["Name"]), outcome, text, count)
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _number(text: str | None) -> float | None:
+    """A number of Locust's, None for its ``N/A`` and for columns that are not there."""
+    value = pd.to_numeric(text, errors="coerce") if text is not None else None
+    return None if value is None or pd.isna(value) or value < 0 else float(value)
+
+
+def _damage(path: Path, what: str) -> Problem:
+    next_step = "The figures below are what could still be read. Run the journey again for a verdict."
+    return Problem(CODE, f"{path.name}: {what}", next_step)

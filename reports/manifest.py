@@ -1,0 +1,127 @@
+"""``manifest.json``: how a run was made, as the owner of the run wrote it down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from conf.operations import Journey
+from conf.thresholds import Thresholds
+from reports.record import Problem
+from reports.redaction import redact
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+_READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
+
+
+class _Part(BaseModel):
+    # A later suite may write more than this one reads.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StepSpan(_Part):
+    """A stretch of the run at one load level."""
+
+    index: int = Field(ge=0)
+    users: int = Field(ge=0)
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+class Process(_Part):
+    """A process that generated load."""
+
+    id: str
+    requests: int = Field(ge=0)
+    lost: bool
+
+
+class ProblemEntry(_Part):
+    """Something that the owner of the run saw go wrong."""
+
+    code: str
+    message: str
+    at: AwareDatetime
+
+
+class RunSettings(_Part):
+    """The part of the ``run`` settings that judging needs."""
+
+    minimum_requests: int = Field(ge=1)
+    strict: bool = False
+
+
+class RecordedSettings(_Part):
+    """The settings that the run was judged by."""
+
+    thresholds: Thresholds
+    run: RunSettings
+
+
+class Manifest(_Part):
+    """How a run was made. Times are UTC."""
+
+    format: Literal[1]
+    run_id: str
+    journeys: tuple[Journey, ...]
+    profile: str
+    profile_description: str
+    contract: str
+    target: str
+    random_seed: int
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    git_commit: str | None
+    versions: dict[str, str]
+    settings: RecordedSettings
+    users_wanted: int = Field(ge=0)
+    users_peak: int = Field(ge=0)
+    houses: int = Field(ge=0)
+    houses_shared: bool
+    processes: tuple[Process, ...]
+    steps: tuple[StepSpan, ...]
+    ended_by: str
+    problems: tuple[ProblemEntry, ...]
+
+    @property
+    def length_s(self) -> float:
+        """Seconds from start to end."""
+        return (self.ended_at - self.started_at).total_seconds()
+
+
+def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
+    """
+    Read the manifest; None, and a problem noted, where there is none that can be read.
+
+    The problems that the manifest itself lists are noted too.
+    """
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        problems.append(Problem("manifest", f"{path.name}: is missing; the run was never finished", _READ_ON))
+    except OSError as error:
+        problems.append(Problem("manifest", f"{path.name}: cannot be read: {error.strerror}", _READ_ON))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        where = f"{path.name}: {place}: " if place else f"{path.name}: "
+        problems.append(Problem("manifest", f"{where}{redact(first['msg'])}", _READ_ON))
+    else:
+        problems += [
+            Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems
+        ]
+        return manifest
+    return None
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

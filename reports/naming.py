@@ -1,0 +1,49 @@
+"""What somebody else's Locust run calls our operations."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import TYPE_CHECKING
+
+from conf.operations import Operation
+
+if TYPE_CHECKING:
+    from conf.contract import Contract, Endpoint
+
+_ORIGIN = re.compile(r"^\w+://[^/]*")
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+def parse_operation(method: str, name: str, contract: Contract) -> Operation | None:
+    """
+    The operation that a row of a Locust CSV is about; None if it is none of ours.
+
+    Args:
+        method: Locust's type; must be the contract's where it is an HTTP method.
+        name: An operation's value, or a path of the contract, perhaps behind a method or a host.
+        contract: Says which paths there are; a placeholder stands for any one part of a path.
+    """
+    if name in set(Operation):
+        return Operation(name)
+    first, _, rest = name.strip().partition(" ")
+    given_method, address = (first, rest.strip()) if first in _METHODS else (method, name.strip())
+    path = _ORIGIN.sub("", address).partition("?")[0].rstrip("/")
+    endpoints = {
+        Operation.CHAT: contract.chat,
+        Operation.ONBOARDING_PAGE: contract.onboarding_page,
+        Operation.ONBOARDING_RESOLVE: contract.onboarding_resolve,
+    }
+    for operation, endpoint in endpoints.items():
+        if _matches(endpoint, path) and (given_method not in _METHODS or given_method == endpoint.method):
+            return operation
+    return None
+
+
+def _matches(endpoint: Endpoint, path: str) -> bool:
+    template = endpoint.path.partition("?")[0].rstrip("/")
+    parts = [
+        re.escape(literal) + ("" if placeholder is None else "[^/]+")
+        for literal, placeholder, _, _ in string.Formatter().parse(template)
+    ]
+    return re.fullmatch("".join(parts), path) is not None

@@ -1,0 +1,92 @@
+"""One CSV file, read with pandas and trusted only where it is whole."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.record import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+CODE = "damaged_file"
+_READ_ON = "The figures below are what could still be read. Copy the file again, or run the journey again."
+
+
+def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
+    """
+    Read a CSV file as text.
+
+    Whatever is wrong with the file is noted as a problem; the records that are whole are returned all the same.
+
+    Args:
+        path: The file.
+        columns: Those that must be there; there may be others.
+        problems: Receives what is wrong.
+
+    Returns:
+        One row per record, all values str. No rows, but *columns*, where nothing could be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        problems.append(_damage(path, "is missing"))
+        return _nothing(columns)
+    except OSError as error:
+        problems.append(_damage(path, f"cannot be read: {error.strerror}"))
+        return _nothing(columns)
+    if not content:
+        problems.append(_damage(path, "is empty"))
+        return _nothing(columns)
+    text = content.decode("utf-8", errors="replace")
+    if "\ufffd" in text:
+        problems.append(_damage(path, "is not UTF-8 throughout"))
+    whole = text[: _end_of_whole_records(text)]
+    if whole != text:
+        problems.append(_damage(path, "ends in the middle of a line: it was cut off"))
+    return _parse(path, whole, columns, problems)
+
+
+def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
+    if not text.strip():
+        return _nothing(columns)
+    try:
+        with warnings.catch_warnings(record=True, category=pd.errors.ParserWarning) as bad_lines:
+            warnings.simplefilter("always")
+            # keep_default_na: a request may well be called "NA".
+            table = pd.read_csv(
+                io.StringIO(text), dtype=str, keep_default_na=False, index_col=False, on_bad_lines="warn"
+            )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        problems.append(_damage(path, f"is not CSV: {error}"))
+        return _nothing(columns)
+    if bad_lines:
+        problems.append(_damage(path, f"has lines with too many fields: {bad_lines[0].message}".strip()))
+    if missing := [column for column in columns if column not in table.columns]:
+        problems.append(_damage(path, f"has no column {', '.join(map(repr, missing))}"))
+        return _nothing(columns)
+    short = table.isna().any(axis="columns")
+    if short.any():
+        problems.append(_damage(path, f"has {int(short.sum())} lines with too few fields"))
+    return table[~short]
+
+
+def _end_of_whole_records(text: str) -> int:
+    """Where the last record ends that is whole: after a line break that no quotation mark holds open."""
+    end = text.rfind("\n") + 1
+    while text.count('"', 0, end) % 2:
+        end = text.rfind("\n", 0, end - 1) + 1
+    return end
+
+
+def _nothing(columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame({column: pd.Series(dtype=str) for column in columns})
+
+
+def _damage(path: Path, what: str) -> Problem:
+    return Problem(CODE, f"{path.name}: {what}", _READ_ON)

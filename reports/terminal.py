@@ -1,0 +1,126 @@
+"""The record in a terminal: one run's verdict, and several runs' verdicts side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from reports import figures
+from reports.record import State
+from reports.wording import headline, journeys_text, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from reports.record import Finding, Verdict
+
+_SHAPES = {State.PASS: "●", State.WARN: "▲", State.FAIL: "■", State.NO_VERDICT: "◇"}
+_COLOURS = {State.PASS: "green", State.WARN: "yellow", State.FAIL: "red", State.NO_VERDICT: "magenta"}
+
+
+def state_text(state: State | None) -> Text:
+    """A state as shape and word; the colour only repeats them."""
+    if state is None:
+        return Text(f"{figures.NONE} not judged", style="dim")
+    return Text(f"{_SHAPES[state]} {state.word}", style=f"bold {_COLOURS[state]}")
+
+
+def print_verdict(console: Console, verdict: Verdict, report: Path | None = None) -> None:
+    """
+    One run: its verdict, every criterion, why it is invalid where it is, and what to do next.
+
+    Commands and paths are never broken into lines, so that they can be copied.
+
+    Args:
+        console: Where to print.
+        verdict: The record.
+        report: Path of the page to point to.
+    """
+    console.print()
+    console.print(
+        Text.assemble(state_text(verdict.state), f"  {journeys_text(verdict)}: {headline(verdict)}")
+    )
+    console.print()
+    console.print(_criteria(verdict.findings))
+    for problem in verdict.problems:
+        console.print(Text.assemble("\n", ("Not valid: ", "bold"), problem.message))
+        if problem.next_step:
+            console.print(_indented(problem.next_step))
+    for note in verdict.notes:
+        console.print(Text.assemble("\n", ("Note: ", "bold"), note))
+    for advice in verdict.advice:
+        console.print(Text.assemble("\n", ("Next: ", "bold"), advice.title))
+        console.print(_indented(f"Seen: {advice.evidence}."))
+        console.print(_indented(advice.cause))
+        for command in advice.commands:
+            console.print(Text(f"    {command}", style="cyan"), soft_wrap=True)
+    if report is not None:
+        console.print(Text.assemble("\n", ("Report: ", "bold"), str(report)), soft_wrap=True)
+
+
+def print_verdicts(console: Console, runs: Sequence[tuple[Verdict, Path]]) -> None:
+    """
+    Several runs, one line each: journey, verdict, requests, failures and what decided it; then the reports' paths.
+
+    Args:
+        console: Where to print.
+        runs: Each verdict with the path of its report.
+    """
+    table = _borderless_table()
+    table.add_column("Journey")
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("Requests", justify="right")
+    table.add_column("Failed", justify="right")
+    table.add_column("Because")
+    for verdict, _ in runs:
+        requests, failures = verdict.asked
+        table.add_row(
+            Text(journeys_text(verdict)),
+            state_text(verdict.state),
+            figures.count(requests),
+            figures.count(failures),
+            Text(reason(verdict)),
+        )
+    console.print(table)
+    console.print()
+    for verdict, report in runs:
+        console.print(Text(f"{journeys_text(verdict)} report: {report}"), soft_wrap=True)
+
+
+def _criteria(findings: Iterable[Finding]) -> Table:
+    table = _borderless_table()
+    table.add_column("State", no_wrap=True)
+    table.add_column("Criterion")
+    table.add_column("Measured", justify="right", no_wrap=True)
+    table.add_column("Passes", justify="right", no_wrap=True)
+    table.add_column("Fails", justify="right", no_wrap=True)
+    subject = ""
+    for finding in findings:
+        if finding.subject != subject:
+            subject = finding.subject
+            table.add_row("", Text(figures.subject_label(subject), style="bold"))
+        label = Text(figures.metric_label(finding.metric))
+        if finding.note:
+            label.append(f"\n{finding.note}", style="dim")
+        table.add_row(
+            state_text(finding.state),
+            label,
+            figures.finding_value(finding),
+            figures.passes_text(finding.metric, finding.limits),
+            figures.fails_text(finding.metric, finding.limits),
+        )
+    return table
+
+
+def _borderless_table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+
+
+def _indented(text: str) -> Padding:
+    return Padding(Text(text), (0, 0, 0, 2))

@@ -1,0 +1,92 @@
+"""
+Rows into a table by COPY, in PostgreSQL's binary format: a vector is its bytes, not a thousand decimal numbers.
+
+Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format), and pgvector's ``vector_recv``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import numpy as np
+from psycopg2 import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from _typeshed import WriteableBuffer
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class has a small letter
+
+_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
+_TRAILER = struct.pack("!h", -1)
+_NULL = struct.pack("!i", -1)
+_JSONB_VERSION = b"\x01"
+
+Value = UUID | str | bool | int | dict[str, object] | np.ndarray | None
+"""Sent as uuid, text, boolean, integer, jsonb, vector, NULL: the columns must have just these types."""
+
+
+def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
+    """
+    Stream *rows* into *table*; no more than one is held in memory.
+
+    Raises:
+        psycopg2.Error: The server refuses them; no row is kept.
+    """
+    statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    cursor.copy_expert(statement, _ByteStream(_encoded(rows)))
+
+
+class _ByteStream(io.RawIOBase):
+    """What psycopg2 reads from: the pieces of an iterator, in portions of any size."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        target = memoryview(buffer)
+        self._rest = self._rest or next(self._pieces, b"")
+        portion, self._rest = self._rest[: len(target)], self._rest[len(target) :]
+        target[: len(portion)] = portion
+        return len(portion)
+
+
+def _encoded(rows: Iterable[Sequence[Value]]) -> Iterator[bytes]:
+    yield _HEADER
+    for row in rows:
+        yield struct.pack("!h", len(row)) + b"".join(map(_encode, row))
+    yield _TRAILER
+
+
+def _encode(value: Value) -> bytes:
+    if value is None:
+        return _NULL
+    data = _data(value)
+    return struct.pack("!i", len(data)) + data
+
+
+def _data(value: object) -> bytes:
+    match value:
+        case UUID():
+            return value.bytes
+        case str():
+            return value.encode()
+        case bool():
+            return struct.pack("!?", value)
+        case int():
+            return struct.pack("!i", value)
+        case dict():
+            return _JSONB_VERSION + json.dumps(value, ensure_ascii=False).encode()
+        case np.ndarray():
+            return struct.pack("!HH", len(value), 0) + value.astype(">f4").tobytes()
+    raise TypeError(f"no column type for {type(value).__name__}")

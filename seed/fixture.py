@@ -1,0 +1,112 @@
+"""The fixture: what the load knows about each house. One JSON line per house, in a file only its owner can read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from conf.errors import LoadTestError
+from seed.private_file import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_NEXT_STEP = "Write the fixture anew: loadtest seed"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """
+    A house and its credentials.
+
+    Field names are the placeholders of the contracts in ``conf/contracts/``; ids are UUIDs as text.
+    """
+
+    house_id: str
+    tenant_id: str
+    tenant_slug: str
+    development_id: str
+    house_type: str | None
+    house_number: int
+    lot: str
+    qr_token: str = field(repr=False)
+    jwt: str = field(repr=False)
+
+
+def write_fixture(path: Path, houses: Iterable[House]) -> int:
+    """
+    Replace the fixture at once, with mode 0600; a failure half-way leaves the old one.
+
+    Returns:
+        The number of houses written.
+
+    Raises:
+        LoadTestError: The file cannot be written.
+    """
+    count = 0
+    with replacing(path) as file:
+        for count, house in enumerate(houses, start=1):  # noqa: B007 - the count is returned
+            file.write(json.dumps(asdict(house), ensure_ascii=False).encode() + b"\n")
+    return count
+
+
+def load_fixture(path: Path) -> list[House]:
+    """
+    Read every house, in the file's order.
+
+    Raises:
+        LoadTestError: The file is missing or unreadable, holds no house, or has a line that is not a house.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        raise LoadTestError(f"{path}: the fixture does not exist", "Make it: loadtest seed") from None
+    except OSError as error:
+        raise LoadTestError(
+            f"{path}: the fixture cannot be read: {error.strerror}",
+            "It belongs to the user who ran `loadtest seed`; run as that user, or seed again",
+        ) from error
+    houses = [_parse_house(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if not houses:
+        raise LoadTestError(f"{path}: the fixture holds no houses", _NEXT_STEP)
+    return houses
+
+
+def find_house(houses: Sequence[House], lot: str) -> House:
+    """
+    The house with this lot, such as ``LV-001``.
+
+    Raises:
+        LoadTestError: There is none.
+    """
+    found = next((house for house in houses if house.lot == lot), None)
+    if found is None:
+        raise LoadTestError(
+            f"fixture: no house has lot {lot!r}", f"Lots go from {houses[0].lot} to {houses[-1].lot}"
+        )
+    return found
+
+
+def _parse_house(line: bytes, place: str) -> House:
+    try:
+        values: Any = json.loads(line)
+    except ValueError:
+        # The chain would show the line, and with it the credentials.
+        raise LoadTestError(f"{place}: is not a line of JSON", _NEXT_STEP) from None
+    if not isinstance(values, dict):
+        raise LoadTestError(f"{place}: is not a house", _NEXT_STEP)
+    for name, kinds in _KINDS.items():
+        if name not in values:
+            raise LoadTestError(f"{place}: {name} is missing", _NEXT_STEP)
+        if type(values[name]) not in kinds:
+            raise LoadTestError(f"{place}: {name} is not what it should be", _NEXT_STEP)
+    if unknown := values.keys() - _KINDS.keys():
+        raise LoadTestError(f"{place}: {min(unknown)} is not a field of a house", _NEXT_STEP)
+    return House(**values)
+
+
+_OTHER_KINDS: dict[str, tuple[type, ...]] = {"house_type": (str, type(None)), "house_number": (int,)}
+_KINDS = {spec.name: _OTHER_KINDS.get(spec.name, (str,)) for spec in fields(House)}
+"""Field → the JSON types it may have."""

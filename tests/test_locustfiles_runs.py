@@ -1,0 +1,244 @@
+"""Whole runs of plain Locust against the real portal: what the report counts is what the portal served."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import locust_process
+import psutil
+import pytest
+from locust_process import LOCUSTFILES, free_port, run, served
+
+from conf.loading import load_settings
+from conf.operations import Outcome
+from loadtest.embedded import embedded_stack
+from reports.record import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from loadtest.embedded import Stack
+
+QUICK = """
+[portal.model]
+median_s = 0.1
+minimum_s = 0.05
+maximum_s = 0.3
+"""
+CHAT, ONBOARDING, RAG = (str(LOCUSTFILES / name) for name in ("chat.py", "onboarding.py", "rag.py"))
+
+
+def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:
+    config = directory / "settings.toml"
+    config.write_text(settings_text)
+    settings = load_settings(config_files=[config], environ={})
+    now = datetime.now(UTC)
+    with embedded_stack(settings, lambda *_: None, log_dir=directory, now=now) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def quick_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose model answers in a tenth of a second."""
+    yield from stack_with(tmp_path_factory.mktemp("quick"), QUICK)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    directory = tmp_path / "runs"
+    directory.mkdir()
+    return directory
+
+
+def test_the_documents_chat_run_is_sixty_requests_and_ends_by_itself(quick_stack: Stack, runs: Path) -> None:
+    finished = run(quick_stack, runs, "-f", CHAT)
+    assert finished.served["chat"] == 60
+    assert finished.counted == finished.served
+    assert finished.manifest["ended_by"] == "iterations"
+    assert finished.manifest["houses_shared"] is False
+    assert finished.verdict.state is State.PASS, finished.output
+    assert finished.code == 0
+    assert "Traceback" not in finished.output
+    assert {path.name for path in finished.run_dir.iterdir()} >= {
+        "manifest.json", "measurements.hlog", "memory.csv", "verdict.json", "report.html",
+        "locust_stats.csv", "locust_failures.csv", "locust_exceptions.csv", "locust_stats_history.csv",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "interrupt"),
+    [
+        pytest.param(["-u", "10", "-t", "3s"], None, id="run time"),
+        pytest.param(["-u", "10", "-t", "60s"], (signal.SIGINT, 2.0), id="Ctrl-C"),
+        pytest.param(["-u", "10", "-t", "60s"], (signal.SIGTERM, 2.0), id="SIGTERM"),
+        pytest.param(["-u", "10", "-t", "3s", "--processes", "2"], None, id="two processes"),
+        pytest.param(
+            ["-u", "10", "-t", "60s", "--processes", "2"], (signal.SIGINT, 3.0), id="two processes, Ctrl-C"
+        ),
+    ],
+)
+def test_the_report_counts_what_the_portal_served_however_a_run_ends(
+    quick_stack: Stack, runs: Path, arguments: list[str], interrupt: tuple[int, float] | None
+) -> None:
+    finished = run(quick_stack, runs, "-f", CHAT, *arguments, interrupt=interrupt)
+    assert finished.served["chat"] > 30
+    assert finished.counted == finished.served
+    assert finished.verdict.state is State.PASS, finished.output
+    assert finished.code == 0
+    assert sum(process["requests"] for process in finished.manifest["processes"]) == finished.served["chat"]
+
+
+def test_master_and_workers_as_processes_of_their_own_give_one_verdict(
+    quick_stack: Stack, runs: Path
+) -> None:
+    before = served(quick_stack.base_url)
+    port = [str(free_port())]
+    workers = [
+        locust_process.start(quick_stack, runs, ["-f", CHAT, "--worker", "--master-port", *port])
+        for _ in range(2)
+    ]
+    master = locust_process.start(
+        quick_stack, runs,
+        ["-f", CHAT, "--headless", "--only-summary", "--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1",
+         "--master-bind-port", *port, "-u", "10", "-t", "3s"],
+    )  # fmt: skip
+    output, _ = master.communicate(timeout=60)
+    for worker in workers:
+        worker.communicate(timeout=20)
+    finished = locust_process.finished(quick_stack, runs, master.returncode, output, before)
+    assert finished.counted == finished.served
+    assert finished.code == 0, output
+    assert len(finished.manifest["processes"]) == 2
+
+
+def test_a_worker_that_vanishes_makes_no_verdict_and_the_figures_stay(quick_stack: Stack, runs: Path) -> None:
+    before = served(quick_stack.base_url)
+    process = locust_process.start(
+        quick_stack,
+        runs,
+        ["-f", CHAT, "--headless", "--only-summary", "-u", "10", "-t", "9s", "--processes", "2"],
+    )
+    locust_process.await_file(runs, "*/measurements.hlog")
+    time.sleep(2)
+    worker = next(iter(_children(process.pid)))
+    worker.kill()
+    output, _ = process.communicate(timeout=60)
+    finished = locust_process.finished(quick_stack, runs, process.returncode, output, before)
+    assert finished.code == 3, output
+    assert finished.verdict.state is State.NO_VERDICT
+    assert "worker_lost" in {problem.code for problem in finished.verdict.problems}
+    assert 0 < finished.counted["chat"] <= finished.served["chat"]
+
+
+def test_onboarding_counts_both_steps_and_the_flow_they_make(quick_stack: Stack, runs: Path) -> None:
+    finished = run(quick_stack, runs, "-f", ONBOARDING)
+    assert finished.served == {"chat": 0, "onboarding_page": 20, "onboarding_resolve": 20}
+    assert finished.counted == finished.served
+    rows = {row.name: row for row in finished.verdict.operations}
+    flow, page, resolve = (rows[f"onboarding_{name}"] for name in ("flow", "page", "resolve"))
+    assert flow.requests == 20
+    assert flow.latency.max_ms >= max(page.latency.max_ms, resolve.latency.max_ms)
+    assert finished.code == 0, finished.output
+
+
+def test_search_has_a_row_for_each_step_and_every_search_is_a_query(quick_stack: Stack, runs: Path) -> None:
+    finished = run(quick_stack, runs, "-f", RAG, "--profile", "smoke")
+    verdict = finished.verdict
+    steps = [step for step in verdict.steps if step.operation == "rag_search"]
+    assert [(step.index, step.users) for step in steps] == [(0, 1), (1, 5)]
+    assert all(step.requests > 0 for step in steps)
+    rows = {row.name: row for row in verdict.operations}
+    assert rows["rag_search"].requests == rows["rag_query"].requests == rows["rag_connection"].requests
+    assert sum(step.requests for step in steps) == rows["rag_search"].requests
+    assert rows["rag_search"].failures == 0
+    assert finished.manifest["ended_by"] == "steps"
+    assert finished.code == 0, finished.output
+
+
+def test_all_locustfiles_at_once_give_one_verdict_over_all_journeys(quick_stack: Stack, runs: Path) -> None:
+    finished = run(quick_stack, runs, "-f", str(LOCUSTFILES), "-u", "9", "-t", "4s")
+    assert finished.counted == finished.served
+    assert set(finished.manifest["journeys"]) == {"chat", "onboarding", "rag"}
+    assert finished.code == 0, finished.output
+
+
+def test_a_run_of_the_web_ui_can_be_started_stopped_and_started_again(quick_stack: Stack, runs: Path) -> None:
+    before = served(quick_stack.base_url)
+    port = free_port()
+    process = locust_process.start(
+        quick_stack, runs, ["-f", CHAT, "--web-host", "127.0.0.1", "--web-port", str(port)]
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_answer(url)
+        for number in (1, 2):
+            _post(f"{url}/swarm", user_count=4, spawn_rate=4, run_time="60s")
+            time.sleep(2.5)
+            with urlopen(f"{url}/stop", timeout=30) as answer:  # noqa: S310 - loopback
+                assert json.load(answer)["success"]
+            deadline_s = time.monotonic() + 20
+            while len(list(runs.glob("*/report.html"))) < number:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.1)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    after = served(quick_stack.base_url)
+    reported = 0
+    for run_dir in runs.iterdir():
+        verdict = json.loads((run_dir / "verdict.json").read_text())
+        assert verdict["state"] in {"PASS", "NO VERDICT"}, output
+        reported += next(row["requests"] for row in verdict["operations"] if row["name"] == "chat")
+    assert reported == after["chat"] - before["chat"] > 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "outcome", "code"),
+    [
+        ("error_ratio = 1.0", Outcome.STATUS, 1),
+        ("unauthorized_ratio = 1.0", Outcome.STATUS, 1),
+        ("hang_ratio = 1.0", Outcome.TIMEOUT, 1),
+        ("foreign_source_ratio = 0.2", Outcome.ISOLATION, 1),
+    ],
+)
+def test_a_misbehaving_portal_fails_by_kind_and_is_still_counted_exactly(
+    tmp_path: Path, runs: Path, faults: str, outcome: Outcome, code: int
+) -> None:
+    settings_text = f"{QUICK}\n[portal.faults]\n{faults}\n[target]\nrequest_timeout_s = 1.0\n"
+    for stack in stack_with(tmp_path, settings_text):
+        config = str(tmp_path / "settings.toml")
+        finished = run(stack, runs, "-f", CHAT, environ={"LOADTEST_CONFIG": config})
+        assert {group.outcome for group in finished.verdict.failures} == {outcome}
+        assert finished.counted["chat"] == 60
+        if outcome is not Outcome.TIMEOUT:  # an abandoned request may be counted by the portal a moment later
+            assert finished.counted == finished.served
+        assert finished.code in {code, 3}, finished.output
+        if outcome is Outcome.ISOLATION:
+            assert finished.verdict.state is State.FAIL
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children() if child.is_running()]
+
+
+def _await_answer(url: str) -> None:
+    deadline_s = time.monotonic() + 20
+    while True:
+        try:
+            with urlopen(url, timeout=5):  # noqa: S310 - loopback
+                return
+        except OSError:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+
+
+def _post(url: str, **form: object) -> None:
+    with urlopen(url, data=urlencode(form).encode(), timeout=10) as answer:  # noqa: S310 - loopback
+        assert json.load(answer)["success"]

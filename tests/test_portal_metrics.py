@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import http.client
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from portal_process import Estate, Portal, at_once, bearer, running_portal
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seed.fixture import House
+
+pytest_plugins = ["portal_estate"]
+
+SLOW_MODEL = """
+[portal.model]
+median_s = 0.5
+minimum_s = 0.5
+maximum_s = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def slow_portal(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    with running_portal(estate.url, tmp_path_factory.mktemp("portal"), SLOW_MODEL) as portal:
+        yield portal
+
+
+def served(portal: Portal) -> Counter[tuple[str, str, str]]:
+    """Method, route and status of what *portal* served so far."""
+    page = portal.ask("GET", "/metrics").body.decode()
+    (family,) = (f for f in text_string_to_metric_families(page) if f.name == "portal_requests")
+    return Counter(
+        {
+            (sample.labels["method"], sample.labels["route"], sample.labels["status"]): int(sample.value)
+            for sample in family.samples
+            if sample.name == "portal_requests_total"
+        }
+    )
+
+
+def test_the_counter_equals_what_was_asked(portal: Portal, pending_houses: list[House]) -> None:
+    house, other = pending_houses[:2]
+    before = served(portal)
+    at_once(7, lambda _: portal.chat(house))
+    portal.ask("POST", "/api/chat", {}, bearer(house))
+    portal.ask("POST", "/api/chat", {})
+    portal.ask("GET", f"/onboarding/{house.qr_token}")
+    portal.ask("GET", "/onboarding/unknown")
+    at_once(3, lambda _: portal.resolve(other.qr_token))
+    portal.ask("GET", "/wp-login.php")
+    portal.ask("DELETE", "/api/documents")
+    assert served(portal) - before == {
+        ("POST", "/api/chat", "200"): 7,
+        ("POST", "/api/chat", "400"): 1,
+        ("POST", "/api/chat", "401"): 1,
+        ("GET", "/onboarding/{token}", "200"): 1,
+        ("GET", "/onboarding/{token}", "404"): 1,
+        ("POST", "/api/qr/resolve", "200"): 1,
+        ("POST", "/api/qr/resolve", "409"): 2,
+        ("GET", "unmatched", "404"): 1,
+        ("DELETE", "/api/documents", "405"): 1,
+        ("GET", "/metrics", "200"): 1,  # the one before
+    }
+
+
+def test_an_answer_whose_client_went_away_is_counted(slow_portal: Portal, estate: Estate) -> None:
+    house = estate.houses[0]
+    body = {"message": "Where is the stopcock?", "developmentId": house.development_id}
+    before = served(slow_portal)
+    with pytest.raises(TimeoutError):
+        slow_portal.ask("POST", "/api/chat", body, bearer(house), timeout_s=0.3)
+    slow_portal.chat(house)  # begins later, takes as long
+    assert (served(slow_portal) - before)[("POST", "/api/chat", "200")] == 2
+
+
+def test_a_client_that_goes_away_at_once_is_counted_too(slow_portal: Portal, estate: Estate) -> None:
+    house = estate.houses[0]
+    body = json.dumps({"message": "Where is the stopcock?", "developmentId": house.development_id})
+    before = served(slow_portal)
+    for _ in range(5):
+        connection = http.client.HTTPConnection(*slow_portal.address)
+        connection.request("POST", "/api/chat", body, bearer(house))
+        connection.close()
+    slow_portal.chat(house)
+    counts = served(slow_portal) - before
+    del counts[("GET", "/metrics", "200")]
+    assert counts.keys() <= {("POST", "/api/chat", "200"), ("POST", "/api/chat", "499")}
+    assert counts.total() == 6
+
+
+def test_the_page_shows_the_portals_memory(portal: Portal) -> None:
+    page = portal.ask("GET", "/metrics").body.decode()
+    values = {f.name: f.samples[0].value for f in text_string_to_metric_families(page) if f.samples}
+    assert 10e6 < values["process_resident_memory_bytes"] < 1e9

@@ -1,0 +1,214 @@
+"""Builds run directories as the suite and as plain Locust leave them; the tests of the reports read these."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from conf.loading import load_settings
+from conf.operations import Journey, Kind, Operation, Outcome
+from monitoring.measurement import MeasurementLog, Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STARTED = datetime(2025, 11, 15, 20, 0, 0, tzinfo=UTC)
+STATS_COLUMNS = [
+    "Type", "Name", "Request Count", "Failure Count", "Median Response Time", "Average Response Time",
+    "Min Response Time", "Max Response Time", "Average Content Size", "Requests/s", "Failures/s",
+    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
+]  # fmt: skip
+FAILURE_COLUMNS = ["Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen"]
+EXCEPTION_COLUMNS = ["Count", "Message", "Traceback", "Nodes"]
+_TYPES = {Kind.FLOW: "FLOW", Kind.WAIT: "WAIT", Kind.REQUEST: "POST"}
+
+
+class Result(NamedTuple):
+    """One request; *error* is its message, empty for a success."""
+
+    name: str
+    ms: float
+    outcome: Outcome = Outcome.SUCCESS
+    message: str = ""
+    step: int = 0
+
+    @property
+    def method(self) -> str:
+        if self.name not in set(Operation):
+            return "POST"
+        operation = Operation(self.name)
+        if operation is Operation.ONBOARDING_PAGE:
+            return "GET"
+        return "SQL" if operation is Operation.RAG_QUERY else _TYPES[operation.kind]
+
+
+def evenly(name: str, slowest_ms: float, count: int = 100, step: int = 0) -> list[Result]:
+    """Successes whose p50, p95 and p99 are about 0.5, 0.95 and 0.99 of *slowest_ms*."""
+    return [Result(name, slowest_ms * (i + 1) / count, step=step) for i in range(count)]
+
+
+def failing(
+    name: str, count: int, outcome: Outcome = Outcome.STATUS, message: str = "HTTP 500", ms: float = 5
+) -> list[Result]:
+    return [Result(name, ms, outcome, message) for _ in range(count)]
+
+
+@dataclass
+class BuiltRun:
+    """What to write; each part may be bent before `write`."""
+
+    results: list[Result]
+    journeys: tuple[Journey, ...] = (Journey.CHAT,)
+    memory_mb: dict[str, list[float]] = field(
+        default_factory=lambda: {"portal": [120, 145, 140], "local": [90, 95]}
+    )
+    manifest: dict[str, Any] = field(default_factory=dict)
+    step_users: tuple[int, ...] = (20,)
+    exceptions: list[tuple[int, str]] = field(default_factory=list)
+
+    def write(self, directory: Path) -> Path:
+        """A complete run directory of the suite."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "manifest.json").write_text(json.dumps(self.manifest_values(directory.name)))
+        self.write_csv(directory, "locust", own=True)
+        self._write_measurements(directory / "measurements.hlog")
+        with (directory / "memory.csv").open("w") as file:
+            file.write("time,process,rss_bytes\n")
+            for process, values_mb in self.memory_mb.items():
+                for second, mb in enumerate(values_mb):
+                    file.write(f"{STARTED.timestamp() + second},{process},{mb * 1_000_000:.0f}\n")
+        return directory
+
+    def write_csv(self, directory: Path, prefix: str = "somebody", *, own: bool = False) -> Path:
+        """Locust's CSV files alone."""
+        directory.mkdir(parents=True, exist_ok=True)
+        files = {
+            "stats": stats_csv(self.results),
+            "failures": failures_csv(self.results, own=own),
+            "exceptions": _csv(
+                [EXCEPTION_COLUMNS, *([n, text, "Traceback …\n  …", "local"] for n, text in self.exceptions)]
+            ),
+        }
+        for name, text in files.items():
+            (directory / f"{prefix}_{name}.csv").write_bytes(text.encode())
+        return directory
+
+    def manifest_values(self, run_id: str) -> dict[str, Any]:
+        settings = load_settings(environ={}).model_dump(mode="json", exclude={"session_secret", "database"})
+        length = timedelta(seconds=10)
+        steps = [
+            {
+                "index": index,
+                "users": users,
+                "started_at": (STARTED + index * length).isoformat(),
+                "ended_at": (STARTED + (index + 1) * length).isoformat(),
+            }
+            for index, users in enumerate(self.step_users)
+        ]
+        return {
+            "format": 1,
+            "run_id": run_id,
+            "journeys": [journey.value for journey in self.journeys],
+            "profile": "phase17",
+            "profile_description": "20 houses x 3 questions",
+            "contract": "phase17",
+            "target": "http://127.0.0.1:5000",
+            "random_seed": 17,
+            "started_at": STARTED.isoformat(),
+            "ended_at": (STARTED + len(steps) * length).isoformat(),
+            "git_commit": "0a1b2c3",
+            "versions": {"python": "3.11.2", "locust": "2.47.0", "suite": "0.1.0"},
+            "settings": settings,
+            "users_wanted": max(self.step_users),
+            "users_peak": max(self.step_users),
+            "houses": 20,
+            "houses_shared": False,
+            "processes": [{"id": "local", "requests": len(self.results), "lost": False}],
+            "steps": steps,
+            "ended_by": "iterations",
+            "problems": [],
+            **self.manifest,
+        }
+
+    def _write_measurements(self, path: Path) -> None:
+        recorders = [Recorder(), Recorder()]  # two processes' results, to be merged
+        with path.open("w") as file:
+            log = MeasurementLog(file, STARTED)
+            for number, result in enumerate(self.results):
+                operation = Operation(result.name)
+                recorders[number % 2].record(operation, result.outcome, result.step, result.ms / 1000)
+                if number % 40 == 39:
+                    for recorder in recorders:
+                        log.add(recorder.take())
+                    log.write_interval(STARTED + timedelta(seconds=number))
+            for recorder in recorders:
+                log.add(recorder.take())
+            log.write_interval(STARTED + timedelta(seconds=len(self.results)))
+
+
+def stats_csv(results: list[Result]) -> str:
+    """``…_stats.csv`` as Locust rounds and mixes: failures among the percentiles, two digits."""
+    names = dict.fromkeys((result.method, result.name) for result in results)
+    rows = [_stats_row(*key, [r for r in results if (r.method, r.name) == key]) for key in names]
+    return _csv([STATS_COLUMNS, *rows, _stats_row("", "Aggregated", results)])
+
+
+def failures_csv(results: list[Result], *, own: bool) -> str:
+    """``…_failures.csv``; *own* runs write the outcome before the message."""
+    groups = Counter(
+        (r.method, r.name, f"{r.outcome}: {r.message}" if own else r.message)
+        for r in results
+        if r.outcome is not Outcome.SUCCESS
+    )
+    seen = "2025-11-15T20:00:01Z"
+    return _csv([FAILURE_COLUMNS, *([*key, count, seen, seen] for key, count in groups.items())])
+
+
+def _stats_row(method: str, name: str, results: list[Result]) -> list[object]:
+    times = sorted(result.ms for result in results)
+    failed = sum(result.outcome is not Outcome.SUCCESS for result in results)
+    counts = [method, name, len(results), failed]
+    if not times:
+        return [*counts, 0, 0, 0, 0, 0, 0.0, 0.0, *["N/A"] * 11]
+    percents = (50, 66, 75, 80, 90, 95, 98, 99, 99.9, 99.99, 100)
+    percentiles = [_two_digits(times[math.ceil(len(times) * p / 100) - 1]) for p in percents]
+    mean = sum(times) / len(times)
+    return [
+        *counts,
+        percentiles[0],
+        mean,
+        times[0],
+        times[-1],
+        321.0,
+        len(times) / 10,
+        failed / 10,
+        *percentiles,
+    ]
+
+
+def _two_digits(ms: float) -> int:
+    return round(ms, 1 - math.floor(math.log10(ms))) if ms >= 1 else 0
+
+
+def _csv(rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def test_the_built_csv_files_have_the_columns_that_locust_writes() -> None:
+    program = (
+        "from locust.env import Environment; from locust.stats import StatsCSV, PERCENTILES_TO_REPORT as p; import json;"
+        "s = StatsCSV(Environment(), p);"
+        "print(json.dumps([s.requests_csv_columns, s.failures_columns, s.exceptions_columns]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout) == [STATS_COLUMNS, FAILURE_COLUMNS, EXCEPTION_COLUMNS]
