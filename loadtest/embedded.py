@@ -26,14 +26,12 @@ from portal import READY
 from seed.seeding import seed_database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
 
     from conf.settings import Portal, Settings
-
-    Progress = Callable[[str, int, int], None]
-    """Called with what is being done, how much of it is done, and how much there is."""
+    from seed.progress import Progress
 
 START_TIMEOUT_S = 30.0
 _POLL_S = 0.05
@@ -47,7 +45,7 @@ while read -r pid; do portal=$pid; done
 if [ -n "$portal" ] && kill -TERM "$portal" 2>/dev/null; then
     tries=100
     while [ $tries -gt 0 ] && kill -0 "$portal" 2>/dev/null; do sleep 0.1; tries=$((tries - 1)); done
-    kill -KILL "$portal" 2>/dev/null
+    [ $tries -gt 0 ] || kill -KILL "$portal" 2>/dev/null
 fi
 if read -r postgres 2>/dev/null < "$directory/pg/postmaster.pid"; then
     kill -INT "$postgres" 2>/dev/null

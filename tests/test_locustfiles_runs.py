@@ -181,7 +181,7 @@ def test_a_run_of_the_web_ui_can_be_started_stopped_and_started_again(quick_stac
         for number in (1, 2):
             _post(f"{url}/swarm", user_count=4, spawn_rate=4, run_time="60s")
             time.sleep(2.5)
-            with urlopen(f"{url}/stop", timeout=30) as answer:  # noqa: S310 - loopback
+            with urlopen(f"{url}/stop", data=b"", timeout=30) as answer:  # noqa: S310 - loopback
                 assert json.load(answer)["success"]
             deadline_s = time.monotonic() + 20
             while len(list(runs.glob("*/report.html"))) < number:

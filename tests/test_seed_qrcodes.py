@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 HOUSE = House("house", "tenant", "slug", "development", "A", 1, "LV-001", "0aa8-token", "jwt")
 OTHER = dataclasses.replace(
-    HOUSE, house_id="other", house_number=2, lot="LV-002", qr_token="1bb9-token"
+    HOUSE,
+    house_id="other",
+    house_number=2,
+    lot="LV-002",
+    qr_token="1bb9-token",  # noqa: S106 - of the tests
 )
 
 
