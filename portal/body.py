@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from portal.refusal import Refusal
 
@@ -17,6 +17,13 @@ class Body(BaseModel):
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, text: str) -> str:
+        if "\0" in text:
+            raise ValueError("PostgreSQL stores no NUL")
+        return text
+
 
 BodyT = TypeVar("BodyT", bound=Body)
 
@@ -26,7 +33,7 @@ async def read_body(request: Request, kind: type[BodyT]) -> BodyT:
     Read the body of *request*; routes call this after authentication, so that strangers learn nothing of it.
 
     Raises:
-        Refusal: 400, naming the first field that is missing, empty or not what it should be.
+        Refusal: 400, naming the first field that is missing, empty or not a text that can be stored.
     """
     try:
         return kind.model_validate_json(await request.body())

@@ -97,6 +97,8 @@ async def find_house(database: Database, house_id: UUID) -> RegisteredHouse | No
 
 async def find_house_by_token(database: Database, qr_token: str) -> RegisteredHouse | None:
     """The house whose QR code says *qr_token*, onboarded or not."""
+    if "\0" in qr_token:  # PostgreSQL refuses to look for it
+        return None
     row = await database.fetch_row(_BY_TOKEN, qr_token)
     return row and RegisteredHouse.from_row(row)
 

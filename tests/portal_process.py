@@ -23,10 +23,10 @@ from seed.fixture import House
 from seed.tokens import homeowner_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else"  # noqa: S105 - of the tests
+SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else-long-enough-for-every-algorithm"  # noqa: S105 - of the tests
 TIMEOUT_S = 20.0
 
 QUICK = """
@@ -131,21 +131,19 @@ def portal_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "loadtest", "portal", *arguments]
 
 
-def portal_environ(url: str, **more: str) -> dict[str, str]:
+def portal_environ(url: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
-    return inherited | {"SESSION_SECRET": SECRET, "DATABASE_URL": url} | more
+    return inherited | {"SESSION_SECRET": SECRET, "DATABASE_URL": url}
 
 
 @contextmanager
-def running_portal(
-    url: str, directory: Path, settings: str = QUICK, options: Sequence[str] = ()
-) -> Iterator[Portal]:
+def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator[Portal]:
     """A portal on a free port, until the end of the block; it must stop when told to."""
     config, log = (directory / f"{uuid.uuid4().hex}.{kind}" for kind in ("toml", "log"))
     config.write_text(settings, encoding="utf-8")
     with log.open("w") as errors:
         process = subprocess.Popen(
-            portal_command("--port", "0", "--config", str(config), *options),
+            portal_command("--port", "0", "--config", str(config)),
             env=portal_environ(url),
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -162,7 +160,8 @@ def running_portal(
     finally:
         process.terminate()
         try:
-            process.wait(TIMEOUT_S)
+            said, _ = process.communicate(timeout=TIMEOUT_S)
         finally:
             process.kill()
-            process.stdout.close()
+        with log.open("a") as output:
+            output.write(said)

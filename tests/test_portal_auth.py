@@ -30,7 +30,7 @@ def _refused_tokens(house: House) -> dict[str, str]:
         "expired": homeowner_token(house, SECRET, long_ago),
         "wrong signature": homeowner_token(house, SECRET[::-1], datetime.now(UTC)),
         "unsigned": jwt.encode(_claims(house), "", algorithm="none"),
-        "another algorithm": jwt.encode(_claims(house), SECRET * 2, algorithm="HS512"),
+        "another algorithm": jwt.encode(_claims(house), SECRET, algorithm="HS512"),
         "wrong role": jwt.encode(_claims(house, role="developer"), SECRET, algorithm="HS256"),
         "no role": jwt.encode(_claims(house, role=...), SECRET, algorithm="HS256"),
         "no expiry": jwt.encode(_claims(house, exp=...), SECRET, algorithm="HS256"),

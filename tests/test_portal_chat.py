@@ -57,6 +57,7 @@ def test_a_house_is_never_shown_chunks_of_another_house_type_first(portal: Porta
         {"developmentId": "8c8f4f6e-0000-4000-8000-000000000000"},
         {"message": "  ", "developmentId": "8c8f4f6e-0000-4000-8000-000000000000"},
         {"message": "Hello?", "developmentId": ""},
+        {"message": "nothing\0ness", "developmentId": "8c8f4f6e-0000-4000-8000-000000000000"},
         {"message": 7, "developmentId": "8c8f4f6e-0000-4000-8000-000000000000"},
         {"message": "x" * 8001, "developmentId": "8c8f4f6e-0000-4000-8000-000000000000"},
         [],

@@ -29,7 +29,8 @@ def test_the_page_welcomes_its_house_without_repeating_the_token(
 
 
 def test_the_page_of_an_unknown_token_is_not_found(portal: Portal) -> None:
-    assert portal.ask("GET", f"/onboarding/{UNKNOWN}").status == 404
+    for token in (UNKNOWN, "x", "%00", "%ff"):
+        assert portal.ask("GET", f"/onboarding/{token}").status == 404
 
 
 def test_a_token_is_resolved_once_to_a_jwt_that_opens_the_portal(
@@ -72,6 +73,8 @@ def test_an_unknown_token_is_not_resolved(portal: Portal) -> None:
     assert portal.resolve(UNKNOWN).status == 404
 
 
-@pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": None}, {"uid": UNKNOWN}, b"", b"{"])
+@pytest.mark.parametrize(
+    "body", [{}, {"token": ""}, {"token": None}, {"uid": UNKNOWN}, {"token": "a\0b"}, b"", b"{"]
+)
 def test_a_resolution_without_a_token_is_a_bad_request(body: object, portal: Portal) -> None:
     assert portal.ask("POST", "/api/qr/resolve", body).status == 400

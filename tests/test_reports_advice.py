@@ -1,0 +1,112 @@
+"""Each rule fires where its pattern is in the run, and stays silent on a healthy run and on its near relations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from test_reports_building import BuiltRun, Result, evenly, failing
+
+from conf.operations import Journey, Outcome
+from reports.advice import RULES
+from reports.judging import judge_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.record import Advice
+
+
+def advice_on(directory: Path, results: list[Result], **built: Any) -> dict[str, Advice]:
+    journeys = tuple(dict.fromkeys(Journey(result.name.partition("_")[0]) for result in results))
+    verdict = judge_run(BuiltRun(results, journeys=journeys, **built).write(directory))
+    return {advice.code: advice for advice in verdict.advice}
+
+
+def problem(code: str) -> dict[str, Any]:
+    entry = {"code": code, "message": f"{code} happened", "at": "2025-11-15T20:00:07+00:00"}
+    return {"manifest": {"problems": [entry]}}
+
+
+CHAT = evenly("chat", 900)
+FLOWS = evenly("onboarding_flow", 400)
+SEARCHES = evenly("rag_search", 100)
+LEAK = {"memory_mb": {"portal": [100.0, 300.0, 600.0]}}
+
+FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
+    "isolation": ([*CHAT, *failing("chat", 1, Outcome.ISOLATION, "a source of another development")], {}),
+    "secret_differs": (failing("chat", 60, message="HTTP 401 Unauthorized"), {}),
+    "some_unauthorized": ([*CHAT, *failing("chat", 2, message="HTTP 401 Unauthorized")], {}),
+    "tenant_mismatch": ([*CHAT, *failing("chat", 2, message="HTTP 403 Forbidden")], {}),
+    "token_unknown": ([*FLOWS, *failing("onboarding_resolve", 20, message="HTTP 404 Not Found")], {}),
+    "development_unknown": ([*CHAT, *failing("chat", 2, message="HTTP 404 Not Found")], {}),
+    "rate_limited": ([*CHAT, *failing("chat", 2, message="HTTP 429 Too Many Requests")], {}),
+    "portal_unreachable": ([*CHAT, *failing("chat", 9, Outcome.CONNECTION, "connection refused")], {}),
+    "connection_lost": ([*CHAT, *failing("chat", 9, Outcome.CONNECTION, "connection reset by peer")], {}),
+    "database_failed": ([*SEARCHES, *failing("rag_query", 3, Outcome.CONNECTION, "OperationalError")], {}),
+    "chunks_missing": ([*SEARCHES, *failing("rag_query", 3, Outcome.VALIDATION, "4 rows of 5")], {}),
+    "timed_out": ([*CHAT, *failing("chat", 3, Outcome.TIMEOUT, "no answer within 60 s")], {}),
+    "server_error": ([*CHAT, *failing("chat", 3, message="HTTP 503 Service Unavailable")], {}),
+    "other_contract": ([*CHAT, *failing("chat", 3, Outcome.VALIDATION, "reply is missing or empty")], {}),
+    "chat_slow": (evenly("chat", 6000), {}),
+    "onboarding_slow": (evenly("onboarding_flow", 2500), {}),
+    "search_slow": (evenly("rag_search", 1500), {}),
+    "memory_high": (CHAT, LEAK),
+    "worker_lost": (CHAT, problem("worker_lost")),
+    "fewer_users": (CHAT, problem("fewer_users")),
+    "no_houses": (CHAT, problem("no_houses")),
+}
+
+
+@pytest.mark.parametrize("code", [rule.code for rule in RULES])
+def test_a_rule_fires_alone_on_its_pattern_with_evidence_cause_and_commands(
+    tmp_path: Path, code: str
+) -> None:
+    results, built = FIRING[code]
+    given = advice_on(tmp_path / "run", results, **built)
+    assert list(given) == [code]
+    assert given[code].evidence
+    assert given[code].cause
+    assert given[code].commands
+
+
+@pytest.mark.parametrize("results", [CHAT, FLOWS, SEARCHES])
+def test_no_rule_fires_on_a_healthy_run(tmp_path: Path, results: list[Result]) -> None:
+    assert advice_on(tmp_path / "run", results) == {}
+
+
+def test_the_evidence_counts_the_requests(tmp_path: Path) -> None:
+    given = advice_on(tmp_path / "run", failing("chat", 60, message="HTTP 401 Unauthorized"))
+    assert given["secret_differs"].evidence == "Chat answer: 60 of 60 requests: HTTP 401 Unauthorized"
+
+
+def test_a_flow_that_fails_with_its_part_is_not_counted_beside_it(tmp_path: Path) -> None:
+    missing = "HTTP 404 Not Found"
+    results = [
+        *FLOWS, *failing("onboarding_flow", 5, message=missing),
+        *failing("onboarding_resolve", 5, message=missing),
+    ]  # fmt: skip
+    evidence = advice_on(tmp_path / "run", results)["token_unknown"].evidence
+    assert evidence == "Onboarding: token resolution: 5 of 5 requests: HTTP 404 Not Found"
+
+
+def test_no_more_than_four_sights_are_listed(tmp_path: Path) -> None:
+    results = [*CHAT, *(failing("chat", 1, message=f"HTTP {status} Error")[0] for status in range(500, 507))]
+    assert advice_on(tmp_path / "run", results)["server_error"].evidence.endswith("; and 3 more")
+
+
+def test_commands_name_the_portal_that_was_tested(tmp_path: Path) -> None:
+    results, built = FIRING["timed_out"]
+    assert advice_on(tmp_path / "run", results, **built)["timed_out"].commands[0] == (
+        "curl -s http://127.0.0.1:5000/api/health/db"
+    )
+
+
+def test_failures_in_somebody_elses_words_are_understood(tmp_path: Path) -> None:
+    results = [
+        *evenly("/api/chat", 900),
+        *failing("/api/chat", 3, message="ConnectionRefusedError(111, 'Connection refused')"),
+        *failing("/login", 5, message="HTTPError('401 Client Error: Unauthorized for url: /login')"),
+    ]
+    verdict = judge_run(BuiltRun(results).write_csv(tmp_path / "theirs"))
+    assert {advice.code for advice in verdict.advice} == {"portal_unreachable", "secret_differs"}

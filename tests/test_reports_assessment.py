@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from conf.errors import ExitCode
+from conf.loading import load_settings
+from conf.operations import Journey, Operation, Outcome
+from conf.thresholds import Limits, Metric
+from reports.assessment import (
+    assess_isolation,
+    assess_memory,
+    assess_metric,
+    assess_operation,
+    assess_validity,
+    exit_code,
+    judged_operations,
+    worst_state,
+)
+from reports.record import FailureGroup, Finding, Latency, MemoryRow, OperationRow, Problem, Source, State
+
+PHASE17 = load_settings(environ={}).thresholds
+RATIO = PHASE17["chat"][Metric.SUCCESS_RATIO]
+ALL = PHASE17["onboarding_flow"][Metric.SUCCESS_RATIO]
+P95 = PHASE17["chat"][Metric.P95_MS]
+P50 = PHASE17["chat"][Metric.P50_MS]
+MEMORY = PHASE17["portal"][Metric.RSS_MB]
+
+positive = st.floats(min_value=0, max_value=1e6)
+
+
+@st.composite
+def small_limits(draw: st.DrawFn) -> Limits:
+    low, high = sorted((draw(positive), draw(positive)))
+    return draw(
+        st.sampled_from(
+            [Limits(pass_below=low, fail_above=high), Limits(pass_below=low), Limits(fail_above=high)]
+        )
+    )
+
+
+@st.composite
+def large_limits(draw: st.DrawFn) -> Limits:
+    low, high = sorted((draw(st.floats(0, 1)), draw(st.floats(0, 1))))
+    return draw(
+        st.sampled_from(
+            [
+                Limits(pass_above=high, fail_below=low),
+                Limits(pass_at_least=high, fail_below=low),
+                Limits(pass_above=high),
+                Limits(pass_at_least=high),
+                Limits(fail_below=low),
+            ]
+        )
+    )
+
+
+def chat_row(requests: int, failures: int = 0, p95_ms: float = 100) -> OperationRow:
+    latency = Latency(1, 50, 50, p95_ms, p95_ms, p95_ms) if requests > failures else Latency()
+    return OperationRow(
+        "chat", "POST", Operation.CHAT, requests, failures, None, latency, Source.MEASUREMENTS
+    )
+
+
+def chat_state(row: OperationRow, minimum: int = 20) -> State:
+    findings = assess_operation(Operation.CHAT, [row], PHASE17["chat"], minimum)
+    return worst_state(findings, assess_validity([row], findings, minimum))
+
+
+@pytest.mark.parametrize("limits", [RATIO, ALL, P95, P50, MEMORY, Limits(fail_above=1), Limits(fail_below=1)])
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_no_data_is_never_a_pass(limits: Limits, value: float | None) -> None:
+    assert assess_metric(value, limits) is State.NO_VERDICT
+
+
+@given(st.one_of(small_limits(), large_limits()))
+def test_no_limits_make_a_pass_of_no_data(limits: Limits) -> None:
+    assert assess_metric(None, limits) is State.NO_VERDICT
+
+
+def test_a_run_without_any_finding_has_no_verdict() -> None:
+    assert worst_state([], []) is State.NO_VERDICT
+
+
+def test_a_run_whose_only_finding_could_not_be_judged_has_no_verdict() -> None:
+    assert worst_state([Finding("portal", "rss_mb", None, MEMORY, None)], []) is State.NO_VERDICT
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "state"),
+    [
+        (RATIO, 0.9501, State.PASS),
+        (RATIO, 57 / 60, State.WARN),
+        (RATIO, 54 / 60, State.WARN),
+        (RATIO, 0.8999, State.FAIL),
+        (ALL, 1.0, State.PASS),
+        (ALL, 0.9999, State.WARN),
+        (ALL, 0.9, State.WARN),
+        (ALL, 0.89, State.FAIL),
+        (P50, 1999.9, State.PASS),
+        (P50, 2000, State.WARN),
+        (P50, 1e9, State.WARN),
+        (P95, 2999.9, State.PASS),
+        (P95, 3000, State.WARN),
+        (P95, 5000, State.WARN),
+        (P95, 5000.1, State.FAIL),
+        (MEMORY, 199.9, State.PASS),
+        (MEMORY, 200, State.WARN),
+        (MEMORY, 500, State.WARN),
+        (MEMORY, 500.1, State.FAIL),
+        (Limits(fail_above=10), 9.9, State.PASS),
+        (Limits(fail_above=10), 10, State.WARN),
+        (Limits(fail_below=0.5), 0.6, State.PASS),
+        (Limits(fail_below=0.5), 0.5, State.WARN),
+    ],
+)
+def test_a_value_on_a_limit_belongs_to_the_milder_side(limits: Limits, value: float, state: State) -> None:
+    assert assess_metric(value, limits) is state
+
+
+@given(small_limits(), positive, positive)
+def test_a_larger_duration_is_never_judged_better(limits: Limits, one: float, other: float) -> None:
+    better, worse = sorted((one, other))
+    assert assess_metric(better, limits) <= assess_metric(worse, limits)
+
+
+@given(large_limits(), st.floats(0, 1), st.floats(0, 1))
+def test_a_smaller_ratio_is_never_judged_better(limits: Limits, one: float, other: float) -> None:
+    worse, better = sorted((one, other))
+    assert assess_metric(better, limits) <= assess_metric(worse, limits)
+
+
+@given(st.integers(0, 200), st.integers(0, 50), st.integers(1, 50), st.sampled_from([100, 3500, 6000]))
+def test_further_failures_never_improve_a_verdict(
+    successes: int, failures: int, further: int, p95_ms: float
+) -> None:
+    before = chat_state(chat_row(successes + failures, failures, p95_ms))
+    after = chat_state(chat_row(successes + failures + further, failures + further, p95_ms))
+    assert after >= before
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 100))
+def test_fewer_successes_than_the_minimum_are_no_verdict(successes: int, failures: int, minimum: int) -> None:
+    assume(successes < minimum)
+    assert chat_state(chat_row(successes + failures, failures), minimum) is State.NO_VERDICT
+
+
+def test_exactly_the_minimum_of_successes_is_judged() -> None:
+    assert chat_state(chat_row(20)) is State.PASS
+
+
+def test_an_operation_that_was_never_called_has_no_verdict_in_any_criterion() -> None:
+    findings = assess_operation(Operation.CHAT, [], PHASE17["chat"], 20)
+    assert {finding.state for finding in findings} == {State.NO_VERDICT}
+    assert {finding.note for finding in findings} == {"never measured"}
+    assert [problem.code for problem in assess_validity([], findings, 20)] == ["never_measured"]
+
+
+def test_a_metric_that_the_source_does_not_give_has_no_verdict() -> None:
+    row = OperationRow("chat", "POST", Operation.CHAT, 90, 0, None, Latency(p50_ms=10), Source.LOCUST_CSV)
+    states = {f.metric: f.state for f in assess_operation(Operation.CHAT, [row], PHASE17["chat"], 20)}
+    assert states["p50_ms"] is State.PASS
+    assert states["p95_ms"] is State.NO_VERDICT
+
+
+def test_percentiles_of_several_rows_are_never_combined() -> None:
+    findings = assess_operation(Operation.CHAT, [chat_row(60), chat_row(60)], PHASE17["chat"], 20)
+    assert {finding.state for finding in findings} == {State.NO_VERDICT}
+
+
+def test_an_operation_is_judged_where_its_journey_is_claimed_even_if_it_was_never_seen() -> None:
+    assert judged_operations(PHASE17, [Journey.RAG], []) == [Operation.RAG_SEARCH]
+    assert judged_operations(PHASE17, [], [chat_row(1)]) == [Operation.CHAT]
+    assert judged_operations(PHASE17, [], []) == []
+
+
+def test_nothing_judged_makes_the_test_invalid() -> None:
+    assert [problem.code for problem in assess_validity([chat_row(60)], [], 20)] == ["nothing_judged"]
+
+
+def test_one_isolation_failure_among_many_successes_fails() -> None:
+    row = OperationRow(
+        "chat", "POST", Operation.CHAT, 100_000, 1, None, Latency(), Source.MEASUREMENTS, isolation=1
+    )
+    (finding,) = assess_isolation([row], [])
+    assert (finding.state, finding.value) == (State.FAIL, 1)
+    assert assess_isolation([chat_row(100, 5)], []) == []
+
+
+def test_isolation_failures_that_only_the_failure_list_knows_fail_too() -> None:
+    group = FailureGroup("chat", "POST", Operation.CHAT, Outcome.ISOLATION, "a source …", 2)
+    (finding,) = assess_isolation([chat_row(100, 5)], [group])
+    assert (finding.state, finding.value) == (State.FAIL, 2)
+
+
+def memory(process: str, peak_mb: float) -> MemoryRow:
+    return MemoryRow(process, 3, 100, 100, peak_mb, (100, peak_mb, 100))
+
+
+def test_the_portals_memory_is_judged_by_its_peak() -> None:
+    (finding,) = assess_memory(
+        [memory("local", 900), memory("portal", 501)], PHASE17["portal"], [Journey.CHAT]
+    )
+    assert (finding.value, finding.state) == (501, State.FAIL)
+
+
+def test_memory_that_was_not_seen_is_reported_and_changes_no_verdict() -> None:
+    (finding,) = assess_memory([memory("local", 900)], PHASE17["portal"], [Journey.ONBOARDING])
+    assert finding.state is None
+    assert "not seen" in finding.note
+    assert worst_state([finding, Finding("chat", "p50_ms", 1, P50, State.PASS)], []) is State.PASS
+
+
+def test_vector_search_alone_does_not_judge_the_portals_memory() -> None:
+    assert assess_memory([memory("portal", 900)], PHASE17["portal"], [Journey.RAG]) == []
+
+
+def test_any_problem_outweighs_every_finding() -> None:
+    findings = [
+        Finding("chat", "p50_ms", 1, P50, State.PASS),
+        Finding("chat", "p95_ms", 9e9, P95, State.FAIL),
+    ]
+    assert worst_state(findings, []) is State.FAIL
+    assert worst_state(findings, [Problem("worker_lost", "worker 2 was lost")]) is State.NO_VERDICT
+
+
+@pytest.mark.parametrize(
+    ("state", "strict", "code"),
+    [
+        (State.PASS, False, ExitCode.OK),
+        (State.PASS, True, ExitCode.OK),
+        (State.WARN, False, ExitCode.OK),
+        (State.WARN, True, ExitCode.FAIL),
+        (State.FAIL, False, ExitCode.FAIL),
+        (State.FAIL, True, ExitCode.FAIL),
+        (State.NO_VERDICT, False, ExitCode.NO_VERDICT),
+        (State.NO_VERDICT, True, ExitCode.NO_VERDICT),
+    ],
+)
+def test_every_state_has_its_exit_code(state: State, strict: bool, code: ExitCode) -> None:  # noqa: FBT001 - a parameter of the table
+    assert exit_code(state, strict=strict) is code

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+from test_reports_building import BuiltRun, Result, evenly, failing
+
+from conf.errors import LoadTestError
+from conf.operations import Journey, Outcome
+from reports.html_page import render_html
+from reports.json_file import render_json
+from reports.judging import judge_run, write_reports
+from reports.record import State
+from reports.terminal import print_verdict, print_verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reports.record import Verdict
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaG9tZW93bmVyIn0.s3cr3t-signature"
+QR_TOKEN = "3f2c8a1e-5b7d-4c9a-8e21-9d3f5a6b7c8d"  # noqa: S105 - of the tests
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m[red]&"
+SECRETS = {
+    JWT: f"Authorization: Bearer {JWT} refused",
+    "hunter2": "could not connect: postgresql://loader:hunter2@db/portal",
+    "pa55word": "connection failed: host=db password=pa55word",
+    QR_TOKEN: f"404 for /onboarding/{QR_TOKEN}",
+    "abc:def:sig": "404 for /homes/1?token=abc:def:sig",
+}
+
+
+class Page(HTMLParser):
+    """What a browser would load, run or show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [
+            value or "" for name, value in attrs if name in {"href", "src", "xlink:href", "action"}
+        ]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+def bad_verdict(tmp_path: Path) -> Verdict:
+    results = [
+        *evenly("chat", 7000),
+        *failing("chat", 1, Outcome.ISOLATION, "a source belongs to another development"),
+        *failing("chat", 9, message=HOSTILE),
+        *(failing("chat", 1, message=message)[0] for message in SECRETS.values()),
+    ]
+    run = BuiltRun(
+        results, memory_mb={"portal": [100, 300, 600], "local": [90]}, manifest={"houses_shared": True}
+    )
+    return judge_run(run.write(tmp_path / "bad"))
+
+
+def rag_verdict(tmp_path: Path) -> Verdict:
+    results = [
+        Result(name, ms * users, step=step)
+        for step, users in enumerate((1, 50))
+        for ms in range(1, 40)
+        for name in ("rag_connection", "rag_query", "rag_search")
+    ]
+    return judge_run(BuiltRun(results, journeys=(Journey.RAG,), step_users=(1, 50)).write(tmp_path / "rag"))
+
+
+def empty_verdict(tmp_path: Path) -> Verdict:
+    return judge_run(BuiltRun([]).write(tmp_path / "empty"))
+
+
+def foreign_verdict(tmp_path: Path) -> Verdict:
+    run = BuiltRun([*evenly("/api/chat", 900), *failing(f"/onboarding/{QR_TOKEN}", 3), *evenly(HOSTILE, 9)])
+    return judge_run(run.write_csv(tmp_path / "foreign"))
+
+
+def ruined_verdict(tmp_path: Path) -> Verdict:
+    directory = BuiltRun(evenly("chat", 900)).write(tmp_path / "ruined")
+    for path in directory.iterdir():
+        path.write_bytes(b"\x00")
+    return judge_run(directory)
+
+
+VERDICTS = [bad_verdict, rag_verdict, empty_verdict, foreign_verdict, ruined_verdict]
+
+
+@pytest.fixture(params=VERDICTS)
+def verdict(request: pytest.FixtureRequest, tmp_path: Path) -> Verdict:
+    made: Verdict = request.param(tmp_path)
+    return made
+
+
+def terminal_text(verdict: Verdict, report: Path | None = None, width: int = 80) -> str:
+    file = io.StringIO()
+    print_verdict(Console(file=file, width=width), verdict, report)
+    return file.getvalue()
+
+
+def test_a_report_loads_nothing_from_anywhere_and_runs_nothing(verdict: Verdict) -> None:
+    html = render_html(verdict)
+    page = Page(html)
+    assert all(address.startswith("#") for address in page.addresses)
+    assert {address[1:] for address in page.addresses} <= set(page.ids)
+    assert not page.tags & {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
+    assert not re.search(r"url\(|@import|@font-face", html)
+    assert "default-src 'none'" in html
+
+
+def test_a_report_begins_with_the_verdict_as_a_word_and_a_shape(verdict: Verdict) -> None:
+    html = render_html(verdict)
+    page = Page(html)
+    assert page.text.find(verdict.state.word) < page.text.find("What was demanded")
+    assert f"<h1>{verdict.state.word}</h1>" in html
+    shapes = {state: re.search(f'id="{state.name}".*?</symbol>', html) for state in State}
+    assert len({shape.group() for shape in shapes.values() if shape}) == len(State)
+
+
+def test_no_output_holds_a_secret(verdict: Verdict) -> None:
+    for text in (render_html(verdict), render_json(verdict), terminal_text(verdict)):
+        assert not [secret for secret in SECRETS if secret in text]
+
+
+def test_hostile_messages_are_text_in_every_output(tmp_path: Path) -> None:
+    verdict = bad_verdict(tmp_path)
+    page = Page(render_html(verdict))
+    assert "script" not in page.tags
+    assert "<script>alert(1)</script>" in page.text
+    assert "\x1b" not in render_html(verdict) + render_json(verdict) + terminal_text(verdict)
+    assert "[red]&" in json.loads(render_json(verdict))["failures"][0]["message"]
+
+
+def test_hostile_names_are_text_in_every_output(tmp_path: Path) -> None:
+    verdict = foreign_verdict(tmp_path)
+    assert "script" not in Page(render_html(verdict)).tags
+    assert "\x1b" not in terminal_text(verdict)
+
+
+def test_failures_that_differ_only_by_an_id_are_one_group(tmp_path: Path) -> None:
+    messages = [f"404 for house {number:08d}-0000-4000-8000-000000000000" for number in range(5)]
+    failures = [failing("/api/chat", 2, message=message)[0] for message in messages]
+    verdict = judge_run(BuiltRun([*evenly("/api/chat", 900), *failures]).write_csv(tmp_path / "theirs"))
+    assert [(group.count, group.message) for group in verdict.failures] == [(5, "404 for house [id]")]
+
+
+def test_a_report_shows_every_part_of_the_record(tmp_path: Path) -> None:
+    text = Page(render_html(bad_verdict(tmp_path))).text
+    for part in (
+        "Do not deploy", "95 of 100 answers within (p95)", "< 3,000 ms", "> 5,000 ms",
+        "Answers with somebody else's data", "600 MB", "What to do next", "users shared a house",
+        "phase17", "0a1b2c3", "locust 2.47.0", "2025-11-15 20:00:00 UTC", "by iterations",
+    ):  # fmt: skip
+        assert part in text
+
+
+def test_the_steps_and_parts_of_a_search_are_shown(tmp_path: Path) -> None:
+    text = Page(render_html(rag_verdict(tmp_path))).text
+    assert "Vector search, part by part" in text
+    assert "Step by step" in text
+    assert "Connection wait" in text
+
+
+def test_problems_stand_right_below_the_verdict(tmp_path: Path) -> None:
+    text = Page(render_html(empty_verdict(tmp_path))).text
+    assert text.find("Why this test is not valid") < text.find("What was demanded")
+    assert "chat: was never measured" in text
+
+
+def test_the_json_is_the_record(verdict: Verdict) -> None:
+    document = json.loads(render_json(verdict))
+    assert document["state"] == verdict.state.word
+    assert [f["state"] for f in document["findings"]] == [
+        None if finding.state is None else finding.state.word for finding in verdict.findings
+    ]
+    assert [o["requests"] for o in document["operations"]] == [row.requests for row in verdict.operations]
+    assert len(document["problems"]) == len(verdict.problems)
+    assert "settings" not in (document["manifest"] or {})
+
+
+def test_the_terminal_shows_state_findings_and_advice(tmp_path: Path) -> None:
+    text = terminal_text(bad_verdict(tmp_path)).replace("\u00a0", " ")
+    assert "■ FAIL  Chat: Do not deploy" in text
+    assert "< 3,000 ms" in text
+    assert "Next: Stop: data of one development" in text
+
+
+def test_paths_and_commands_are_never_broken_in_the_terminal(tmp_path: Path) -> None:
+    report = tmp_path / ("long" * 30) / "report.html"
+    verdict = bad_verdict(tmp_path)
+    lines = terminal_text(verdict, report, width=50).splitlines()
+    assert f"Report: {report}" in lines
+    for command in (command for advice in verdict.advice for command in advice.commands):
+        assert f"    {command}" in lines
+
+
+def test_several_runs_are_one_table_with_what_decided_each(tmp_path: Path) -> None:
+    file = io.StringIO()
+    passed = judge_run(BuiltRun(evenly("chat", 900)).write(tmp_path / "chat"))
+    refused = judge_run(
+        BuiltRun(failing("chat", 60, message="HTTP 401 Unauthorized")).write(tmp_path / "refused")
+    )
+    runs = [
+        (passed, tmp_path / "a.html"),
+        (rag_verdict(tmp_path), tmp_path / "b.html"),
+        (refused, tmp_path / "c.html"),
+    ]
+    print_verdicts(Console(file=file, width=120), runs)
+    text = file.getvalue()
+    assert re.search(r"Chat +● PASS +100 +0", text)
+    assert re.search(r"Chat +◇ NO VERDICT +60 +60 +The portal accepts none of the homeowners' JWTs", text)
+    assert all(str(report) in text for _, report in runs)
+
+
+def test_reports_are_written_whole_and_leave_nothing_else(tmp_path: Path) -> None:
+    verdict = empty_verdict(tmp_path)
+    before = {path.name for path in (tmp_path / "empty").iterdir()}
+    report = write_reports(verdict, tmp_path / "empty")
+    assert report.read_text() == render_html(verdict)
+    assert {path.name for path in (tmp_path / "empty").iterdir()} - before == {"verdict.json", "report.html"}
+
+
+def test_writing_again_replaces_the_old_report(tmp_path: Path) -> None:
+    directory = tmp_path / "empty"
+    write_reports(empty_verdict(tmp_path), directory)
+    (directory / "verdict.json").write_text("old")
+    write_reports(judge_run(directory), directory)
+    assert json.loads((directory / "verdict.json").read_text())["format"] == 1
+
+
+def test_a_directory_that_cannot_be_written_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    verdict = empty_verdict(tmp_path)
+    (tmp_path / "empty" / "verdict.json").mkdir()
+    with pytest.raises(LoadTestError, match=r"verdict\.json: cannot be written") as caught:
+        write_reports(verdict, tmp_path / "empty")
+    assert caught.value.next_step
+    assert not [path for path in (tmp_path / "empty").iterdir() if path.name.startswith(".")]
+
+
+def test_a_report_of_many_failures_stays_small(tmp_path: Path) -> None:
+    failures = [failing("chat", 1, message=f"HTTP 500 number {number}")[0] for number in range(200)]
+    html = render_html(judge_run(BuiltRun([*evenly("chat", 900), *failures]).write(tmp_path / "run")))
+    assert len(html) < 200_000
