@@ -71,11 +71,20 @@ class Endpoint(BaseModel):
     @model_validator(mode="after")
     def _known_placeholders(self) -> Self:
         for template in (self.path, *self.headers.values(), *self.body.values()):
-            named = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-            if unknown := named - PLACEHOLDERS:
+            if unknown := _placeholders(template) - PLACEHOLDERS:
                 allowed = ", ".join(sorted(PLACEHOLDERS))
                 raise ValueError(f"unknown placeholder {min(unknown)!r} in {template!r}; allowed: {allowed}")
         return self
+
+
+def _placeholders(template: str) -> set[str]:
+    try:
+        fields = [field for field in string.Formatter().parse(template) if field[1] is not None]
+    except ValueError as error:
+        raise ValueError(f"{template!r} cannot be filled in: {error}") from None
+    if any(spec or conversion for _, _, spec, conversion in fields):
+        raise ValueError(f"{template!r}: a placeholder is a name in braces, without a format")
+    return {str(name) for _, name, _, _ in fields}
 
 
 class Contract(BaseModel):

@@ -10,7 +10,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
@@ -41,6 +41,7 @@ ENVIRONMENT = {
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
 
 _SECRETS = {"session_secret", "database.url"}
+_SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 
 
 class _Layer(NamedTuple):
@@ -169,7 +170,7 @@ def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
             return f"{place}: is required"
         case "value_error":
             return f"{place}: {details['msg'].removeprefix('Value error, ')}"
-    shown = isinstance(details["input"], (str, int, float)) and key not in _SECRETS
+    shown = isinstance(details["input"], (str, int, float)) and _SECRET_NAMES.isdisjoint(location)
     return f"{place}: {details['msg']}" + (f" (given: {details['input']!r})" if shown else "")
 
 
@@ -188,10 +189,12 @@ def _known_keys(location: Sequence[int | str]) -> list[str]:
     """The keys allowed beside a misspelt one."""
     model: Any = Settings
     for part in location:
-        fields = getattr(model, "model_fields", {})
-        if part not in fields:
+        if not hasattr(model, "model_fields"):  # a mapping or a list: go on with what it holds
+            model = next((held for held in reversed(get_args(model)) if held is not Ellipsis), None)
+        elif part in model.model_fields:
+            model = model.model_fields[part].annotation
+        else:
             return []
-        model = fields[part].annotation
     return sorted(getattr(model, "model_fields", {}))
 
 

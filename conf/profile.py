@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from conf.operations import Journey
 
 
 class Step(BaseModel):
     """A stretch of a run at one load level."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     users: int = Field(ge=1)
     duration_s: float = Field(gt=0)
@@ -27,7 +29,7 @@ class Load(BaseModel):
     ``run_time_s``, or the last of ``steps``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     users: int = Field(default=1, ge=1, description="Concurrent users.")
     spawn_rate: float = Field(default=100, gt=0, le=100, description="Users started per second.")
@@ -65,7 +67,7 @@ class Load(BaseModel):
 class Profile(BaseModel):
     """A named set of loads, one per journey."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
     rag: Load
@@ -76,3 +78,7 @@ class Profile(BaseModel):
         """The load of *journey*."""
         load: Load = getattr(self, journey.value)
         return load
+
+    def longest_s(self, journeys: Iterable[Journey]) -> float:
+        """Planned length of *journeys*, one after the other, in seconds; where iterations decide, nothing is planned."""
+        return sum(self.load(journey).longest_s or 0 for journey in journeys)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from conf.contract import Contract
@@ -20,7 +22,7 @@ Ratio = float
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Target(_Section):
@@ -42,23 +44,41 @@ class Target(_Section):
         default=None, ge=1, description="Process of the portal, where it runs on this host."
     )
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _in_small_letters(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in hosts)
+
     @field_validator("base_url")
     @classmethod
     def _is_origin(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-            raise ValueError(f"{url!r} is not an address like http://127.0.0.1:5000")
-        if parts.username or parts.password:
-            raise ValueError("must not carry a user name or password")
-        return url.rstrip("/")
+        parts = _split_address(url)
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValueError(f"{url!r} has a path or a query; give scheme, host and port alone")
+        return f"{parts.scheme}://{parts.netloc}"
 
     @field_validator("base_url", "metrics_url")
     @classmethod
     def _is_allowed(cls, url: str | None, info: ValidationInfo) -> str | None:
-        allowed = info.data.get("allowed_hosts", ())
-        if url is not None and (host := urlsplit(url).hostname or "") not in allowed:
+        host = None if url is None else _split_address(url).hostname
+        allowed = info.data.get("allowed_hosts")  # missing where it is itself a mistake, reported as such
+        if allowed is not None and host is not None and host not in allowed:
             raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
         return url
+
+
+def _split_address(url: str) -> SplitResult:
+    """The parts of an http address; one that holds a password is refused without being repeated."""
+    if "@" in url:
+        raise ValueError("must not carry a user name or password")
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.port != 0 and parts.hostname and not any(letter <= " " for letter in url)
+    except ValueError:
+        well_formed = False
+    if not well_formed or parts.scheme not in {"http", "https"}:
+        raise ValueError(f"{url!r} is not an address like http://127.0.0.1:5000")
+    return parts
 
 
 class Database(_Section):
@@ -69,14 +89,27 @@ class Database(_Section):
     connect_timeout_s: float = Field(gt=0)
     statement_timeout_s: float = Field(gt=0)
 
+    @field_validator("url")
+    @classmethod
+    def _names_its_host(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is None:
+            return None
+        try:
+            named = parse_dsn(url.get_secret_value())
+        except ProgrammingError:  # its own text quotes the address
+            raise ValueError("is not an address like postgresql://user@127.0.0.1:5432/database") from None
+        if "service" in named or not (named.get("host") or named.get("hostaddr")):
+            raise ValueError("must name its host; a Unix socket is named by ?host=/directory")
+        return url
+
     @property
     def hosts(self) -> list[str]:
-        """The hosts named by the address; empty for a Unix socket."""
+        """The hosts named by the address, as the driver itself reads it; empty for a Unix socket."""
         if self.url is None:
             return []
-        parts = urlsplit(self.url.get_secret_value())
-        named = [parts.hostname or "", *parse_qs(parts.query).get("host", [])]
-        return [host for host in named if host and not host.startswith("/")]
+        named = parse_dsn(self.url.get_secret_value())
+        hosts = ",".join((named.get("host", ""), named.get("hostaddr", ""))).split(",")
+        return [host.lower() for host in hosts if host and not host.startswith("/")]
 
 
 class Seed(_Section):

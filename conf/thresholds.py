@@ -34,7 +34,7 @@ class Limits(BaseModel):
     Every limit but ``pass_at_least`` is exclusive, so a value on a limit is a WARN.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pass_below: float | None = Field(default=None, ge=0)
     fail_above: float | None = Field(default=None, ge=0)

@@ -30,7 +30,7 @@ def command(
     Exits with 0 when a run can begin, with 2 when something must be put right first.
     """
     settings = load_settings({"run.profile": profile, "target.base_url": host}, config_files=config or ())
-    longest_s = max(settings.profile.load(journey).longest_s or 0 for journey in Journey)
+    longest_s = settings.profile.longest_s(Journey)
     console = Console(soft_wrap=True)
     failed = False
     for check in preflight(settings, Journey, longest_s, datetime.now(UTC)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import locustfiles
-from conf.errors import LoadTestError
-from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory
+from conf.errors import ExitCode, LoadTestError
+from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ def run_journey(
     journey: Journey, settings: Settings, environ: Mapping[str, str], display: Display
 ) -> tuple[Path, bool]:
     """
-    Run one journey to its end, or until Ctrl-C, which lets requests in flight finish.
+    Run one journey to its end, or until Ctrl-C, which lets requests in flight finish; a second Ctrl-C does not.
 
     Args:
         journey: Which.
@@ -41,10 +42,10 @@ def run_journey(
         The run directory, and whether the run was interrupted.
 
     Raises:
-        LoadTestError: Locust ended without a run, in the words it left.
+        LoadTestError: Locust ended without a run, in the words it left; or the run directory cannot be made.
+        KeyboardInterrupt: Interrupted before there was anything to judge.
     """
-    run_dir = run_directory(settings.run.output_dir, [journey], datetime.now(UTC))
-    run_dir.mkdir(parents=True)
+    run_dir = _make_run_directory(settings, journey)
     reading, writing = os.pipe()
     locustfile = Path(locustfiles.__file__).parent / f"{journey}.py"
     command = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary"]
@@ -66,13 +67,21 @@ def run_journey(
             interrupted = True
             process.send_signal(signal.SIGINT)
             process.wait()
-        except BaseException:
-            process.terminate()
+        finally:
+            process.kill()  # in vain, unless something went wrong here
             process.wait()
-            raise
     if not (run_dir / "manifest.json").exists():
-        raise _no_run(run_dir / LOG, process.returncode)
+        raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
     return run_dir, interrupted
+
+
+def _make_run_directory(settings: Settings, journey: Journey) -> Path:
+    run_dir = run_directory(settings.run.output_dir, [journey], datetime.now(UTC))
+    try:
+        run_dir.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(run_dir, error) from error
+    return run_dir
 
 
 def _follow(
@@ -88,12 +97,13 @@ def _follow(
     process.wait()
 
 
-def _no_run(log: Path, returncode: int) -> LoadTestError:
-    """Locust's own words: the sentence it ended with, or the end of its log."""
+def _no_run(run_dir: Path, returncode: int) -> LoadTestError:
+    """Locust's own words: the sentence it ended with, all there was to keep; or the end of its log."""
+    log = run_dir / LOG
     text = log.read_text(encoding="utf-8", errors="replace")
     start = text.find("Error: ")
-    if start >= 0:
-        message, _, next_step = text[start:].strip().removeprefix("Error: ").partition("\n  ")
-        return LoadTestError(message, next_step)
+    if returncode == ExitCode.USAGE and start >= 0:
+        shutil.rmtree(run_dir)
+        return LoadTestError(text[start:].strip().removeprefix("Error: "))
     tail = "\n".join(f"  {line}" for line in text.splitlines()[-8:])
-    return LoadTestError(f"{log}: Locust ended with exit code {returncode} before the run began:\n{tail}", "")
+    return LoadTestError(f"{log}: Locust ended with exit code {returncode} before the run began:\n{tail}")

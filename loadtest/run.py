@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,22 +13,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
-from monitoring.preflight import check_output
-from reports.assessment import exit_code
-from reports.judging import REPORT_FILE, judge_run
-from reports.terminal import print_verdict, print_verdicts
+from monitoring.preflight import check_output, require_ready
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from conf.settings import Settings
     from reports.record import Verdict
 
+_BROUGHT_ALONG = {
+    "SESSION_SECRET",
+    "DATABASE_URL",
+    "LOADTEST_TARGET",
+    "LOADTEST_TARGET_PID",
+    "LOADTEST_METRICS_URL",
+    "LOADTEST_FIXTURE",
+}
+"""What an embedded run has of its own; the environment's values belong to another portal."""
 _LOG_DIR = Path("logs")
 _INTERRUPTED = 130
 
@@ -63,38 +71,69 @@ def command(  # noqa: PLR0913 - one parameter per option
     Exits with the worst verdict: 0 PASS or WARN (--strict: WARN is 1), 1 FAIL, 2 settings or environment not in
     order, 3 NO VERDICT, 130 interrupted.
     """
+    inherited = _inherited_environment(embedded=embedded)
     overrides = {
         "run.profile": profile,
         "target.base_url": host,
         "run.output_dir": output_dir,
         "run.strict": strict or None,
     }
-    settings = load_settings(overrides, config_files=config or ())
-    check_output(settings)
-    with Display(Console(stderr=True)) as display:
-        stack = (
-            embedded_stack(settings, display.stage, log_dir=_LOG_DIR, now=datetime.now(UTC))
-            if embedded
-            else nullcontext()
-        )
-        with stack as running:
-            environ = {
-                **os.environ,
-                **_environment(settings, host, config or ()),
-                **(running.environ if running else {}),
-            }
-            runs, interrupted = _run_all(_chosen(journey), settings, environ, display)
-    _print_verdicts(runs)
+    settings = load_settings(overrides, config_files=config or (), environ=inherited)
+    journeys, now = _chosen(journey), datetime.now(UTC)
+    if embedded:
+        _look_before_embedded(settings, host)
+    else:
+        require_ready(settings, journeys, settings.profile.longest_s(journeys), now)
+    environ = inherited | _environment(settings, host, config or (), inherited)
+    runs: list[tuple[Verdict, Path]] = []
+    try:
+        with Display(Console(stderr=True)) as display:
+            stack = (
+                embedded_stack(settings, display.stage, log_dir=_LOG_DIR, now=now, environ=inherited)
+                if embedded
+                else nullcontext()
+            )
+            with stack as running:
+                environ |= running.environ if running else {}
+                interrupted = _run_all(journeys, settings, environ, display, runs)
+    finally:
+        _print_verdicts(runs)
     if interrupted:
         raise typer.Exit(_INTERRUPTED)
+    from reports.assessment import exit_code  # noqa: PLC0415 - pandas is for runs; the portal's memory does without
+
     raise typer.Exit(max(exit_code(verdict.state, strict=settings.run.strict) for verdict, _ in runs))
+
+
+def _inherited_environment(*, embedded: bool) -> dict[str, str]:
+    brought_along = _BROUGHT_ALONG if embedded else ()
+    return {name: value for name, value in os.environ.items() if name not in brought_along}
+
+
+def _look_before_embedded(settings: Settings, host: str | None) -> None:
+    """Seeding takes a moment; what would stop the run after it is found out before."""
+    if host is not None:
+        raise LoadTestError(
+            "--host: an embedded run brings its own portal along", "Give --host or --embedded, not both."
+        )
+    check_output(settings)
+    try:
+        _LOG_DIR.mkdir(exist_ok=True)
+        tempfile.TemporaryFile(dir=_LOG_DIR).close()
+    except OSError as error:
+        raise LoadTestError(
+            f"{_LOG_DIR}: cannot be written: {error.strerror}",
+            f"Make room for the portal's log, or run elsewhere: mv {_LOG_DIR} {_LOG_DIR}.old",
+        ) from error
 
 
 def _chosen(choice: Choice) -> list[Journey]:
     return list(Journey) if choice is Choice.ALL else [Journey(choice.value)]
 
 
-def _environment(settings: Settings, host: str | None, config: Sequence[Path]) -> dict[str, str]:
+def _environment(
+    settings: Settings, host: str | None, config: Sequence[Path], inherited: Mapping[str, str]
+) -> dict[str, str]:
     """What was typed, for Locust's process, which reads the same settings from its environment."""
     environ = {
         "LOADTEST_PROFILE": settings.run.profile,
@@ -106,7 +145,7 @@ def _environment(settings: Settings, host: str | None, config: Sequence[Path]) -
         environ["LOADTEST_TARGET"] = host
     if config:
         files = [
-            *os.environ.get("LOADTEST_CONFIG", "").split(os.pathsep),
+            *inherited.get("LOADTEST_CONFIG", "").split(os.pathsep),
             *(str(path.resolve()) for path in config),
         ]
         environ["LOADTEST_CONFIG"] = os.pathsep.join(file for file in files if file)
@@ -114,18 +153,28 @@ def _environment(settings: Settings, host: str | None, config: Sequence[Path]) -
 
 
 def _run_all(
-    journeys: Sequence[Journey], settings: Settings, environ: dict[str, str], display: Display
-) -> tuple[list[tuple[Verdict, Path]], bool]:
-    runs = []
+    journeys: Sequence[Journey],
+    settings: Settings,
+    environ: Mapping[str, str],
+    display: Display,
+    runs: list[tuple[Verdict, Path]],
+) -> bool:
+    """Run *journeys* in order and add each verdict to *runs*; whether they were interrupted."""
+    from reports.judging import REPORT_FILE, judge_run  # noqa: PLC0415 - as above
+
     for journey in journeys:
         run_dir, interrupted = run_journey(journey, settings, environ, display)
         runs.append((judge_run(run_dir), run_dir / REPORT_FILE))
         if interrupted:
-            return runs, True
-    return runs, False
+            return True
+    return False
 
 
 def _print_verdicts(runs: Sequence[tuple[Verdict, Path]]) -> None:
+    if not runs:
+        return
+    from reports.terminal import print_verdict, print_verdicts  # noqa: PLC0415 - as above
+
     console = Console()
     for verdict, report in runs:
         print_verdict(console, verdict, report)

@@ -6,18 +6,19 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import jwt
+import psycopg2
 
 from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.run_directory import unwritable
+from monitoring.page import read_page
 from seed.database import connect, require_url
 from seed.fixture import load_fixture
-from seed.tokens import refuse_expiring
+from seed.tokens import refuse_expiring, require_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -49,12 +50,25 @@ def preflight(
     yield _check(
         "fixture", lambda: f"{len(check_fixture(settings, run_time_s, now))} houses with valid tokens"
     )
-    if settings.session_secret is not None:
-        yield _check("secret", lambda: check_secret(settings))
+    house = _first_house(settings)
+    if settings.session_secret is not None and house is not None:
+        yield _check("secret", lambda: check_secret(settings, house))
     if needs & {Journey.CHAT, Journey.ONBOARDING}:
         yield _check("portal", lambda: check_portal(settings))
     if Journey.RAG in needs:
-        yield _check("database", lambda: check_database(settings))
+        yield _check("database", lambda: check_database(settings, house))
+
+
+def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime) -> None:
+    """
+    Stop before a run that cannot succeed.
+
+    Raises:
+        LoadTestError: Everything that `preflight` found missing, each sentence with its next step.
+    """
+    found = [str(check.error) for check in preflight(settings, journeys, run_time_s, now) if check.error]
+    if found:
+        raise LoadTestError("\n".join(found).removeprefix("Error: "))
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:
@@ -64,17 +78,25 @@ def _check(name: str, look: Callable[[], str]) -> Check:
         return Check(name, error)
 
 
+def _first_house(settings: Settings) -> House | None:
+    try:
+        return load_fixture(settings.seed.fixture)[0]
+    except LoadTestError:
+        return None  # the fixture's own check says why
+
+
 def check_output(settings: Settings) -> str:
     """
-    Whether a run directory can be made.
+    Whether a run directory can be made; makes none.
 
     Raises:
         LoadTestError: It cannot.
     """
     directory = settings.run.output_dir
+    path = directory.absolute()
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
+        there = next(part for part in (path, *path.parents) if part.exists())
+        with tempfile.TemporaryFile(dir=there):
             return f"{directory} can be written"
     except OSError as error:
         raise unwritable(directory, error) from error
@@ -97,22 +119,16 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[
     return houses
 
 
-def check_secret(settings: Settings) -> str:
+def check_secret(settings: Settings, house: House) -> str:
     """
-    Whether SESSION_SECRET, where it is set, signed the fixture's tokens.
+    Whether SESSION_SECRET signed the fixture's tokens, of which *house* has one.
 
     Raises:
-        LoadTestError: Another secret did; the portal would answer 401 to everything.
+        LoadTestError: It is too short, or another one did; the portal would answer 401 to everything.
     """
-    assert settings.session_secret is not None
-    house = load_fixture(settings.seed.fixture)[0]
+    secret = require_secret(settings.session_secret)
     try:
-        jwt.decode(
-            house.jwt,
-            settings.session_secret.get_secret_value(),
-            algorithms=["HS256"],
-            options={"verify_exp": False},
-        )
+        jwt.decode(house.jwt, secret, algorithms=["HS256"], options={"verify_exp": False})
     except jwt.InvalidTokenError:
         raise LoadTestError(
             "SESSION_SECRET: the fixture's tokens were signed with another secret; every answer would be 401",
@@ -132,38 +148,42 @@ def check_portal(settings: Settings) -> str:
     url = target.base_url + settings.contract.health
     start = "Start it (loadtest portal), name another (--host URL), or run everything embedded (--embedded)"
     try:
-        with urlopen(url, timeout=target.connect_timeout_s) as answer:  # noqa: S310 - http(s), host allowed by settings
-            return f"{url} answered {answer.status}"
-    except HTTPError as error:
-        with error:
-            raise LoadTestError(f"{url}: the portal answered {error.code}, not 200", start) from None
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        words = getattr(reason, "strerror", None) or str(reason) or "no answer"
-        raise LoadTestError(f"{url}: the portal cannot be reached: {words}", start) from None
+        status, _ = read_page(url, target.connect_timeout_s)
+    except OSError as error:
+        raise LoadTestError(f"{url}: the portal cannot be reached: {error}", start) from None
+    if status != HTTPStatus.OK:
+        raise LoadTestError(f"{url}: the portal answered {status}, not 200", start)
+    return f"{url} answered {status}"
 
 
-def check_database(settings: Settings) -> str:
+def check_database(settings: Settings, house: House | None) -> str:
     """
-    Whether the database holds chunks of the fixture's first development.
+    Whether the database can be searched, and holds chunks of the development of *house*.
 
     Raises:
         LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
     """
-    house = load_fixture(settings.seed.fixture)[0]
     database = settings.database
     opened = connect(require_url(database.url), connect_timeout_s=database.connect_timeout_s)
-    with closing(opened), opened.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
-        if cursor.fetchone() != (True,):
-            raise LoadTestError(
-                "DATABASE_URL: the database holds no doc_chunks table", "Seed it: loadtest seed"
+    try:
+        with closing(opened), opened.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
+            if cursor.fetchone() != (True,):
+                raise LoadTestError(
+                    "DATABASE_URL: the database holds no doc_chunks table", "Seed it: loadtest seed"
+                )
+            if house is None:
+                return "holds a doc_chunks table"
+            cursor.execute(
+                "SELECT count(embedding) FROM doc_chunks WHERE tenant_id = %s AND development_id = %s",
+                (house.tenant_id, house.development_id),
             )
-        cursor.execute(
-            "SELECT count(*) FROM doc_chunks WHERE tenant_id = %s AND development_id = %s",
-            (house.tenant_id, house.development_id),
-        )
-        counted = cursor.fetchone()
+            counted = cursor.fetchone()
+    except psycopg2.Error as error:  # its own text quotes the fixture
+        raise LoadTestError(
+            f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
+            "Name the portal's database, as a user who may read it; or seed an empty one: loadtest seed",
+        ) from None
     if not counted or not counted[0]:
         raise LoadTestError(
             f"DATABASE_URL: the database holds no chunks of the fixture's development {house.development_id}",

@@ -62,15 +62,18 @@ class Tier(NamedTuple):
         """  # noqa: S608 - the condition and the numbers are constants of this file
 
 
+_NOBODYS = "c.metadata->>'houseId' IS NULL"
+"""A chunk about one house, such as its handover record, is for that house's own tier: never for its neighbours."""
+
 TIERS = (
     Tier("c.metadata->>'houseId' = $4::uuid::text", "house_id", max_distance=0.80, limit=20),
-    Tier("c.house_type_code = $4::text", "house_type", max_distance=0.75, limit=30),
-    Tier("c.is_important AND c.house_type_code IS NULL", None, max_distance=0.70, limit=20),
-    Tier("c.house_type_code IS NULL", None, max_distance=0.65, limit=25),
+    Tier(f"c.house_type_code = $4::text AND {_NOBODYS}", "house_type", max_distance=0.75, limit=30),
+    Tier(f"c.is_important AND c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.70, limit=20),
+    Tier(f"c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.65, limit=25),
 )
 """Unit, house type, important, development."""
 
-GLOBAL = Tier("true", None, max_distance=0.60, limit=15)
+GLOBAL = Tier(_NOBODYS, None, max_distance=0.60, limit=15)
 """The whole development, other house types too, when the other tiers found fewer than ``ENOUGH``."""
 
 ENOUGH = 5

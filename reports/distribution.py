@@ -65,7 +65,7 @@ class Distribution:
 
         The nearest-rank definition (rank = n·percent/100, rounded up); needs at least one result.
         """
-        return self.value_at_rank(self.count * percent // 100)
+        return self.value_at_rank(-(-self.count * percent // 100))
 
     def latency(self) -> Latency:
         """Every figure that a report shows; all None where there are no results."""

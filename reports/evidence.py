@@ -67,13 +67,14 @@ def requests_failed(
         parts = [
             group for group in groups if group.operation is None or group.operation.kind is not Kind.FLOW
         ]
+        shown = parts or groups
         failed = Counter[str]()
-        for group in parts or groups:
+        for group in shown:
             failed[group.name] += group.count
         return _listed(
             f"{subject_label(group.name)}: {count(group.count)} of {count(requests.get(group.name))} requests: "
             f"{group.message}"
-            for group in parts or groups
+            for group in shown
             if share is Share.ANY or (failed[group.name] == requests.get(group.name)) is (share is Share.ALL)
         )
 

@@ -61,7 +61,7 @@ def _document_chunks(development: Development, document: Document) -> Iterator[C
                     content=f"{document.title}: {heading}\n\n{piece}",
                     house_type_code=house_type_code,
                     source_type=document.document_type,
-                    is_important=document.is_important and section.scope is not Scope.HOUSE,
+                    is_important=document.is_important,
                     metadata={"section": heading, **metadata},
                 )
                 index += 1

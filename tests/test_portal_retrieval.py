@@ -73,6 +73,22 @@ def test_the_houses_own_chunk_is_found_where_others_are_too_far(own_estate: Esta
     assert found == {chunks[0][0]}
 
 
+def test_a_record_of_the_neighbours_house_is_never_found(own_estate: Estate) -> None:
+    own, neighbour = own_estate.houses[:2]
+    record = "The meter of this house is number 10 305 977 208."
+    own_estate.execute(
+        "UPDATE doc_chunks SET content = %s, embedding = %s, house_type_code = %s, is_important = true,"
+        " metadata = jsonb_build_object('houseId', %s::text)"
+        " WHERE id = (SELECT id FROM doc_chunks WHERE development_id = %s LIMIT 1)",
+        record,
+        vector_literal(embed([record])[0]),
+        own.house_type,
+        neighbour.house_id,
+        own.development_id,
+    )
+    assert record not in {chunk.content for chunk in _retrieve(own_estate, record)}
+
+
 def test_another_house_types_chunks_come_only_when_there_is_too_little_else(own_estate: Estate) -> None:
     question = sample_questions()[0]
     development = own_estate.houses[0].development_id

@@ -69,8 +69,11 @@ def test_a_csv_cut_anywhere_has_no_verdict_or_the_same_figures(foreign_run: Path
         assert verdict.state is State.NO_VERDICT or same, length
 
 
-def test_measurements_cut_anywhere_have_no_verdict_or_the_same_figures(finished_run: Path) -> None:
+def test_measurements_cut_anywhere_have_no_verdict_or_the_same_figures(tmp_path: Path) -> None:
+    results = [*(Result("chat", 900) for _ in range(50)), *failing("chat", 1)]
+    finished_run = BuiltRun(results).write(tmp_path / "run")
     whole = judge_run(finished_run)
+    assert whole.state is State.PASS
     for length in cuts(finished_run / "measurements.hlog"):
         verdict = judge_run(finished_run)
         assert verdict.state is State.NO_VERDICT or figures(verdict) == figures(whole), length
@@ -113,6 +116,25 @@ def test_the_records_before_a_cut_are_still_shown(foreign_run: Path) -> None:
     assert verdict.state is State.NO_VERDICT
     assert [row.requests for row in verdict.operations] == [41, 1]
     assert "cut off" in verdict.problems[0].message
+
+
+def test_the_records_before_a_cut_inside_of_quotation_marks_are_still_shown(foreign_run: Path) -> None:
+    path = foreign_run / "somebody_failures.csv"
+    text = path.read_text()
+    first = "POST,/api/chat,HTTP 500,7,,\n"
+    header, rest = text.split("\n", 1)
+    path.write_text(f"{header}\n{first}{rest[: rest.index('then')]}")
+    verdict = judge_run(foreign_run)
+    assert verdict.state is State.NO_VERDICT
+    assert [(group.message, group.count) for group in verdict.failures] == [("HTTP 500", 7)]
+
+
+def test_lines_with_too_many_or_too_few_fields_are_said(foreign_run: Path) -> None:
+    path = foreign_run / "somebody_failures.csv"
+    path.write_text(path.read_text() + "POST,/a,b,1,,,7\nPOST,/a\n")
+    messages = " ".join(problem.message for problem in judge_run(foreign_run).problems)
+    assert "too many fields" in messages
+    assert "too few fields" in messages
 
 
 def test_the_intervals_before_a_damaged_one_are_still_shown(finished_run: Path) -> None:

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reports_building import BuiltRun, Result, evenly, failing
 
@@ -60,6 +60,7 @@ def test_percentiles_are_of_successful_requests_and_right_to_a_thousandth(tmp_pa
     assert row.latency.mean_ms == pytest.approx(1010, rel=1e-3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 600_000_000), min_size=1, max_size=120), st.sampled_from([50, 95, 99]))
 def test_a_percentile_is_the_nearest_rank_and_never_too_small(values_us: list[int], percent: int) -> None:
     distribution = Distribution()
@@ -69,6 +70,7 @@ def test_a_percentile_is_the_nearest_rank_and_never_too_small(values_us: list[in
     assert truth_ms <= distribution.percentile(percent) <= truth_ms * 1.001
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 600_000_000), min_size=1, max_size=60), st.integers(0, 60))
 def test_merging_distributions_loses_nothing(values_us: list[int], cut: int) -> None:
     whole, first, second = Distribution(), Distribution(), Distribution()

@@ -1,0 +1,44 @@
+"""Pages of the portal that are read outside of the load: its health, its metrics."""
+
+from __future__ import annotations
+
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+
+
+class _StayThere(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """No request follows; the redirect itself is the answer."""
+
+
+_opener = build_opener(_StayThere, ProxyHandler({}))
+
+
+def read_page(url: str, timeout_s: float) -> tuple[int, bytes]:
+    """
+    Ask the host that *url* names, and no other: redirects are not followed, proxies of the environment not used.
+
+    Args:
+        url: An http address whose host the settings allow.
+        timeout_s: For connecting, and for each read.
+
+    Returns:
+        Status and body; no body where the status is not one of success.
+
+    Raises:
+        OSError: No answer, or one that is not HTTP; its text holds the reason alone.
+    """
+    try:
+        with _opener.open(url, timeout=timeout_s) as answer:
+            return answer.status, answer.read()
+    except HTTPError as error:
+        with error:
+            return error.code, b""
+    except HTTPException as error:
+        raise OSError("what answers there does not speak HTTP") from error
+    except URLError as error:
+        raise OSError(getattr(error.reason, "strerror", None) or str(error.reason)) from error
+    except OSError as error:
+        raise OSError(error.strerror or str(error) or "no answer") from error
