@@ -52,10 +52,7 @@ class Target(_Section):
     @field_validator("base_url")
     @classmethod
     def _is_origin(cls, url: str) -> str:
-        parts = _split_address(url)
-        if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValueError(f"{url!r} has a path or a query; give scheme, host and port alone")
-        return f"{parts.scheme}://{parts.netloc}"
+        return _parse_origin(url)
 
     @field_validator("base_url", "metrics_url")
     @classmethod
@@ -79,6 +76,13 @@ def _split_address(url: str) -> SplitResult:
     if not well_formed or parts.scheme not in {"http", "https"}:
         raise ValueError(f"{url!r} is not an address like http://127.0.0.1:5000")
     return parts
+
+
+def _parse_origin(url: str) -> str:
+    parts = _split_address(url)
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"{url!r} has a path or a query; give scheme, host and port alone")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Database(_Section):
@@ -117,9 +121,14 @@ class Seed(_Section):
 
     fixture: Path
     qr_dir: Path
-    portal_url: str
+    portal_url: str = Field(description="Scheme, host and port; no path. What the QR codes point at.")
     index: Literal["ivfflat", "hnsw"]
     ivfflat_lists: int = Field(ge=1)
+
+    @field_validator("portal_url")
+    @classmethod
+    def _is_origin(cls, url: str) -> str:
+        return _parse_origin(url)
 
 
 class Run(_Section):

@@ -110,7 +110,7 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[
         LoadTestError: There are none, one has no QR token, or tokens expire too early.
     """
     houses = load_fixture(settings.seed.fixture)
-    if without := [house.lot for house in houses if not house.qr_token]:
+    if without := [house.lot for house in houses if not house.qr_token.strip()]:
         raise LoadTestError(
             f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
             "Make them: loadtest seed && loadtest qrs",

@@ -58,9 +58,15 @@ def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem
     try:
         with warnings.catch_warnings(record=True, category=pd.errors.ParserWarning) as bad_lines:
             warnings.simplefilter("always")
-            # keep_default_na: a request may well be called "NA".
+            # Only the Python engine tells a field that is missing from one that is empty; and a request may well be
+            # called "NA".
             table = pd.read_csv(
-                io.StringIO(text), dtype=str, keep_default_na=False, index_col=False, on_bad_lines="warn"
+                io.StringIO(text),
+                engine="python",
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
+                on_bad_lines="warn",
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         problems.append(_damage(path, f"is not CSV: {error}"))

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from conf.loading import load_settings
+from loadtest.embedded import embedded_stack
 from seed.fixture import House, load_fixture
 from seed.seeding import Seeded, seed_database
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conf.settings import Settings
+    from loadtest.embedded import Stack
 
 SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - of the tests
 
@@ -78,6 +80,15 @@ def seeded_database(
     with _database(database_server) as url:
         seeded = seed_database(url, settings, SECRET, datetime.now(UTC))
         yield SeededDatabase(url, settings, SECRET, seeded, load_fixture(settings.seed.fixture))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """An embedded stack whose model answers at once. Shared by the whole session: what it serves adds up."""
+    quick = {f"portal.model.{bound}_s": 0.05 for bound in ("median", "minimum", "maximum")}
+    settings, log_dir = load_settings(quick, environ={}), tmp_path_factory.mktemp("stack")
+    with embedded_stack(settings, lambda *_: None, log_dir=log_dir, now=datetime.now(UTC)) as running:
+        yield running
 
 
 @contextmanager

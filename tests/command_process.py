@@ -1,0 +1,128 @@
+"""The real commands in a directory of their own, with everything they start marked, so that nothing can hide."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+LOADTEST, LOCUST = ("loadtest",), ("locust",)
+LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
+TIMEOUT_S = 60.0
+
+_MARK = "LOADTEST_TESTS_MARK"
+_SUITES_OWN = ("LOADTEST_", "SESSION_SECRET", "DATABASE_URL", "PG")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def output(self) -> str:
+        return f"{self.out}\n{self.err}"
+
+
+@dataclass
+class Commands:
+    """
+    Runs ``loadtest`` and ``locust`` in *directory*.
+
+    Args:
+        directory: Where they run.
+        environ: What they find in their environment, beside what has nothing to do with the suite.
+        secrets: What they must never show.
+    """
+
+    directory: Path
+    environ: Mapping[str, str]
+    secrets: Iterable[str]
+    _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
+        """Start ``python -m`` *command*; an empty variable takes one away."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(_SUITES_OWN)}
+        found = {**plain, **self.environ, "NO_COLOR": "1", "COLUMNS": "200", **environ, _MARK: self._mark}
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=self.directory,
+            env={name: value for name, value in found.items() if value},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def end(self, process: subprocess.Popen[str], timeout_s: float = TIMEOUT_S) -> Ended:
+        """Wait for *process*; whatever it does, it shows no traceback and no secret."""
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        finally:
+            process.kill()
+        ended = Ended(process.returncode, out, err)
+        assert "Traceback" not in ended.output, ended.output
+        assert not [secret for secret in self.secrets if secret in ended.output]
+        return ended
+
+    def run(self, *command: str, **environ: str) -> Ended:
+        """Run *command* to its end; nothing that it started goes on."""
+        ended = self.end(self.start(*command, **environ))
+        self.await_nothing_running()
+        return ended
+
+    def refused(self, *command: str, **environ: str) -> str:
+        """Run *command*, which must exit with 2 and change no file; returns its errors and their next steps."""
+        before = self._files()
+        ended = self.run(*command, **environ)
+        assert ended.code == 2, ended.output
+        assert self._files() == before
+        _, found, told = ended.err.partition("Error: ")
+        assert found, ended.output
+        return found + told
+
+    def running(self) -> list[psutil.Process]:
+        """Everything that these commands started and that still runs, however far it has gone away."""
+        return [process for process in psutil.process_iter() if _environ(process).get(_MARK) == self._mark]
+
+    def await_nothing_running(self, within_s: float = 15.0) -> None:
+        await_true(lambda: not self.running(), within_s, lambda: f"still running: {self.running()}")
+
+    def kill_all(self) -> None:
+        """For the end of a test: these processes are its own, by their mark."""
+        for process in self.running():
+            process.kill()
+
+    def _files(self) -> dict[Path, bytes | None]:
+        return {path: path.read_bytes() if path.is_file() else None for path in self.directory.rglob("*")}
+
+
+def await_true(
+    condition: Callable[[], object], within_s: float, otherwise: Callable[[], object] = str
+) -> None:
+    """Wait for *condition*, a bounded time."""
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s, otherwise()
+        time.sleep(0.05)
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    except (psutil.Error, OSError):
+        return {}

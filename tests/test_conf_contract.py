@@ -1,0 +1,84 @@
+"""What a contract may say about requests and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from conf.contract import PLACEHOLDERS, Answer, Endpoint
+from seed.fixture import House
+
+OK = Answer(statuses=(200,))
+
+
+def test_placeholders_are_fields_of_a_house_and_the_question() -> None:
+    assert set(House.__dataclass_fields__) | {"question"} >= PLACEHOLDERS
+
+
+def test_every_known_placeholder_is_accepted_wherever_templates_are() -> None:
+    template = "".join(f"{{{name}}}" for name in sorted(PLACEHOLDERS)) + "{{literal}}"
+    endpoint = Endpoint(
+        method="POST", path=f"/{template}", headers={"A": template}, body={"b": template}, answer=OK
+    )
+    assert endpoint.path == f"/{template}"
+
+
+@pytest.mark.parametrize(
+    ("template", "complaint"),
+    [
+        ("{token}", "unknown placeholder 'token' in .*; allowed: development_id, "),
+        ("{}", "unknown placeholder ''"),
+        ("{jwt.__class__}", "unknown placeholder 'jwt.__class__'"),
+        ("{jwt[0]}", "unknown placeholder"),
+        ("{jwt", "cannot be filled in"),
+        ("jwt}", "cannot be filled in"),
+        ("{jwt!r}", "without a format"),
+        ("{jwt:>20}", "without a format"),
+        ("{jwt:{secret}}", "without a format"),
+    ],
+)
+@pytest.mark.parametrize("place", ["path", "headers", "body"])
+def test_a_template_that_no_house_can_fill_is_refused(template: str, complaint: str, place: str) -> None:
+    values: dict[str, Any] = {"method": "GET", "path": "/x", "answer": OK}
+    values[place] = f"/{template}" if place == "path" else {"name": template}
+    with pytest.raises(ValidationError, match=complaint):
+        Endpoint(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"method": "get"},
+        {"method": "FETCH"},
+        {"path": "api"},
+        {"path": "http://example.invalid/"},
+        {"verb": "GET"},
+    ],
+)
+def test_an_endpoint_is_a_method_and_a_path_of_the_target(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Endpoint(**{"method": "GET", "path": "/x", "answer": OK, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"statuses": ()}, "at least 1 item"),
+        ({"not_empty": ("reply",)}, 'need format = "json"'),
+        ({"sources": "sources"}, 'need format = "json"'),
+        ({"format": "json", "source_development": "developmentId"}, "needs sources"),
+        ({"body_from": (201,)}, r"not accepted: \[201\]"),
+        ({"format": "xml"}, "'any' or 'json'"),
+    ],
+)
+def test_an_answer_that_contradicts_itself_is_refused(values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Answer(**{"statuses": (200,), **values})
+
+
+def test_the_body_is_read_of_the_named_statuses_or_of_all() -> None:
+    assert OK.reads_body_of(200)
+    some = Answer(statuses=(200, 409), body_from=(200,))
+    assert (some.reads_body_of(200), some.reads_body_of(409)) == (True, False)

@@ -1,0 +1,280 @@
+"""Where settings come from, which source wins, and how mistakes are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conf.errors import SettingsError
+from conf.loading import CONF_DIR, ENVIRONMENT, load_settings
+from locustfiles._provenance import recorded_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+SECRET = "hush-hush-hush-hush-hush-hush-hush-hush"  # noqa: S105 - of the tests
+PASSWORD = "pa55word-of-the-database"  # noqa: S105 - of the tests
+DATABASE = f"postgresql://portal:{PASSWORD}@127.0.0.1:5432/portal"
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a --config file; each call another one."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / f"config-{len(list(tmp_path.iterdir()))}.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def mistakes_of(
+    *config_files: Path, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(overrides, config_files=config_files, environ=environ or {})
+    return caught.value.mistakes
+
+
+def test_the_shipped_settings_are_in_order_and_hold_no_secret() -> None:
+    settings = load_settings(environ={})
+    assert settings.session_secret is None
+    assert settings.database.url is None
+    assert settings.target.base_url == "http://127.0.0.1:5000"
+
+
+def test_a_later_config_file_wins_over_an_earlier_one_and_leaves_the_rest(
+    write_config: Callable[[str], Path],
+) -> None:
+    first = write_config("[run]\nrandom_seed = 1\nminimum_requests = 7")
+    second = write_config("[run]\nrandom_seed = 2")
+    run = load_settings(config_files=[first, second], environ={}).run
+    assert (run.random_seed, run.minimum_requests) == (2, 7)
+    assert run.profile == "phase17"
+
+
+def test_files_named_by_the_environment_come_before_those_of_the_command_line(
+    write_config: Callable[[str], Path],
+) -> None:
+    named, typed = write_config("[run]\nrandom_seed = 1"), write_config("[run]\nrandom_seed = 2")
+    environ = {"LOADTEST_CONFIG": f"{named}:"}
+    assert load_settings(environ=environ).run.random_seed == 1
+    assert load_settings(config_files=[typed], environ=environ).run.random_seed == 2
+
+
+def test_the_environment_wins_over_files_and_the_command_line_over_the_environment(
+    write_config: Callable[[str], Path],
+) -> None:
+    file = write_config('[run]\nprofile = "pilot"\n[target]\nbase_url = "http://127.0.0.1:1"')
+    environ = {"LOADTEST_PROFILE": "smoke", "LOADTEST_TARGET": "http://127.0.0.1:2"}
+    from_file = load_settings(config_files=[file], environ={})
+    assert (from_file.run.profile, from_file.target.base_url) == ("pilot", "http://127.0.0.1:1")
+    from_environ = load_settings(config_files=[file], environ=environ)
+    assert (from_environ.run.profile, from_environ.target.base_url) == ("smoke", "http://127.0.0.1:2")
+    typed = {"run.profile": "soak", "target.base_url": "http://127.0.0.1:3"}
+    from_typed = load_settings(typed, config_files=[file], environ=environ)
+    assert (from_typed.run.profile, from_typed.target.base_url) == ("soak", "http://127.0.0.1:3")
+
+
+def test_what_was_not_typed_overrides_nothing() -> None:
+    settings = load_settings({"run.profile": None}, environ={"LOADTEST_PROFILE": "smoke"})
+    assert settings.run.profile == "smoke"
+
+
+def test_the_chosen_profile_wins_over_files(write_config: Callable[[str], Path]) -> None:
+    file = write_config("[profile.chat]\nusers = 3")
+    settings = load_settings({"run.profile": "smoke"}, config_files=[file], environ={})
+    assert settings.profile.chat.users == 10
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    settings = load_settings(environ=dict.fromkeys([*ENVIRONMENT, "LOADTEST_CONFIG"], ""))
+    assert settings == load_settings(environ={})
+
+
+@pytest.mark.parametrize("variable", sorted(ENVIRONMENT))
+def test_each_variable_sets_its_key(variable: str) -> None:
+    values = {
+        "SESSION_SECRET": SECRET,
+        "DATABASE_URL": DATABASE,
+        "LOADTEST_TARGET": "http://localhost:6000",
+        "LOADTEST_TARGET_PID": "4711",
+        "LOADTEST_METRICS_URL": "http://localhost:6000/metrics",
+        "LOADTEST_PROFILE": "smoke",
+        "LOADTEST_CONTRACT": "phase17",
+        "LOADTEST_FIXTURE": "elsewhere.jsonl",
+        "LOADTEST_OUTPUT_DIR": "elsewhere",
+        "LOADTEST_STRICT": "true",
+    }
+    found: Any = load_settings(environ={variable: values[variable]})
+    for part in ENVIRONMENT[variable].split("."):
+        found = getattr(found, part)
+    shown = found.get_secret_value() if hasattr(found, "get_secret_value") else str(found)
+    assert shown.lower() == values[variable].lower()
+
+
+def test_every_mistake_of_every_source_is_reported_at_once_with_its_place(
+    write_config: Callable[[str], Path],
+) -> None:
+    file = write_config(
+        '[target]\nrequest_timeout_s = 0\nbase_ur = "x"\n[run]\nrandom_seed = "many"\n[seed]\nindex = "btree"'
+    )
+    broken = write_config("[run\n")
+    mistakes = mistakes_of(
+        file,
+        broken,
+        overrides={"run.profile": "nonsense", "portal.port": 70000},
+        environ={"LOADTEST_TARGET": "ftp://127.0.0.1", "LOADTEST_STRICT": "perhaps"},
+    )
+    places = {
+        f"{file}: target.request_timeout_s: ",
+        f"{file}: target.base_ur: ",
+        f"{file}: run.random_seed: ",
+        f"{file}: seed.index: ",
+        f"{broken}: is not valid TOML: ",
+        "run.profile: 'nonsense' is not a profile; allowed: phase17, pilot, smoke, soak",
+        "command line: portal.port: ",
+        "LOADTEST_TARGET: ",
+        "LOADTEST_STRICT: ",
+    }
+    assert len(mistakes) == len(places)
+    for place in places:
+        assert any(mistake.startswith(place) for mistake in mistakes), place
+
+
+def test_mistakes_read_as_one_error_each_with_one_next_step_at_the_end(
+    write_config: Callable[[str], Path],
+) -> None:
+    file = write_config("[run]\nsecond = 1\nfirst = 2")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(config_files=[file], environ={})
+    *errors, next_step = str(caught.value).splitlines()
+    assert [line.partition(": ")[0] for line in errors] == ["Error", "Error"]
+    assert next_step.startswith("  Nothing was sent.")
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("[target]\nbase_ur = 1", "target.base_ur: is not a known key; did you mean 'base_url'?"),
+        ("[traget]\nbase_url = 1", "traget: is not a known key; did you mean 'target'?"),
+        ("[portal.model]\nmedian = 1", "portal.model.median: is not a known key; did you mean 'median_s'?"),
+        (
+            "[thresholds.chat]\np95_ms = { pass_belw = 1 }",
+            "thresholds.chat.p95_ms.pass_belw: is not a known key; did you mean 'pass_below'?",
+        ),
+        ("[run]\nxyzzy = 1", "run.xyzzy: is not a known key; allowed: minimum_requests, output_dir, "),
+    ],
+)
+def test_a_misspelt_key_is_told_with_the_nearest_known_one(
+    write_config: Callable[[str], Path], text: str, suggestion: str
+) -> None:
+    file = write_config(text)
+    assert any(mistake.startswith(f"{file}: {suggestion}") for mistake in mistakes_of(file))
+
+
+@pytest.mark.parametrize(
+    ("variable", "key"), [("LOADTEST_PROFILE", "run.profile"), ("LOADTEST_CONTRACT", "target.contract")]
+)
+def test_an_unknown_profile_or_contract_is_one_mistake_that_lists_what_there_is(
+    variable: str, key: str
+) -> None:
+    (mistake,) = mistakes_of(environ={variable: "../loadtest"})
+    assert mistake.startswith(f"{key}: '../loadtest' is not a ")
+    assert "phase17" in mistake
+
+
+def test_a_section_that_is_no_table_is_told_by_its_file(write_config: Callable[[str], Path]) -> None:
+    file = write_config("database = 3")
+    assert [m.partition(": Input")[0] for m in mistakes_of(file)] == [f"{file}: database"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"x = ", b"[a]\n[a]"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "settings.toml"
+    if content is not None:
+        path.write_bytes(content)
+    (mistake,) = mistakes_of(path)
+    assert mistake.startswith(f"{path}: ")
+    (mistake,) = mistakes_of(tmp_path)
+    assert mistake == f"{tmp_path}: cannot be read: Is a directory"
+
+
+def test_numbers_without_end_are_refused(write_config: Callable[[str], Path]) -> None:
+    file = write_config("[target]\nconnect_timeout_s = inf\n[run]\nstop_timeout_s = nan")
+    assert {mistake.split(": ")[1] for mistake in mistakes_of(file)} == {
+        "target.connect_timeout_s",
+        "run.stop_timeout_s",
+    }
+
+
+def test_a_secret_in_a_file_is_refused_and_not_repeated(write_config: Callable[[str], Path]) -> None:
+    file = write_config(f'session_secret = "{SECRET}"\n[database]\nurl = "{DATABASE}"')
+    mistakes = mistakes_of(file)
+    assert mistakes == [
+        f"{file}: session_secret: a secret does not belong in a file; set SESSION_SECRET in the environment",
+        f"{file}: database.url: a secret does not belong in a file; set DATABASE_URL in the environment",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'session_secret = ["{SECRET}"]',
+        f'[target]\nsession_secret = "{SECRET}"',
+        f'[thresholds.chat]\nsession_secret = "{SECRET}"',
+        f'[database]\nurl = {{ dsn = "{DATABASE}" }}',
+        f'[contract.chat.headers]\nsession_secret = 3\n[target]\nbase_url = "http://u:{PASSWORD}@127.0.0.1/x"',
+        f'[target]\nmetrics_url = "http://u:{PASSWORD}@127.0.0.1/metrics"',
+    ],
+)
+def test_a_misplaced_secret_is_refused_and_not_repeated(
+    write_config: Callable[[str], Path], text: str
+) -> None:
+    told = "\n".join(mistakes_of(write_config(text)))
+    assert SECRET not in told
+    assert PASSWORD not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://portal:{PASSWORD}@example.org/portal",
+        f"mysql://portal:{PASSWORD}@127.0.0.1/portal",
+        f"postgresql://portal:{PASSWORD}@[127.0.0.1/portal",
+        f"postgresql://portal:{PASSWORD}℀@127.0.0.1/portal?nonsense=1",
+        f"postgresql://portal:{PASSWORD}@/portal",
+        f"host=example.org password={PASSWORD}",
+        PASSWORD,
+    ],
+)
+def test_a_database_address_that_is_refused_is_not_repeated(url: str) -> None:
+    (mistake,) = mistakes_of(environ={"DATABASE_URL": url})
+    assert mistake.startswith("DATABASE_URL: ")
+    assert PASSWORD not in mistake
+
+
+def test_secrets_show_neither_in_the_settings_nor_in_what_a_run_records() -> None:
+    environ = {"SESSION_SECRET": SECRET, "DATABASE_URL": DATABASE}
+    settings = load_settings(environ=environ)
+    recorded = recorded_settings(settings)
+    for text in (repr(settings), str(settings), repr(recorded), settings.model_dump_json()):
+        assert SECRET not in text
+        assert PASSWORD not in text
+    assert "session_secret" not in recorded
+    assert "url" not in recorded["database"]
+    assert recorded["thresholds"]["chat"]["p95_ms"] == {"pass_below": 3000, "fail_above": 5000}
+    assert recorded["run"]["profile"] == "phase17"
+
+
+@pytest.mark.parametrize("profile", sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml")))
+def test_every_profile_that_ships_can_be_loaded(profile: str) -> None:
+    assert load_settings({"run.profile": profile}, environ={}).profile.description
+
+
+@pytest.mark.parametrize("contract", sorted(path.stem for path in (CONF_DIR / "contracts").glob("*.toml")))
+def test_every_contract_that_ships_can_be_loaded(contract: str) -> None:
+    assert load_settings({"target.contract": contract}, environ={}).contract.description
