@@ -63,7 +63,7 @@ def load_stats(path: Path, problems: list[Problem]) -> list[StatsRow]:
     table = load_table(path, ["Type", "Name", "Request Count", "Failure Count"], problems)
     rows = [_stats_row(record) for record in table.to_dict("records")]
     if None in rows:
-        problems.append(_damage(path, "has counts that are not numbers"))
+        problems.append(_damage(path, "has counts that cannot be"))
     named = [row for row in rows if row is not None]
     totals = [row for row in named if row.name == _AGGREGATED and not row.method]
     named = [row for row in named if row not in totals]
@@ -95,7 +95,7 @@ def load_failures(path: Path, stats: list[StatsRow], problems: list[Problem]) ->
     rows = [_failure_row(record) for record in records]
     known = [row for row in rows if row is not None]
     if len(known) < len(rows):
-        problems.append(_damage(path, "has counts that are not numbers"))
+        problems.append(_damage(path, "has counts that cannot be"))
     if len(problems) == noted and (listed := sum(row.count for row in known)) != failed:
         problems.append(_damage(path, f"lists {listed} failures, the statistics count {failed}"))
     return known

@@ -153,6 +153,20 @@ def test_fewer_successes_than_the_minimum_are_no_verdict(successes: int, failure
     assert chat_state(chat_row(successes + failures, failures), minimum) is State.NO_VERDICT
 
 
+def test_latencies_of_too_few_successes_are_shown_and_not_judged() -> None:
+    findings = assess_operation(Operation.CHAT, [chat_row(60, 41)], PHASE17["chat"], 20)
+    states = {finding.metric: (finding.value, finding.state) for finding in findings}
+    assert states["success_ratio"] == (19 / 60, State.FAIL)
+    assert states["p95_ms"] == (100, State.NO_VERDICT)
+
+
+def test_too_few_successes_are_no_verdict_even_where_only_their_share_is_demanded() -> None:
+    row = chat_row(60, 41)
+    findings = assess_operation(Operation.CHAT, [row], {Metric.SUCCESS_RATIO: RATIO}, 20)
+    assert [problem.code for problem in assess_validity([row], findings, 20)] == ["too_few_requests"]
+    assert assess_validity([chat_row(60, 40)], findings, 20) == []
+
+
 def test_exactly_the_minimum_of_successes_is_judged() -> None:
     assert chat_state(chat_row(20)) is State.PASS
 

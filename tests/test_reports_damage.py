@@ -11,12 +11,13 @@ from test_reports_building import BuiltRun, Result, evenly, failing
 from conf.operations import Outcome
 from reports.judging import judge_run
 from reports.record import State
+from reports.table import load_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from reports.record import Verdict
+    from reports.record import Problem, Verdict
 
 OWN_FILES = (
     "manifest.json", "locust_stats.csv", "locust_failures.csv", "measurements.hlog", "memory.csv",
@@ -193,6 +194,31 @@ def test_counts_that_cannot_be_are_noticed(foreign_run: Path, old: str, new: str
     assert old in text
     path.write_text(text.replace(old, new))
     assert judge_run(foreign_run).state is State.NO_VERDICT
+
+
+def test_more_failures_than_requests_cannot_be_even_where_the_sums_agree(foreign_run: Path) -> None:
+    path = foreign_run / "somebody_stats.csv"
+    text = (
+        path.read_text()
+        .replace("/api/chat,41,1,", "/api/chat,1,41,")
+        .replace("Aggregated,42,1,", "Aggregated,2,41,")
+    )
+    path.write_text(text)
+    assert "somebody_stats.csv: has counts that cannot be" in [
+        problem.message for problem in judge_run(foreign_run).problems
+    ]
+
+
+def test_a_csv_that_ends_inside_of_quotation_marks_is_cut_even_after_a_line_break(tmp_path: Path) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text('Count,Message\n1,whole\n2,"first line\n')
+    problems: list[Problem] = []
+    assert load_table(path, ["Count", "Message"], problems).to_dict("records") == [
+        {"Count": "1", "Message": "whole"}
+    ]
+    assert [problem.message for problem in problems] == [
+        "some.csv: ends in the middle of a line: it was cut off"
+    ]
 
 
 def test_memory_that_is_no_number_is_noticed(finished_run: Path) -> None:

@@ -27,7 +27,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaG9tZW93bmVyIn0.s3cr3t-signature"
 QR_TOKEN = "3f2c8a1e-5b7d-4c9a-8e21-9d3f5a6b7c8d"  # noqa: S105 - of the tests
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m[red]&"
 SECRETS = {
-    JWT: f"Authorization: Bearer {JWT} refused",
+    JWT: f"the token {JWT} was refused",
+    "opaque-token": "Authorization: Bearer opaque-token refused",
     "hunter2": "could not connect: postgresql://loader:hunter2@db/portal",
     "pa55word": "connection failed: host=db password=pa55word",
     QR_TOKEN: f"404 for /onboarding/{QR_TOKEN}",

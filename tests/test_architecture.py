@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("conf", "seed", "monitoring", "reports", "locustfiles", "loadtest")
+"""In order: a room may import those to its left."""
+ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
+ALLOWED["portal"] = {"conf", "seed", "monitoring", "portal"}
+ALLOWED["loadtest"] |= {"portal"}
+
+
+def wrong_arrows(room: str, source: str) -> set[str]:
+    """The rooms that *source*, a module of *room*, imports though it may not."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return ({name.partition(".")[0] for name in names} & ALLOWED.keys()) - ALLOWED[room]
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_imports_point_to_the_left_only(room: str) -> None:
+    modules = list((ROOT / room).rglob("*.py"))
+    assert modules
+    wrong = {module.name: arrows for module in modules if (arrows := wrong_arrows(room, module.read_text()))}
+    assert not wrong
+
+
+def test_a_wrong_arrow_would_be_seen_wherever_it_stands() -> None:
+    assert wrong_arrows("conf", "from seed.fixture import House") == {"seed"}
+    assert wrong_arrows("reports", "def f():\n    import locustfiles.chat") == {"locustfiles"}
+    assert wrong_arrows("locustfiles", "import portal") == {"portal"}
+    assert wrong_arrows("loadtest", "import portal, reports.judging") == set()
+
+
+def test_every_package_is_a_room_of_the_house() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages == ALLOWED.keys()
+
+
+@pytest.mark.parametrize("module", ["reports.judging", "reports.terminal"])
+def test_reports_needs_neither_gevent_nor_locust(module: str) -> None:
+    code = f"import {module}, sys; sys.exit(bool({{'gevent', 'locust'}} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
