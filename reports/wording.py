@@ -44,7 +44,7 @@ def headline(verdict: Verdict) -> str:
         case State.PASS:
             return f"Nothing here speaks against deploying: {share} hold."
         case State.WARN:
-            return f"Acceptable, but look into it: {share} warn."
+            return f"Acceptable, but look into it: {share} {'warns' if concerned == 1 else 'warn'}."
         case State.FAIL:
             return f"Do not deploy: {share} failed."
         case State.NO_VERDICT:

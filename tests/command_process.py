@@ -16,7 +16,6 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-LOADTEST, LOCUST = ("loadtest",), ("locust",)
 LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
 TIMEOUT_S = 60.0
 
@@ -49,8 +48,8 @@ class Commands:
     """
 
     directory: Path
-    environ: Mapping[str, str]
-    secrets: Iterable[str]
+    environ: Mapping[str, str] = field(repr=False)
+    secrets: Iterable[str] = field(repr=False)
     _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
