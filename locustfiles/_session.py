@@ -9,9 +9,12 @@ from __future__ import annotations
 from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
@@ -37,6 +40,8 @@ def generator_of(environment: Environment) -> Generator:
 
 
 def _begin_session(environment: Environment, **_: object) -> None:
+    # Python raises KeyboardInterrupt in whatever runs at the moment, which may be a user's request: it would be lost.
+    gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     try:
         _join(environment)
     except LoadTestError as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
+import subprocess
+import sys
 import threading
 import uuid
 from contextlib import contextmanager
@@ -19,7 +22,6 @@ from conftest import SECRET
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.page import read_page
 from monitoring.preflight import preflight, require_ready
 from seed.fixture import write_fixture
 from seed.tokens import with_new_tokens
@@ -241,12 +243,23 @@ def test_a_redirect_of_the_health_page_is_not_followed(prepare: Callable[..., Se
         assert elsewhere.paths == []
 
 
-def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_asked() -> None:
     with answering() as proxy, answering() as server:
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, proxy.url)
-        assert read_page(f"{server.url}/metrics", 5) == (200, b"ok")
-        assert (server.paths, proxy.paths) == (["/metrics"], [])
+        # urllib looks at the environment when it is imported: a process of its own.
+        read = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                f"from monitoring.page import read_page; print(read_page('{server.url}/m', 5))",
+            ],
+            env={**os.environ, **dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), proxy.url)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        )
+        assert read.stdout.strip() == "(200, b'ok')"
+        assert (server.paths, proxy.paths) == (["/m"], [])
 
 
 def test_the_database_holds_the_chunks_of_the_fixtures_development(

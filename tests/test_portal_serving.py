@@ -92,7 +92,6 @@ def test_a_database_without_the_portals_tables_asks_to_be_seeded(own_estate: Est
     [
         "postgresql://homeowner:hush-hush@127.0.0.1:1/portal",
         "postgresql://homeowner:hush-hush@127.0.0.1:port/portal",
-        "mysql://homeowner:hush-hush@127.0.0.1/portal",
     ],
 )
 def test_a_database_out_of_reach_is_an_error_without_its_password(url: str) -> None:
