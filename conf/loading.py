@@ -44,6 +44,10 @@ _SECRETS = {"session_secret", "database.url"}
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 
 
+_DRIVERS_OWN = ("PGHOSTADDR", "PGSERVICE")
+"""Variables by which libpq connects to another host than the address names."""
+
+
 class _Layer(NamedTuple):
     """One source of settings and the name people know it by."""
 
@@ -77,6 +81,11 @@ def load_settings(
         for layer in layers
         for variable, key in ENVIRONMENT.items()
         if key in _SECRETS and _lookup(layer.values, key) is not None
+    ]
+    mistakes += [
+        f"{variable}: leads to another database than DATABASE_URL names; unset it"
+        for variable in _DRIVERS_OWN
+        if environ.get(variable)
     ]
     layers += [
         _Layer(variable, _nested(key, environ[variable]))

@@ -257,6 +257,13 @@ def test_a_database_address_that_is_refused_is_not_repeated(url: str) -> None:
     assert PASSWORD not in mistake
 
 
+@pytest.mark.parametrize("variable", ["PGHOSTADDR", "PGSERVICE"])
+def test_variables_that_lead_the_driver_elsewhere_are_refused(variable: str) -> None:
+    for more in ({}, {"DATABASE_URL": DATABASE}):
+        (mistake,) = mistakes_of(environ={variable: "192.0.2.1", **more})
+        assert mistake == f"{variable}: leads to another database than DATABASE_URL names; unset it"
+
+
 def test_secrets_show_neither_in_the_settings_nor_in_what_a_run_records() -> None:
     environ = {"SESSION_SECRET": SECRET, "DATABASE_URL": DATABASE}
     settings = load_settings(environ=environ)
