@@ -10,6 +10,8 @@ from locust.runners import LocalRunner, WorkerRunner
 
 from typing import TYPE_CHECKING, Any
 
+from gevent.lock import RLock
+
 from conf.operations import Operation, Outcome
 from locustfiles._failure import RequestFailed
 from locustfiles._houses import Houses
@@ -42,6 +44,7 @@ class Generator:
         self.parked = 0
         self._users_seen = 0
         self._finished = False
+        self._finishing = RLock()
         environment.events.request.add_listener(self._on_request)
         runner = environment.runner
         assert runner is not None
@@ -112,14 +115,20 @@ class Generator:
         self._finish()
 
     def _finish(self) -> None:
-        """Stop the users, letting requests in flight end, and send all that Locust and we still hold."""
+        """
+        Stop the users, letting requests in flight end, and send all that Locust and we still hold.
+
+        The owner's message and a signal may both ask for it; whoever comes second waits, for after that
+        Locust ends the process.
+        """
         runner = self.environment.runner
         assert isinstance(runner, WorkerRunner)
-        if self._finished:
-            return
-        self._finished = True
-        runner.stop()
-        data: dict[str, Any] = {}
-        self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
-        runner.send_message("stats", data)
-        runner.send_message(Finished.TYPE, Finished().pack())
+        with self._finishing:
+            if self._finished:
+                return
+            runner.stop()
+            data: dict[str, Any] = {}
+            self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
+            runner.send_message("stats", data)
+            runner.send_message(Finished.TYPE, Finished().pack())
+            self._finished = True

@@ -6,7 +6,6 @@ import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.request import urlopen
 
 from rich.console import Console
 
@@ -17,6 +16,7 @@ from locustfiles._run_directory import RunDirectory
 from locustfiles._workers import Contribution
 from monitoring.measurement import utc_now
 from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
+from monitoring.page import read_page
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -216,8 +216,8 @@ class Run:
         if target.metrics_url is None:
             return None
         try:
-            with urlopen(target.metrics_url, timeout=_METRICS_TIMEOUT_S) as page:  # noqa: S310 - http(s), host allowed by settings
-                return exposed_rss_bytes(page.read().decode())
+            _, page = read_page(target.metrics_url, _METRICS_TIMEOUT_S)
+            return exposed_rss_bytes(page.decode())
         except (OSError, ValueError) as error:
             _log.debug("target.metrics_url: %s", type(error).__name__)
             return None

@@ -51,12 +51,13 @@ class Commands:
     environ: Mapping[str, str] = field(repr=False)
     secrets: Iterable[str] = field(repr=False)
     _mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
         """Start ``python -m`` *command*; an empty variable takes one away."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_SUITES_OWN)}
         found = {**plain, **self.environ, "NO_COLOR": "1", "COLUMNS": "200", **environ, _MARK: self._mark}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=self.directory,
             env={name: value for name, value in found.items() if value},
@@ -66,6 +67,8 @@ class Commands:
             text=True,
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def end(self, process: subprocess.Popen[str], timeout_s: float = TIMEOUT_S) -> Ended:
         """Wait for *process*; whatever it does, it shows no traceback and no secret."""
@@ -105,6 +108,9 @@ class Commands:
         """For the end of a test: these processes are its own, by their mark."""
         for process in self.running():
             process.kill()
+        for started in self._started:
+            if started.returncode is None:  # its test failed before it read what this says
+                started.communicate()
 
     def _files(self) -> dict[Path, bytes | None]:
         return {path: path.read_bytes() if path.is_file() else None for path in self.directory.rglob("*")}

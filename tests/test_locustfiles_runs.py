@@ -95,6 +95,28 @@ def test_the_report_counts_what_the_portal_served_however_a_run_ends(
     assert sum(process["requests"] for process in finished.manifest["processes"]) == finished.served["chat"]
 
 
+@pytest.mark.parametrize("first", ["master", "workers"])
+def test_ctrl_c_that_reaches_one_process_before_the_other_loses_nothing(
+    quick_stack: Stack, runs: Path, first: str
+) -> None:
+    """A terminal signals all of them, in any order; the owner's message to finish may overtake the signal."""
+    before = served(quick_stack.base_url)
+    process = locust_process.start(
+        quick_stack, runs, ["-f", CHAT, "--headless", "--only-summary", "-u", "10", "-t", "60s", "--processes", "2"]
+    )  # fmt: skip
+    locust_process.await_file(runs, "*/measurements.hlog")
+    time.sleep(3)
+    master, workers = psutil.Process(process.pid), _children(process.pid)
+    for reached in [master, *workers] if first == "master" else [*workers, master]:
+        reached.send_signal(signal.SIGINT)
+        time.sleep(0.02)
+    output, _ = process.communicate(timeout=60)
+    finished = locust_process.finished(quick_stack, runs, process.returncode, output, before)
+    assert finished.counted == finished.served
+    assert finished.verdict.problems == ()
+    assert finished.code == 0, output
+
+
 def test_master_and_workers_as_processes_of_their_own_give_one_verdict(
     quick_stack: Stack, runs: Path
 ) -> None:
