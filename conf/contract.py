@@ -33,6 +33,9 @@ class Answer(BaseModel):
 
     statuses: tuple[int, ...] = Field(min_length=1, description="Accepted HTTP statuses; all others fail.")
     format: AnswerFormat = AnswerFormat.ANY
+    spent: tuple[int, ...] = Field(
+        default=(), description="Of these, the statuses that say: a token was used before."
+    )
     body_from: tuple[int, ...] = Field(default=(), description="Statuses whose body is checked; empty: all.")
     not_empty: tuple[str, ...] = Field(
         default=(), description="JSON fields that must be there and not empty."
@@ -50,6 +53,8 @@ class Answer(BaseModel):
             raise ValueError("source_development needs sources")
         if foreign := set(self.body_from) - set(self.statuses):
             raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
+        if foreign := set(self.spent) - set(self.statuses):
+            raise ValueError(f"spent names statuses that are not accepted: {sorted(foreign)}")
         return self
 
     def reads_body_of(self, status: int) -> bool:

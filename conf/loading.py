@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "LOADTEST_FIXTURE": "seed.fixture",
     "LOADTEST_OUTPUT_DIR": "run.output_dir",
     "LOADTEST_STRICT": "run.strict",
+    "LOADTEST_BASELINE": "run.baseline",
 }
 """Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``."""
 
@@ -112,24 +113,47 @@ def load_settings(
     return settings
 
 
-def _read_layer(path: Path, mistakes: list[str]) -> _Layer:
+def choice_name(choice: str) -> str:
+    """What a profile or contract is called in a record: a file of one's own by its name, wherever it lies."""
+    return Path(choice).name if _is_path(choice) else choice
+
+
+def absolute_choice(choice: str) -> str:
+    """A profile or contract as it is found from any working directory."""
+    return str(Path(choice).resolve()) if _is_path(choice) else choice
+
+
+def _is_path(choice: str) -> bool:
+    """Whether a profile or contract is named by the path of a file, and not as one that comes with the suite."""
+    return os.sep in choice or choice.endswith(".toml")
+
+
+def _read_layer(path: Path, mistakes: list[str], named_by: str = "") -> _Layer:
+    """What a file says; nothing, and a mistake noted, where it cannot be read. *named_by*: the key that led there."""
     name = _display(path)
+    place = f"{named_by}: {name}" if named_by else name
     try:
         return _Layer(name, tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        mistakes.append(f"{name}: cannot be read: {error.strerror}")
+        mistakes.append(f"{place}: cannot be read: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        mistakes.append(f"{name}: is not valid TOML: {error}")
+        mistakes.append(f"{place}: is not valid TOML: {error}")
     return _Layer(name, {})
 
 
-def _chosen_file(section: str, name: object, folder: str, mistakes: list[str]) -> _Layer | None:
-    """The named profile or contract; None, and a mistake noted, where there is no such file."""
-    known = sorted(path.stem for path in (CONF_DIR / folder).glob("*.toml"))
-    if name not in known:
-        mistakes.append(f"{_CHOICES[section][0]}: {name!r} is not a {section}; allowed: {', '.join(known)}")
-        return None
-    return _read_layer(CONF_DIR / folder / f"{name}.toml", mistakes)
+def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str]) -> _Layer | None:
+    """The profile or contract, the suite's or one's own; None, and a mistake noted, where there is no such file."""
+    key, known = _CHOICES[section][0], sorted(path.stem for path in (CONF_DIR / folder).glob("*.toml"))
+    if choice in known:
+        return _read_layer(CONF_DIR / folder / f"{choice}.toml", mistakes)
+    if isinstance(choice, str) and _is_path(choice):
+        before = len(mistakes)
+        layer = _read_layer(Path(choice), mistakes, key)
+        return layer if len(mistakes) == before else None
+    mistakes.append(
+        f"{key}: {choice!r} is not a {section}; allowed: {', '.join(known)}, or the path of a TOML file"
+    )
+    return None
 
 
 def _display(path: Path) -> str:

@@ -48,6 +48,11 @@ class Operation(StrEnum):
         return Kind.WAIT if self is Operation.RAG_CONNECTION else Kind.REQUEST
 
     @property
+    def begins_flow(self) -> bool:
+        """Whether its results begin when their flow does, so that they can be late against a planned start."""
+        return self in {Operation.CHAT, Operation.ONBOARDING_FLOW, Operation.RAG_SEARCH}
+
+    @property
     def label(self) -> str:
         """The name as people read it."""
         return _LABELS[self]

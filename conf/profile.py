@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from conf.operations import Journey
+
+
+class Arrivals(StrEnum):
+    """When the flows of an open workload start."""
+
+    CONSTANT = "constant"
+    """At equal distances."""
+    POISSON = "poisson"
+    """Independent of each other, as visitors come: distances are exponential."""
 
 
 class Step(BaseModel):
@@ -27,6 +37,9 @@ class Load(BaseModel):
 
     Exactly one thing ends it: ``iterations`` (each user makes that many flows and is done),
     ``run_time_s``, or the last of ``steps``.
+
+    With ``arrival_rate`` the workload is open: flows start at planned moments, however slow the portal is, and
+    ``users`` is the most of them that can be under way at once. Without it, users wait for their answers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,6 +51,14 @@ class Load(BaseModel):
     steps: tuple[Step, ...] = Field(default=(), description="Concurrency levels, one after the other.")
     think_time_s: tuple[float, float] = Field(default=(0.0, 0.0), description="Least and most, uniform.")
     questions_in_flight: int = Field(default=1, ge=1, description="Chat: questions asked at once.")
+    warm_up_s: float = Field(
+        default=0, ge=0, description="Results that begin earlier are not judged; per step."
+    )
+    arrival_rate: float | None = Field(
+        default=None, gt=0, description="Flows started per second, all processes."
+    )
+    arrivals: Arrivals = Arrivals.POISSON
+    reuse_houses: bool = Field(default=False, description="Onboarding: a house may be scanned again.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -51,6 +72,25 @@ class Load(BaseModel):
             raise ValueError(
                 f"think_time_s must be [least, most] with 0 <= least <= most, not [{least:g}, {most:g}]"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _open_workload(self) -> Self:
+        if self.arrival_rate is None:
+            return self
+        if self.run_time_s is None:
+            raise ValueError("arrival_rate needs run_time_s: flows start until the time is over")
+        if self.think_time_s != (0.0, 0.0):
+            raise ValueError("think_time_s is for users that wait; with arrival_rate every start is planned")
+        return self
+
+    @model_validator(mode="after")
+    def _warm_up_is_shorter(self) -> Self:
+        shortest_s = min((step.duration_s for step in self.steps), default=self.run_time_s)
+        if self.warm_up_s and shortest_s is None:
+            raise ValueError("warm_up_s needs run_time_s or steps: iterations may be over before it is")
+        if shortest_s is not None and self.warm_up_s >= shortest_s:
+            raise ValueError(f"warm_up_s ({self.warm_up_s:g}) leaves nothing of {shortest_s:g} s to judge")
         return self
 
     @property

@@ -32,7 +32,7 @@ class Target(_Section):
         description="Hosts that load may be sent to; all others are refused."
     )
     base_url: str = Field(description="Scheme, host and port; no path.")
-    contract: str = Field(description="Name of a file in conf/contracts/.")
+    contract: str = Field(description="Name of a file in conf/contracts/, or the path of one.")
     connect_timeout_s: float = Field(gt=0)
     request_timeout_s: float = Field(
         gt=0, description="A request without a complete answer by then is a timeout."
@@ -134,14 +134,34 @@ class Seed(_Section):
 class Run(_Section):
     """One run of the load."""
 
-    profile: str = Field(description="Name of a file in conf/profiles/.")
+    profile: str = Field(description="Name of a file in conf/profiles/, or the path of one.")
     output_dir: Path
     stop_timeout_s: float = Field(
         ge=0, description="How long requests in flight may finish when a run stops."
     )
     minimum_requests: int = Field(ge=1, description="Fewer successful requests than this is NO VERDICT.")
     random_seed: int
-    strict: bool = Field(default=False, description="A WARN fails the run.")
+    strict: bool = Field(default=False, description="A WARN, or a PASS that is not certain, fails the run.")
+    baseline: str = Field(default="", description="The report shows the difference from BASELINE-JOURNEY.")
+    early_stop_window_s: float = Field(gt=0, description="Criteria with stop_early look back so far.")
+    early_stop_grace_s: float = Field(ge=0, description="They stop nothing before the run is so old.")
+
+
+class Generator(_Section):
+    """Beyond these limits a process that generates load is saturated, and the run no verdict."""
+
+    lag_p95_ms: float = Field(gt=0, description="Event-loop lag that 95 of 100 samples must stay below.")
+    cpu_ratio: float = Field(gt=0, description="Of one core; a process that stays above it ...")
+    cpu_for_s: float = Field(gt=0, description="... for so long without a break is saturated.")
+    open_files_ratio: Ratio = Field(gt=0, le=1, description="Of the files that the process may have open.")
+
+
+class Floor(_Section):
+    """How large a change against a baseline must be to count; a latency must exceed both of the first two."""
+
+    least_ratio: Ratio = Field(ge=0, le=1, description="Of the baseline's latency.")
+    least_ms: float = Field(ge=0)
+    least_success_ratio: Ratio = Field(ge=0, le=1, description="Of all results; 0.01 is one in a hundred.")
 
 
 class Model(_Section):
@@ -208,6 +228,8 @@ class Settings(_Section):
     database: Database
     seed: Seed
     run: Run
+    generator: Generator
+    comparison: Floor
     thresholds: Thresholds
     portal: Portal
     contract: Contract

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from conf.operations import Operation
-
-PORTAL = "portal"
-"""The subject of criteria that judge the portal's process rather than an operation."""
-
-
-class Metric(StrEnum):
-    """Every metric a criterion may name; the unit is the last word."""
-
-    SUCCESS_RATIO = "success_ratio"
-    P50_MS = "p50_ms"
-    P95_MS = "p95_ms"
-    P99_MS = "p99_ms"
-    MEAN_MS = "mean_ms"
-    MAX_MS = "max_ms"
-    RSS_MB = "rss_mb"
+from conf.metric import OF_OPERATIONS, OF_OUTCOMES, OF_PROCESSES, MetricKind, parse_metric
+from conf.subject import parse_subject
 
 
 class Limits(BaseModel):
@@ -32,6 +17,9 @@ class Limits(BaseModel):
     One direction only: ``pass_below`` / ``fail_above`` for what should be small (ms, MB),
     ``pass_above`` or ``pass_at_least`` / ``fail_below`` for what should be large (ratios, 0..1).
     Every limit but ``pass_at_least`` is exclusive, so a value on a limit is a WARN.
+
+    ``within_ms`` belongs to ``goodput_ratio`` alone: how quick an answer must be to count. An ``optional`` criterion
+    can only warn. ``stop_early``: while the run goes on, a FAIL over ``run.early_stop_window_s`` ends it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -41,6 +29,9 @@ class Limits(BaseModel):
     pass_above: float | None = Field(default=None, ge=0)
     pass_at_least: float | None = Field(default=None, ge=0)
     fail_below: float | None = Field(default=None, ge=0)
+    within_ms: float | None = Field(default=None, gt=0)
+    optional: bool = False
+    stop_early: bool = False
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
@@ -59,22 +50,45 @@ class Limits(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_stop(self) -> Self:
+        if self.stop_early and self.optional:
+            raise ValueError("an optional criterion cannot stop a run: give optional or stop_early")
+        if self.stop_early and self.fail_above is None and self.fail_below is None:
+            raise ValueError("stop_early needs fail_above or fail_below: only a FAIL stops a run")
+        return self
 
-def _is_subject(subject: str) -> str:
-    if subject != PORTAL and subject not in set(Operation):
-        raise ValueError(f"{subject!r} is not an operation; allowed: {', '.join([*Operation, PORTAL])}")
-    return subject
+
+def _is_subject(text: str) -> str:
+    parse_subject(text)
+    return text
 
 
-def _metrics_fit_subjects(thresholds: dict[str, dict[Metric, Limits]]) -> dict[str, dict[Metric, Limits]]:
-    for subject, limits in thresholds.items():
-        allowed = [m for m in Metric if (m is Metric.RSS_MB) == (subject == PORTAL)]
-        for metric in limits:
-            if metric not in allowed:
-                raise ValueError(f"{subject} has no {metric}; allowed: {', '.join(allowed)}")
+def _is_metric(name: str) -> str:
+    parse_metric(name)
+    return name
+
+
+def _metrics_fit_subjects(thresholds: dict[str, dict[str, Limits]]) -> dict[str, dict[str, Limits]]:
+    for text, demands in thresholds.items():
+        subject = parse_subject(text)
+        allowed = (
+            OF_PROCESSES if subject.operation is None else OF_OUTCOMES if subject.outcome else OF_OPERATIONS
+        )
+        for name, limits in demands.items():
+            kind = parse_metric(name).kind
+            if kind not in allowed:
+                raise ValueError(
+                    f"{text} has no {name}; allowed: {', '.join(k for k in MetricKind if k in allowed)}"
+                )
+            if (limits.within_ms is None) == (kind is MetricKind.GOODPUT_RATIO):
+                raise ValueError(f"{text}.{name}: within_ms belongs to goodput_ratio, which needs it")
+            if limits.stop_early and subject.operation is None:
+                raise ValueError(f"{text}.{name}: only criteria about operations can stop a run early")
     return thresholds
 
 
-Subject = Annotated[str, AfterValidator(_is_subject)]
-Thresholds = Annotated[dict[Subject, dict[Metric, Limits]], AfterValidator(_metrics_fit_subjects)]
-"""operation name (or ``portal``) → metric → limits."""
+SubjectText = Annotated[str, AfterValidator(_is_subject)]
+MetricName = Annotated[str, AfterValidator(_is_metric)]
+Thresholds = Annotated[dict[SubjectText, dict[MetricName, Limits]], AfterValidator(_metrics_fit_subjects)]
+"""Subject → metric → limits, as they are spelled in the settings; `parse_subject` and `parse_metric` read the names."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conf.errors import SettingsError
-from conf.loading import CONF_DIR, ENVIRONMENT, load_settings
+from conf.loading import CONF_DIR, ENVIRONMENT, absolute_choice, choice_name, load_settings
 from locustfiles._provenance import recorded_settings
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def test_each_variable_sets_its_key(variable: str) -> None:
         "LOADTEST_FIXTURE": "elsewhere.jsonl",
         "LOADTEST_OUTPUT_DIR": "elsewhere",
         "LOADTEST_STRICT": "true",
+        "LOADTEST_BASELINE": "main",
     }
     found: Any = load_settings(environ={variable: values[variable]})
     for part in ENVIRONMENT[variable].split("."):
@@ -135,7 +136,7 @@ def test_every_mistake_of_every_source_is_reported_at_once_with_its_place(
         f"{file}: run.random_seed: ",
         f"{file}: seed.index: ",
         f"{broken}: is not valid TOML: ",
-        "run.profile: 'nonsense' is not a profile; allowed: phase17, pilot, smoke, soak",
+        "run.profile: 'nonsense' is not a profile; allowed: ",
         "command line: portal.port: ",
         "LOADTEST_TARGET: ",
         "LOADTEST_STRICT: ",
@@ -166,7 +167,10 @@ def test_mistakes_read_as_one_error_each_with_one_next_step_at_the_end(
             "[thresholds.chat]\np95_ms = { pass_belw = 1 }",
             "thresholds.chat.p95_ms.pass_belw: is not a known key; did you mean 'pass_below'?",
         ),
-        ("[run]\nxyzzy = 1", "run.xyzzy: is not a known key; allowed: minimum_requests, output_dir, "),
+        (
+            "[run]\nxyzzy = 1",
+            "run.xyzzy: is not a known key; allowed: baseline, early_stop_grace_s, ",
+        ),
     ],
 )
 def test_a_misspelt_key_is_told_with_the_nearest_known_one(
@@ -182,9 +186,83 @@ def test_a_misspelt_key_is_told_with_the_nearest_known_one(
 def test_an_unknown_profile_or_contract_is_one_mistake_that_lists_what_there_is(
     variable: str, key: str
 ) -> None:
-    (mistake,) = mistakes_of(environ={variable: "../loadtest"})
-    assert mistake.startswith(f"{key}: '../loadtest' is not a ")
+    (mistake,) = mistakes_of(environ={variable: "loadtest"})
+    assert mistake.startswith(f"{key}: 'loadtest' is not a ")
     assert "phase17" in mistake
+    assert mistake.endswith(", or the path of a TOML file")
+
+
+LOAD = "users = 3\niterations = 1\n"
+PROFILE = f"description = 'A profile of my own'\n[rag]\n{LOAD}[chat]\n{LOAD}[onboarding]\n{LOAD}"
+
+
+def test_a_profile_or_contract_of_ones_own_is_named_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evening.toml").write_text(PROFILE)
+    (tmp_path / "evening").write_text(PROFILE)
+    contract = (CONF_DIR / "contracts/phase17.toml").read_text().replace("/api/chat", "/api/ask")
+    (tmp_path / "theirs.toml").write_text(contract)
+    monkeypatch.chdir(tmp_path)
+    for profile in ("evening.toml", "./evening", str(tmp_path / "evening")):
+        settings = load_settings({"run.profile": profile}, environ={"LOADTEST_CONTRACT": "theirs.toml"})
+        assert settings.profile.description == "A profile of my own"
+        assert settings.profile.chat.users == 3
+        assert settings.contract.chat.path == "/api/ask"
+
+
+def test_a_file_beside_the_current_directory_never_hides_what_comes_with_the_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("smoke", "smoke.toml"):
+        (tmp_path / name).write_text(PROFILE)
+    monkeypatch.chdir(tmp_path)
+    assert load_settings({"run.profile": "smoke"}, environ={}).profile.chat.users == 10
+    assert load_settings({"run.profile": "smoke.toml"}, environ={}).profile.chat.users == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"[chat\n", "is not valid TOML: "),
+        (b"\xff\xfe", "is not valid TOML: "),
+    ],
+)
+@pytest.mark.parametrize(
+    ("variable", "key"), [("LOADTEST_PROFILE", "run.profile"), ("LOADTEST_CONTRACT", "target.contract")]
+)
+def test_a_file_of_ones_own_that_cannot_be_read_is_one_mistake_with_the_key_that_led_there(
+    tmp_path: Path, variable: str, key: str, content: bytes | None, told: str
+) -> None:
+    path = tmp_path / "own.toml"
+    if content is not None:
+        path.write_bytes(content)
+    (mistake,) = mistakes_of(environ={variable: str(path)})
+    assert mistake.startswith(f"{key}: {path}: {told}")
+    (mistake,) = mistakes_of(environ={variable: f"{tmp_path}/"})
+    assert mistake == f"{key}: {tmp_path}: cannot be read: Is a directory"
+
+
+def test_every_mistake_in_a_profile_of_ones_own_is_told_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        PROFILE.replace("users = 3", "usres = 3", 1).replace("[chat]\nusers = 3", "[chat]\nusers = 0")
+    )
+    mistakes = mistakes_of(overrides={"run.profile": str(path)})
+    assert sorted(mistake.partition(": Input")[0] for mistake in mistakes) == [
+        f"{path}: profile.chat.users",
+        f"{path}: profile.rag.usres: is not a known key; did you mean 'users'?",
+    ]
+
+
+def test_records_name_a_profile_of_ones_own_by_its_file_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert choice_name("smoke") == absolute_choice("smoke") == "smoke"
+    assert choice_name("loads/evening.toml") == choice_name("/elsewhere/evening.toml") == "evening.toml"
+    assert absolute_choice("loads/evening.toml") == str(tmp_path / "loads/evening.toml")
 
 
 def test_a_section_that_is_no_table_is_told_by_its_file(write_config: Callable[[str], Path]) -> None:
@@ -273,7 +351,9 @@ def test_secrets_show_neither_in_the_settings_nor_in_what_a_run_records() -> Non
         assert PASSWORD not in text
     assert "session_secret" not in recorded
     assert "url" not in recorded["database"]
-    assert recorded["thresholds"]["chat"]["p95_ms"] == {"pass_below": 3000, "fail_above": 5000}
+    assert (
+        recorded["thresholds"]["chat"]["p95_ms"].items() >= {"pass_below": 3000, "fail_above": 5000}.items()
+    )
     assert recorded["run"]["profile"] == "phase17"
 
 

@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from conf.errors import SettingsError
 from conf.loading import load_settings
-from conf.operations import Operation
-from conf.thresholds import Limits, Metric
+from conf.metric import Metric, MetricKind, parse_metric
+from conf.operations import Operation, Outcome
+from conf.subject import Subject, parse_subject
+from conf.thresholds import Limits
 
 
 @pytest.mark.parametrize(
@@ -26,7 +28,7 @@ from conf.thresholds import Limits, Metric
     ],
 )
 def test_limits_of_one_direction_are_accepted(limits: dict[str, float]) -> None:
-    assert Limits(**limits).model_dump(exclude_none=True) == limits
+    assert Limits(**limits).model_dump(exclude_defaults=True) == limits
 
 
 @pytest.mark.parametrize(
@@ -66,14 +68,94 @@ def test_a_criterion_names_a_metric_that_its_subject_has() -> None:
         {"chat": {"rss_mb": {"pass_below": 1}}}
     )
     assert "portal has no p95_ms; allowed: rss_mb" in complaints({"portal": {"p95_ms": {"pass_below": 1}}})
-    assert "thresholds.chat.p96_ms: Input should be 'success_ratio'" in complaints(
-        {"chat": {"p96_ms": {"pass_below": 1}}}
+    assert "thresholds.chat.p95: 'p95' is not a metric; allowed: success_ratio, " in complaints(
+        {"chat": {"p95": {"pass_below": 1}}}
     )
+    assert "chat.timeout has no success_ratio; allowed: ratio, " in complaints(
+        {"chat.timeout": {"success_ratio": {"pass_above": 1}}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("chat", Subject(Operation.CHAT)),
+        ("chat.timeout", Subject(Operation.CHAT, Outcome.TIMEOUT)),
+        ("rag_search@50", Subject(Operation.RAG_SEARCH, users=50)),
+        ("rag_search.success@5", Subject(Operation.RAG_SEARCH, Outcome.SUCCESS, 5)),
+        ("portal", Subject(None)),
+    ],
+)
+def test_a_subject_is_an_operation_its_outcome_and_its_step(text: str, subject: Subject) -> None:
+    assert parse_subject(text) == subject
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("chat.slow", "'slow' is not an outcome; allowed: success, status, "),
+        ("chat@many", "'chat@many' is not an operation, operation.outcome or operation@users"),
+        ("chat@0", "is not an operation, operation.outcome"),
+        ("", "is not an operation, operation.outcome"),
+        ("portal@5", "'portal' is not an operation; allowed: chat, "),
+    ],
+)
+def test_a_subject_that_is_nothing_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        parse_subject(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("p95_ms", Metric(MetricKind.PERCENTILE, 95)),
+        ("p99_9_ms", Metric(MetricKind.PERCENTILE, 99.9)),
+        ("planned_p50_ms", Metric(MetricKind.PERCENTILE, 50, planned=True)),
+        ("planned_max_ms", Metric(MetricKind.MAX, planned=True)),
+        ("goodput_ratio", Metric(MetricKind.GOODPUT_RATIO)),
+    ],
+)
+def test_a_metric_is_read_from_its_name(name: str, metric: Metric) -> None:
+    assert parse_metric(name) == metric
+
+
+@pytest.mark.parametrize(
+    "name", ["p0_ms", "p100_ms", "p95", "planned_success_ratio", "pNN_ms", "p95,5_ms", ""]
+)
+def test_a_name_that_is_no_metrics_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a metric; allowed: success_ratio"):
+        parse_metric(name)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "complaint"),
+    [
+        (
+            {"chat": {"goodput_ratio": {"pass_above": 0.9}}},
+            "within_ms belongs to goodput_ratio, which needs it",
+        ),
+        ({"chat": {"p95_ms": {"pass_below": 9, "within_ms": 5}}}, "within_ms belongs to goodput_ratio"),
+        (
+            {"chat": {"mean_ms": {"pass_below": 9, "stop_early": True}}},
+            "stop_early needs fail_above or fail_below",
+        ),
+        (
+            {"chat": {"mean_ms": {"fail_above": 9, "stop_early": True, "optional": True}}},
+            "an optional criterion cannot stop a run",
+        ),
+        (
+            {"portal": {"rss_mb": {"fail_above": 900, "stop_early": True}}},
+            "only criteria about operations can stop",
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(thresholds: dict[str, Any], complaint: str) -> None:
+    assert complaint in complaints(thresholds)
 
 
 def test_the_shipped_table_is_the_documents() -> None:
     shipped = load_settings(environ={}).thresholds
-    assert shipped[Operation.CHAT][Metric.P95_MS] == Limits(pass_below=3000, fail_above=5000)
-    assert shipped[Operation.ONBOARDING_FLOW][Metric.SUCCESS_RATIO] == Limits(pass_at_least=1, fail_below=0.9)
-    assert shipped[Operation.RAG_SEARCH][Metric.P99_MS] == Limits(pass_below=1000)
-    assert shipped["portal"][Metric.RSS_MB] == Limits(pass_below=200, fail_above=500)
+    assert shipped[Operation.CHAT]["p95_ms"] == Limits(pass_below=3000, fail_above=5000)
+    assert shipped[Operation.ONBOARDING_FLOW]["success_ratio"] == Limits(pass_at_least=1, fail_below=0.9)
+    assert shipped[Operation.RAG_SEARCH]["p99_ms"] == Limits(pass_below=1000)
+    assert shipped["portal"]["rss_mb"] == Limits(pass_below=200, fail_above=500)

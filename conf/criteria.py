@@ -1,0 +1,63 @@
+"""Criteria held against the load of a run: one about something that will never be measured is a mistake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf.errors import SettingsError
+from conf.metric import parse_metric
+from conf.subject import parse_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from conf.operations import Journey, Operation
+    from conf.profile import Profile
+    from conf.thresholds import Thresholds
+
+
+def require_measurable(
+    thresholds: Thresholds,
+    profile: Profile,
+    journeys: Collection[Journey],
+    step_users: Collection[int] | None = None,
+) -> None:
+    """
+    Refuse criteria of these journeys that no run of this load can answer.
+
+    Args:
+        thresholds: The criteria; those of other journeys do not matter.
+        profile: The load.
+        journeys: Of the run.
+        step_users: Users of the steps, where they are not the profile's; empty: there are no steps.
+
+    Raises:
+        SettingsError: A criterion names a step that there is not, or a planned start where nothing is planned.
+    """
+    mistakes = []
+    for text, demands in thresholds.items():
+        operation, _, users = parse_subject(text)
+        if operation is None or operation.journey not in journeys:
+            continue
+        steps = profile.load(operation.journey).steps
+        levels = [step.users for step in steps] if step_users is None else step_users
+        if users is not None and users not in levels:
+            known = f"its steps have {', '.join(map(str, levels))}" if levels else "it has no steps"
+            mistakes.append(f"thresholds.{text}: the load has no step with {users} users: {known}")
+        mistakes += _without_plan(text, operation, demands, profile)
+    if mistakes:
+        raise SettingsError(mistakes)
+
+
+def _without_plan(
+    text: str, operation: Operation, demands: Collection[str], profile: Profile
+) -> Iterator[str]:
+    for name in demands:
+        if not parse_metric(name).planned:
+            continue
+        if not operation.begins_flow:
+            yield f"thresholds.{text}.{name}: only a flow has a planned start: chat, onboarding_flow, rag_search"
+        elif profile.load(operation.journey).arrival_rate is None:
+            yield (
+                f"thresholds.{text}.{name}: nothing is planned: the profile's {operation.journey} has no arrival_rate"
+            )

@@ -1,0 +1,72 @@
+"""Metrics that a criterion may name; the unit is the last word of the name."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+_LATENCY = re.compile(r"(?P<planned>planned_)?(?:p(?P<percent>\d{1,2}(?:_\d{1,3})?)|(?P<figure>mean|max))_ms")
+
+
+class MetricKind(StrEnum):
+    """What is computed; the value is the metric's name, for a percentile with NN for its number."""
+
+    SUCCESS_RATIO = "success_ratio"
+    RATIO = "ratio"
+    GOODPUT_RATIO = "goodput_ratio"
+    PER_SECOND = "per_second"
+    PERCENTILE = "pNN_ms"
+    MEAN = "mean_ms"
+    MAX = "max_ms"
+    RSS = "rss_mb"
+    RSS_SLOPE = "rss_mb_per_hour"
+
+
+LATENCIES = frozenset({MetricKind.PERCENTILE, MetricKind.MEAN, MetricKind.MAX})
+OF_PROCESSES = frozenset({MetricKind.RSS, MetricKind.RSS_SLOPE})
+OF_OUTCOMES = frozenset({*LATENCIES, MetricKind.RATIO, MetricKind.PER_SECOND})
+"""What can be said of the results with one outcome."""
+OF_OPERATIONS = frozenset({*MetricKind} - OF_PROCESSES - {MetricKind.RATIO})
+
+
+class Metric(NamedTuple):
+    """
+    One metric.
+
+    Args:
+        kind: What is computed.
+        percent: Of a percentile, 0 < percent < 100; written with ``_`` for the decimal point: ``p99_9_ms``.
+        planned: Whether a latency counts from the planned start of its flow rather than from sending.
+    """
+
+    kind: MetricKind
+    percent: float | None = None
+    planned: bool = False
+
+    @property
+    def is_latency(self) -> bool:
+        """Whether the value is a duration of results."""
+        return self.kind in LATENCIES
+
+
+@cache
+def parse_metric(name: str) -> Metric:
+    """
+    Read a metric's name.
+
+    Raises:
+        ValueError: There is no such metric; its text lists those that there are.
+    """
+    if match := _LATENCY.fullmatch(name):
+        planned = match["planned"] is not None
+        if match["figure"]:
+            return Metric(MetricKind(f"{match['figure']}_ms"), planned=planned)
+        if percent := float(match["percent"].replace("_", ".")):
+            return Metric(MetricKind.PERCENTILE, percent, planned)
+    if name in {*MetricKind} - LATENCIES:
+        return Metric(MetricKind(name))
+    raise ValueError(
+        f"{name!r} is not a metric; allowed: {', '.join(MetricKind)}, planned_… before a latency"
+    )
