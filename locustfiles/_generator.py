@@ -1,23 +1,28 @@
 """
 One load-generating process: the local runner's, or a worker's.
 
-Holds what its users share (settings, houses, the recorder) and answers the owner of the run.
+Holds what its users share (settings, houses, planned arrivals, the recorder), watches over its own health, and
+answers the owner of the run.
 """
 
 from __future__ import annotations
 
 from locust.runners import LocalRunner, WorkerRunner
 
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from gevent.lock import RLock
 
-from conf.operations import Operation, Outcome
+from conf.operations import Journey, Operation, Outcome
+from locustfiles._arrivals import Schedule
 from locustfiles._failure import RequestFailed
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
-from monitoring.measurement import Recorder
-from monitoring.memory import own_rss_bytes
+from locustfiles._provenance import load_digest
+from monitoring.health import LagSampler, OwnVitals
+from monitoring.measurement import Recorder, Tag
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -39,13 +44,22 @@ class Generator:
         self.settings = settings
         self.recorder = Recorder()
         self.houses = Houses([])
+        self.schedules: dict[Journey, Schedule] = {}
         self.limited = True
         self.step = 0
         self.parked = 0
+        self.spent = 0
+        self._arrivals_from = 0.0
+        self._ended_s: float | None = None
+        self._differs = False
         self._users_seen = 0
         self._finished = False
         self._finishing = RLock()
+        self._lag = LagSampler(gevent.sleep)
+        self._vitals = OwnVitals()
+        gevent.spawn(self._lag.run)
         environment.events.request.add_listener(self._on_request)
+        environment.events.test_stopping.add_listener(self._on_test_stopping)
         runner = environment.runner
         assert runner is not None
         runner.register_message(Begin.TYPE, self._on_begin)
@@ -63,6 +77,22 @@ class Generator:
         assert isinstance(runner, LocalRunner | WorkerRunner)
         return runner.worker_index
 
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since planned arrivals began; negative before."""
+        return perf_counter() - self._arrivals_from
+
+    @property
+    def _missed(self) -> int:
+        """Planned starts that were not made; 0 while the load goes on."""
+        if self._ended_s is None:
+            return 0
+        return sum(schedule.missed(self._ended_s) for schedule in self.schedules.values())
+
+    def _journeys(self) -> set[Journey]:
+        """What the users of this run set out to do: a schedule without users would miss all its starts."""
+        return {user.journey for user in self.environment.user_classes if hasattr(user, "journey")}
+
     def next_user_number(self) -> int:
         """A number of its own for each user of this process; seeds the user's random choices."""
         self._users_seen += 1
@@ -70,12 +100,22 @@ class Generator:
 
     def report(self) -> Report:
         """Hand over what was measured since the last report."""
+        vitals = self._vitals.read()
         return Report(
             measurements=self.recorder.take(),
             recorded=self.recorder.recorded,
             parked=self.parked,
             shared=self.houses.shared,
-            rss_bytes=own_rss_bytes(),
+            differs=self._differs,
+            reused_at=self.houses.reused_at,
+            spent=self.spent,
+            begun=sum(schedule.begun for schedule in self.schedules.values()),
+            missed=self._missed,
+            lag=self._lag.take(),
+            rss_bytes=vitals.rss_bytes,
+            cpu_ratio=vitals.cpu_ratio,
+            open_files=vitals.open_files,
+            open_files_limit=vitals.open_files_limit,
         )
 
     def _on_request(
@@ -92,21 +132,47 @@ class Generator:
         outcome = Outcome.SUCCESS
         if exception is not None:
             outcome = exception.outcome if isinstance(exception, RequestFailed) else Outcome.CONNECTION
-        self.recorder.record(Operation(name), outcome, step, response_time / 1000)
+        tag = Tag(Operation(name), outcome, step)
+        seconds = response_time / 1000
+        self.recorder.record(tag, seconds)
+        late_s = context.get("late_s")
+        if late_s is not None:
+            self.recorder.record(tag._replace(planned=True), seconds + late_s)
 
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
         self.recorder = Recorder()
-        self.step = self.parked = 0
+        self.step = begin.step
+        self._differs = begin.load != load_digest(self.settings)
+        self.parked = self.spent = 0
+        self._ended_s = None
+        self._arrivals_from = perf_counter() + begin.ramp_s
+        self.schedules = {
+            journey: Schedule(
+                load.arrival_rate,
+                load.arrivals,
+                f"{self.settings.run.random_seed}/{journey}",
+                begin.share,
+                begin.shares,
+            )
+            for journey in self._journeys()
+            if (load := self.settings.profile.load(journey)).arrival_rate is not None
+        }
         self._finished = False
+        self._lag.take()  # what came before the run is not its own
 
     def _on_step(self, msg: Any, **_: object) -> None:
         self.step = StepBegins.unpack(msg.data).index
 
     def _on_report(self, data: dict[str, Any], **_: object) -> None:
         data[Report.KEY] = self.report().pack()
+
+    def _on_test_stopping(self, **_: object) -> None:
+        """From now on no start is planned; those that were planned before may still be made, until the users stop."""
+        if self._ended_s is None:
+            self._ended_s = self.elapsed_s
 
     def _on_finish(self, **_: object) -> None:
         self._finish()

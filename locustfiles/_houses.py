@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from seed.fixture import House
@@ -33,8 +35,12 @@ class Houses:
     def __init__(self, share: Share) -> None:
         self._houses = [House(**fields) for fields in share]
         self._tenants = dict.fromkeys(self._houses, 0)
+        self._fresh = deque(self._houses)
+        self._used: deque[House] = deque()
         self.shared = False
         """Whether any house ever had two live users."""
+        self.reused_at: float | None = None
+        """When all houses had been onboarded and one was taken again; seconds since the epoch."""
 
     def lease(self) -> House:
         """A house for a user; shared with another user only when all are taken."""
@@ -43,13 +49,22 @@ class Houses:
         self._tenants[house] += 1
         return house
 
-    def pick(self, random: Random) -> House:
-        """Any house, for a user that needs to know one but does not live there."""
-        return random.choice(self._houses)
-
     def release(self, house: House) -> None:
         """Give a house back."""
         self._tenants[house] -= 1
+
+    def take_fresh(self) -> House:
+        """A house that nobody has onboarded in this run; when there is none left, the one of the longest ago."""
+        if not self._fresh:
+            self.reused_at = self.reused_at or time()
+            self._fresh, self._used = self._used, deque()
+        house = self._fresh.popleft()
+        self._used.append(house)
+        return house
+
+    def pick(self, random: Random) -> House:
+        """Any house, for a user that needs to know one but does not live there."""
+        return random.choice(self._houses)
 
     def __len__(self) -> int:
         return len(self._tenants)

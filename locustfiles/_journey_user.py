@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from locust import User
-from locust.exception import StopTest
+from locust.exception import StopTest, StopUser
 
 from random import Random
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from locustfiles._session import generator_of
 
@@ -24,7 +24,9 @@ class JourneyUser(User):
     """
     A user that makes flows until the profile's iterations are done, then stays parked until the run ends.
 
-    Parked, not stopped: the number of users stays what was asked for, and Locust starts no substitute.
+    Parked, not stopped: the number of users stays what was asked for, and Locust starts no substitute. Where the
+    profile has an arrival rate, the users of a process take its planned starts in turn, and are late when all were
+    busy.
     """
 
     abstract = True
@@ -41,14 +43,35 @@ class JourneyUser(User):
         self.random = Random(f"{self.settings.run.random_seed}/{self.generator.index}/{number}")  # noqa: S311 - no secret
         self._flows = 0
         self._parked = False
+        self._stopping = False
+        self._schedule = self.generator.schedules.get(self.journey)
+        self._planned_s = 0.0
         super().__init__(environment)
+
+    def on_start(self) -> None:
+        """Whose starts are planned begins by waiting for the first, not with a flow."""
+        if self._schedule is not None:
+            assert self._taskset_instance is not None
+            self._taskset_instance.schedule_task(_nothing_yet, first=True)
 
     def on_stop(self) -> None:
         """Whoever is stopped is not parked any more."""
         self.generator.parked -= self._parked
 
+    def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's own
+        """
+        As Locust does it: a flow under way is finished, a wait is cut short by killing the user.
+
+        The kill comes a moment later. A wait that is over by then would begin a flow, and that flow be killed half-way.
+        """
+        self._stopping = True
+        return bool(super().stop(force))
+
     def wait_time(self) -> float:
-        """Seconds until the next flow: the profile's think time, or for ever after the last one."""
+        """Seconds until the next flow: to its planned start, the profile's think time, or for ever after the last."""
+        if self._schedule is not None:
+            self._planned_s = self._schedule.take()
+            return min(max(self._planned_s - self.generator.elapsed_s, 0.0), _FOR_EVER_S)
         self._flows += 1
         if self.generator.limited and self._flows == self.load.iterations:
             self._parked = True
@@ -56,8 +79,22 @@ class JourneyUser(User):
             return _FOR_EVER_S
         return self.random.uniform(*self.load.think_time_s)
 
+    def _begin_flow(self) -> dict[str, Any]:
+        """What Locust carries along with every result of a flow that starts now: its step, and how late it is."""
+        if self._stopping:
+            raise StopUser
+        if self._schedule is None:
+            return {"step": self.generator.step}
+        self._schedule.begin(self._planned_s)
+        return {"step": self.generator.step, "late_s": max(self.generator.elapsed_s - self._planned_s, 0.0)}
+
     def _fire(
-        self, request_type: str, operation: Operation, started: float, failed: RequestFailed | None, step: int
+        self,
+        request_type: str,
+        operation: Operation,
+        started: float,
+        failed: RequestFailed | None,
+        context: dict[str, Any],
     ) -> None:
         """Report a result that Locust does not time by itself; *started* is a reading of ``perf_counter``."""
         self.environment.events.request.fire(
@@ -66,5 +103,9 @@ class JourneyUser(User):
             response_time=(perf_counter() - started) * 1000,
             response_length=0,
             exception=failed,
-            context={"step": step},
+            context=context,
         )
+
+
+def _nothing_yet(_: JourneyUser) -> None:
+    """A task that is followed by the wait for the first planned start."""

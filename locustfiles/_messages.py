@@ -26,6 +26,16 @@ class Begin(_Message):
     houses: list[dict[str, Any]]
     limited: bool
     """Whether the profile's iterations end each user's work; False where a run time was asked for."""
+    step: int
+    """To which the first requests belong; a warm-up has a number of its own."""
+    share: int
+    """Which part of the planned arrivals this process makes, from 0 ..."""
+    shares: int
+    """... of so many; 0: of none, for a process that joined a run under way."""
+    ramp_s: float
+    """How long the users take to start; planned arrivals begin after it."""
+    load: str
+    """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +71,20 @@ class Report(_Message):
     parked: int
     """Users that have made all their iterations."""
     shared: bool
+    """Whether any house had two live users."""
+    differs: bool
+    """Whether this process has other settings than the owner, and so makes another load."""
+    reused_at: float | None
+    """When a house was first scanned again for want of a fresh one, in seconds since the epoch."""
+    spent: int
+    """Onboardings that the portal had seen before."""
+    begun: int
+    """Planned starts that were made."""
+    missed: int
+    """Planned starts that were not; known once the process has finished."""
+    lag: bytes
+    """Event-loop lag since the last report, as a histogram."""
     rss_bytes: int
+    cpu_ratio: float
+    open_files: int
+    open_files_limit: int

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
+from conf.criteria import require_measurable
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._houses import deal
 from locustfiles._messages import Begin, Report, StepBegins
 from locustfiles._plan import build_plan
+from locustfiles._provenance import load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
 from locustfiles._workers import Workers
-from monitoring.measurement import utc_now
+from monitoring.measurement import WARM_UP, utc_now
 from monitoring.preflight import check_fixture
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from conf.operations import Journey
     from conf.settings import Settings
     from locustfiles._generator import Generator
+    from locustfiles._houses import Share
     from locustfiles._progress import Progress
 
 _TICK_S = 1.0
@@ -51,6 +54,9 @@ class Owner:
         journeys: Of the user classes that Locust found.
         generator: The local runner's own users; None on a master.
         progress: Where to report progress.
+
+    Raises:
+        LoadTestError: What was typed leaves nothing to judge, or criteria that cannot be judged.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class Owner:
         self._progress = progress
         self._run: Run | None = None
         self._interrupted = False
+        self._step = 0
+        self._warm_up: gevent.Greenlet | None = None
         runner = environment.runner
         options = environment.parsed_options
         assert runner is not None
@@ -76,6 +84,8 @@ class Owner:
         self._options = options
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
         self._plan = build_plan(journeys, settings.profile, self._options)
+        step_users = [step.users for step in self._plan.steps]
+        require_measurable(settings.thresholds, settings.profile, journeys, step_users)
         self._apply_plan()
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
@@ -103,36 +113,74 @@ class Owner:
             _log.error("%s", error)
             return  # without houses no user starts
         hands = self._workers.begin() if self._workers else [""]
-        for client, share in zip(hands, deal(houses, len(hands)), strict=True):
-            self._send(Begin.TYPE, Begin(share, limited=self._run.limited).pack(), client)
+        self._step = WARM_UP if self._plan.warm_up_s else 0
+        for share, (client, dealt) in enumerate(zip(hands, deal(houses, len(hands)), strict=True)):
+            self._send(Begin.TYPE, self._begin(dealt, share=share, shares=len(hands)).pack(), client)
         if self._plan.steps:
-            self._run.next_step(0)
+            self._begin_step(0, self._plan.steps[0].users)
+        elif self._plan.warm_up_s:
+            self._begin_step(0, self._plan.users or 1)
         self._run.watcher = gevent.spawn(self._watch, self._run)
+
+    def _begin(self, houses: Share, *, share: int, shares: int) -> Begin:
+        return Begin(
+            houses,
+            limited=self._plan.limited,
+            step=self._step,
+            share=share,
+            shares=shares,
+            ramp_s=self._plan.ramp_s,
+            load=load_digest(self._settings),
+        )
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker that joins a run under way shares houses with the others."""
         if self._run is not None and not self._run.ended:
             houses = check_fixture(self._settings, 0, utc_now())
             self._run.houses_shared = True
-            self._send(Begin.TYPE, Begin(deal(houses, 1)[0], limited=self._run.limited).pack(), client_id)
+            # Its share of planned arrivals stays with those they were dealt to.
+            self._send(Begin.TYPE, self._begin(deal(houses, 1)[0], share=0, shares=0).pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
         """To one worker, to all, or to this process itself where it generates the load."""
         self._runner.send_message(message_type, data, client or None)
 
     def _on_step(self, index: int | None) -> None:
-        if index == 0 or self._run is None:  # the first step begins with the run, a moment later
+        if index == 0 or self._run is None:  # the first step begins with the run, a moment earlier
             return
-        self._run.next_step(index)
-        if index is not None:
-            self._send(StepBegins.TYPE, StepBegins(index).pack())
+        if index is None:
+            self._run.end_step()
+            self._run.ended_by = "steps"
+            return
+        self._begin_step(index, self._plan.steps[index].users)
+
+    def _begin_step(self, index: int, users: int) -> None:
+        """A step begins: with its warm-up, where it has one."""
+        assert self._run is not None
+        self._run.end_step()
+        if not self._plan.warm_up_s:
+            self._count_for(self._run, index, users)
+            return
+        if self._warm_up is not None:
+            self._warm_up.kill()  # Locust is late with steps, by up to a second: the last one was all warm-up
+        self._tell_step(WARM_UP)
+        self._warm_up = gevent.spawn_later(self._plan.warm_up_s, self._count_for, self._run, index, users)
+
+    def _count_for(self, run: Run, index: int, users: int) -> None:
+        if run is self._run and not run.ending:
+            run.begin_step(index, users)
+            self._tell_step(index)
+
+    def _tell_step(self, step: int) -> None:
+        self._step = step
+        self._send(StepBegins.TYPE, StepBegins(step).pack())
 
     def _on_spawning_complete(self, user_count: int, **_: object) -> None:
         if self._run is not None:
             self._run.note_users(user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._run is not None and Report.KEY in data:
+        if self._run is not None and not self._run.ended and Report.KEY in data:
             self._run.add(client_id, Report.unpack(data[Report.KEY]))
 
     def _watch(self, run: Run) -> None:
@@ -144,8 +192,8 @@ class Owner:
             self._progress.write(**run.progress())
             for worker in self._workers.lost() if self._workers else ():
                 run.note_lost(worker)
-            if run.is_done():
-                run.ended_by = "iterations"
+            if not run.ended_by and (run.is_done() or run.is_failing()):
+                run.ended_by = "iterations" if run.is_done() else "criterion"
                 gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)
                 return
 
@@ -171,7 +219,7 @@ class Owner:
         verdict = run.finish()
         from reports.assessment import exit_code  # noqa: PLC0415 - only the owner needs it, now that the load is over
 
-        self._environment.process_exit_code = exit_code(verdict.state, strict=self._settings.run.strict)
+        self._environment.process_exit_code = exit_code(verdict, strict=self._settings.run.strict)
         self._progress.write(**run.progress(), finished=True)
 
     def _on_quitting(self, **_: object) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conf.errors import LoadTestError
+
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
@@ -30,6 +32,13 @@ class Plan:
     steps: tuple[Step, ...]
     limited: bool
     """Whether the profile's iterations hold; a run time that was asked for lifts them."""
+    warm_up_s: float = 0.0
+    """How much of each step, or of the run, is not judged."""
+
+    @property
+    def ramp_s(self) -> float:
+        """Seconds until all users have started; 0 where steps say when they do."""
+        return self.users / self.spawn_rate if self.users and self.spawn_rate else 0.0
 
 
 def build_plan(journeys: Sequence[Journey], profile: Profile, options: Namespace) -> Plan:
@@ -37,16 +46,26 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, options: Namespace
     Combine the profile's loads with ``--users``, ``--spawn-rate`` and ``--run-time``.
 
     Several journeys at once share the time of the longest; steps are for a journey on its own.
+
+    Raises:
+        LoadTestError: A run time was typed that the profile's warm-up would use up.
     """
     loads = [profile.load(journey) for journey in journeys]
+    warm_up_s = max((load.warm_up_s for load in loads), default=0.0)
     if len(loads) == 1 and loads[0].steps and not options.num_users and not options.run_time:
-        return Plan(None, None, None, loads[0].steps, limited=False)
+        return Plan(None, None, None, loads[0].steps, limited=False, warm_up_s=warm_up_s)
     spawn_rates = [load.spawn_rate for load in loads]
     planned_s = max((load.longest_s or 0.0 for load in loads), default=0.0)
+    if options.run_time and options.run_time <= warm_up_s:
+        raise LoadTestError(
+            f"--run-time: {options.run_time:g} s are over before the profile's warm-up of {warm_up_s:g} s is",
+            "Ask for a longer run time, or set the profile's warm_up_s lower.",
+        )
     return Plan(
         users=options.num_users or sum(load.most_users for load in loads),
         spawn_rate=options.spawn_rate or min(sum(spawn_rates), _HIGHEST_SPAWN_RATE),
         run_time_s=options.run_time or planned_s or None,
         steps=(),
         limited=not options.run_time,
+        warm_up_s=warm_up_s,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from locust import FastHttpUser
 from locust.exception import StopTest
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -32,6 +32,11 @@ class PortalUser(JourneyUser, FastHttpUser):
     """Sends the contract's requests, and says of each whether the answer was a success."""
 
     abstract = True
+    max_redirects = 0
+    """
+    A redirect is an answer and never followed. Locust's ``allow_redirects`` alone does not hold: it is a switch on
+    the client, which the first of several answers in flight turns back.
+    """
 
     def __init__(self, environment: Environment) -> None:
         settings = generator_of(environment).settings
@@ -42,17 +47,14 @@ class PortalUser(JourneyUser, FastHttpUser):
         super().__init__(environment)
         self._refuse_foreign_host()
 
-    def on_start(self) -> None:
-        """Lease a house of its own."""
-        self.house = self.generator.houses.lease()
-
-    def on_stop(self) -> None:
-        """Give the house back."""
-        super().on_stop()
-        self.generator.houses.release(self.house)
-
     def send(
-        self, operation: Operation, endpoint: Endpoint, house: House, question: str = ""
+        self,
+        operation: Operation,
+        endpoint: Endpoint,
+        house: House,
+        context: dict[str, Any],
+        *,
+        question: str = "",
     ) -> RequestFailed | None:
         """
         Make one request and record its result; None if it succeeded.
@@ -60,7 +62,6 @@ class PortalUser(JourneyUser, FastHttpUser):
         Redirects are an answer, not followed: nothing goes to a host that was not asked for.
         """
         request = build_request(endpoint, house, question)
-        step = self.generator.step
         timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
             with self.client.request(
@@ -71,7 +72,7 @@ class PortalUser(JourneyUser, FastHttpUser):
                 headers=request.headers,
                 allow_redirects=False,
                 catch_response=True,
-                context={"step": step},
+                context=context,
             ) as response:
                 failed = self._assess(endpoint, response, house, timed_out=not timeout.pending)
                 if failed is None:
@@ -86,6 +87,7 @@ class PortalUser(JourneyUser, FastHttpUser):
         self, endpoint: Endpoint, response: FastResponse, house: House, *, timed_out: bool
     ) -> RequestFailed | None:
         if response.status_code:
+            self.generator.spent += response.status_code in endpoint.answer.spent
             return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
         if timed_out:
             limit_s = self.settings.target.request_timeout_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,3 +44,14 @@ def git_commit() -> str | None:
 def recorded_settings(settings: Settings) -> dict[str, Any]:
     """The settings as JSON, without what is secret."""
     return settings.model_dump(mode="json", exclude=_SECRETS, exclude_none=True)
+
+
+def load_digest(settings: Settings) -> str:
+    """Equal for settings that make the same load: profile, contract, and how requests and searches are sent."""
+    parts: Any = {
+        "profile": ...,
+        "contract": ...,
+        "database": {"pool_size", "connect_timeout_s", "statement_timeout_s"},
+    }
+    parts |= {"target": {"connect_timeout_s", "request_timeout_s"}, "run": {"random_seed"}}
+    return sha256(settings.model_dump_json(include=parts).encode()).hexdigest()[:16]

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from hdrh.histogram import HdrHistogram
+
+    from locustfiles._messages import Report
+
 MANIFEST = "manifest.json"
 _CSV_PREFIX = "locust"
+_HEALTH_COLUMNS = ("cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms")
 
 
 class RunDirectory:
@@ -41,6 +46,9 @@ class RunDirectory:
         self._memory = (path / "memory.csv").open("x", encoding="utf-8", newline="")
         self._memory_csv = csv.writer(self._memory)
         self._memory_csv.writerow(["time", "process", "rss_bytes"])
+        self._health = (path / "health.csv").open("x", encoding="utf-8", newline="")
+        self._health_csv = csv.writer(self._health)
+        self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
         self.log = MeasurementLog(self._measurements, started_at)
         self._csv = locust_stats.StatsCSVFileWriter(
             environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
@@ -67,11 +75,20 @@ class RunDirectory:
             [f"{now.timestamp():.3f}", process, rss] for process, rss in rss_bytes.items()
         )
 
+    def add_health(self, now: datetime, process: str, report: Report, lag: HdrHistogram) -> None:
+        """Write one reading of a process that generates load; *lag* is of the time since the one before."""
+        lags_ms = (lag.get_value_at_percentile(99) / 1000, lag.get_max_value() / 1000)
+        self._health_csv.writerow(
+            [f"{now.timestamp():.3f}", process, f"{report.cpu_ratio:.3f}", report.open_files]
+            + [f"{value:.3f}" for value in lags_ms]
+        )
+
     def close(self, manifest: dict[str, Any], ended_at: datetime) -> None:
         """Write what is still held, Locust's statistics as they stand now, and the manifest last."""
         self.log.write_interval(ended_at)
         self._measurements.close()
         self._memory.close()
+        self._health.close()
         self._csv_greenlet.kill()
         self._csv.close_files()
         write_locust_csv(self._environment, str(self.path / _CSV_PREFIX))

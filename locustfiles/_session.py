@@ -6,11 +6,13 @@ Settings are read when Locust is ready, not at import; a mistake in them ends th
 
 from __future__ import annotations
 
-from locust import events
+from locust import argument_parser, events, stats
 from locust.runners import MasterRunner, WorkerRunner
 
+import inspect
 import signal
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +20,7 @@ import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
+from locustfiles._buckets import fine_bucket
 from locustfiles._generator import Generator
 from locustfiles._owner import Owner
 from locustfiles._progress import Progress
@@ -42,6 +45,9 @@ def generator_of(environment: Environment) -> Generator:
 def _begin_session(environment: Environment, **_: object) -> None:
     # Python raises KeyboardInterrupt in whatever runs at the moment, which may be a user's request: it would be lost.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
+    # Locust's stop() asks for its caller. The first time in a process that reads all its modules, and the event loop
+    # stands still for a tenth of a second: requests in flight at the end of a run would be timed too long.
+    inspect.stack()
     try:
         _join(environment)
     except LoadTestError as error:
@@ -77,4 +83,8 @@ def _look_before(settings: Settings, journeys: set[Journey], run_time_s: Any) ->
         raise LoadTestError("\n".join(map(str, mistakes)).removeprefix("Error: "))
 
 
+stats.bucket_response_time = fine_bucket
+# A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
+# event loop stood still for half a second, and requests in flight were timed too long.
+argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
 events.init.add_listener(_begin_session)

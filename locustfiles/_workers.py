@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event
 
 from locustfiles._messages import Finish, Finished
+from monitoring.measurement import new_histogram
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner
+
+    from hdrh.histogram import HdrHistogram
+
+    from locustfiles._messages import Report
 
 _LIVE = {"ready", "spawning", "running"}
 
@@ -22,10 +27,10 @@ class Contribution:
 
     received: int = 0
     """Results merged from its reports."""
-    recorded: int = 0
-    """Results it says it has recorded."""
-    parked: int = 0
-    rss_bytes: int = 0
+    last: Report | None = None
+    """The latest of its reports."""
+    lag: HdrHistogram = field(default_factory=new_histogram)
+    """Its event-loop lag since the start of the run, in microseconds."""
     lost: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from locust import task
 
 from functools import cache
+from typing import Any
 
 from gevent.pool import Group
 
@@ -20,17 +21,28 @@ class HomeownerChatUser(PortalUser):
 
     journey = Journey.CHAT
 
+    def on_start(self) -> None:
+        """Lease a house of its own."""
+        super().on_start()
+        self.house = self.generator.houses.lease()
+
+    def on_stop(self) -> None:
+        """Give the house back."""
+        super().on_stop()
+        self.generator.houses.release(self.house)
+
     @task
     def ask(self) -> None:
         """One batch of different questions, in flight together."""
+        context = self._begin_flow()
         questions = self.random.sample(_questions(), self.load.questions_in_flight)
         asking = Group()
         try:
             for question in questions:
-                asking.spawn(self._ask, question)
+                asking.spawn(self._ask, question, context)
             asking.join()
         finally:
             asking.kill()  # only where the user is killed before the answers are there
 
-    def _ask(self, question: str) -> None:
-        self.send(Operation.CHAT, self.settings.contract.chat, self.house, question)
+    def _ask(self, question: str, context: dict[str, Any]) -> None:
+        self.send(Operation.CHAT, self.settings.contract.chat, self.house, context, question=question)

@@ -17,11 +17,12 @@ class OnboardingUser(PortalUser):
 
     @task
     def scan(self) -> None:
-        """One scan, by somebody whose browser holds no cookie yet."""
-        contract, house = self.settings.contract, self.house
+        """One scan, in a house where nobody has scanned yet, by somebody whose browser holds no cookie."""
+        context, started = self._begin_flow(), perf_counter()
+        contract, house = self.settings.contract, self.generator.houses.take_fresh()
         self.client.cookiejar.clear()
-        step, started = self.generator.step, perf_counter()
-        failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house)
+        part = {"step": context["step"]}
+        failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part)
         if failed is None:
-            failed = self.send(Operation.ONBOARDING_RESOLVE, contract.onboarding_resolve, house)
-        self._fire("FLOW", Operation.ONBOARDING_FLOW, started, failed, step)
+            failed = self.send(Operation.ONBOARDING_RESOLVE, contract.onboarding_resolve, house, part)
+        self._fire("FLOW", Operation.ONBOARDING_FLOW, started, failed, context)

@@ -6,7 +6,7 @@ from locust import task
 from locust.exception import StopUser
 
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import psycopg2
 from psycogreen.gevent import patch_psycopg
@@ -51,6 +51,7 @@ class RagQueryUser(JourneyUser):
 
     def on_start(self) -> None:
         """Draw the query vectors of the house's development, once per process; not measured."""
+        super().on_start()
         assert self.pool is not None
         self.house = self.generator.houses.pick(self.random)
         development = self.house.development_id
@@ -67,20 +68,21 @@ class RagQueryUser(JourneyUser):
     def search(self) -> None:
         """One search: wait for a connection, query, check the rows."""
         assert self.pool is not None
-        step, started = self.generator.step, perf_counter()
+        context, started = self._begin_flow(), perf_counter()
+        part = {"step": context["step"]}
         vector = self.random.choice(self.space.vectors)
         try:
             with self.pool.connection() as lent:
-                self._fire("WAIT", Operation.RAG_CONNECTION, started, None, step)
-                failed = self._query(lent, vector, step)
+                self._fire("WAIT", Operation.RAG_CONNECTION, started, None, part)
+                failed = self._query(lent, vector, part)
                 if failed is not None and failed.outcome is Outcome.CONNECTION:
                     lent.close()
         except LoadTestError as error:
             failed = failure_of(error)
-            self._fire("WAIT", Operation.RAG_CONNECTION, started, failed, step)
-        self._fire("FLOW", Operation.RAG_SEARCH, started, failed, step)
+            self._fire("WAIT", Operation.RAG_CONNECTION, started, failed, part)
+        self._fire("FLOW", Operation.RAG_SEARCH, started, failed, context)
 
-    def _query(self, lent: connection, vector: str, step: int) -> RequestFailed | None:
+    def _query(self, lent: connection, vector: str, context: dict[str, Any]) -> RequestFailed | None:
         started = perf_counter()
         try:
             rows = nearest_chunks(lent, vector, self.house)
@@ -88,5 +90,5 @@ class RagQueryUser(JourneyUser):
             failed: RequestFailed | None = failure_of(error)
         else:
             failed = assess_rows(rows, self.house, self.space.rows)
-        self._fire("SQL", Operation.RAG_QUERY, started, failed, step)
+        self._fire("SQL", Operation.RAG_QUERY, started, failed, context)
         return failed

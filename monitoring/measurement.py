@@ -27,15 +27,35 @@ Snapshot = dict[str, bytes]
 """Tag → histogram in HdrHistogram's compressed base64 form; what travels from worker to owner."""
 
 
+WARM_UP = -1
+"""The step of results that began before the figures count; spelled ``warmup``."""
+
+
 class Tag(NamedTuple):
-    """What a histogram is about; written ``operation.outcome.step``."""
+    """
+    What a histogram is about; written ``operation.outcome.step``, with ``.planned`` behind it.
+
+    Args:
+        operation: What was measured.
+        outcome: How it ended.
+        step: In which stretch of the run it began; ``WARM_UP`` before the figures count.
+        planned: Whether durations are from the planned start of the flow rather than from sending. Such a
+            histogram is a second account of the same results.
+    """
 
     operation: Operation
     outcome: Outcome
     step: int
+    planned: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the results belong to the figures; those of the warm-up do not."""
+        return self.step != WARM_UP
 
     def __str__(self) -> str:
-        return f"{self.operation}.{self.outcome}.{self.step}"
+        step = "warmup" if self.step == WARM_UP else self.step
+        return f"{self.operation}.{self.outcome}.{step}" + (".planned" if self.planned else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -45,8 +65,11 @@ class Tag(NamedTuple):
         Raises:
             ValueError: *text* is not a tag of this suite.
         """
-        operation, outcome, step = text.split(".")
-        return cls(Operation(operation), Outcome(outcome), int(step))
+        operation, outcome, step, *planned = text.split(".")
+        if planned not in ([], ["planned"]):
+            raise ValueError(f"{text!r} is not a tag")
+        number = WARM_UP if step == "warmup" else int(step)
+        return cls(Operation(operation), Outcome(outcome), number, bool(planned))
 
 
 def new_histogram() -> HdrHistogram:
@@ -60,16 +83,15 @@ class Recorder:
     def __init__(self) -> None:
         self._histograms: dict[Tag, HdrHistogram] = {}
         self.recorded = 0
-        """Results since the start of the run; never goes down."""
+        """Results since the start of the run, each once; never goes down."""
 
-    def record(self, operation: Operation, outcome: Outcome, step: int, seconds: float) -> None:
+    def record(self, tag: Tag, seconds: float) -> None:
         """Record one result; shorter than a microsecond counts as one."""
-        tag = Tag(operation, outcome, step)
         histogram = self._histograms.get(tag)
         if histogram is None:
             histogram = self._histograms[tag] = new_histogram()
         histogram.record_value(min(max(round(seconds * 1e6), 1), HIGHEST_US))
-        self.recorded += 1
+        self.recorded += not tag.planned
 
     def take(self) -> Snapshot:
         """Hand over what was recorded since the last call, and start anew."""
@@ -101,9 +123,9 @@ class MeasurementLog:
         self._interval: dict[str, HdrHistogram] = {}
         self._interval_start_s = started_at.timestamp()
         self.merged = 0
-        """Results added so far."""
+        """Results added so far, each once."""
         self.written = 0
-        """Results written so far."""
+        """Results written so far, each once."""
         self.tallies: dict[Operation, Tally] = {}
         file.write("#[Histogram log format version 1.3]\n")
         file.write(
@@ -122,10 +144,11 @@ class MeasurementLog:
             had = histogram.get_total_count()
             histogram.decode_and_add(encoded)
             count = histogram.get_total_count() - had
-            tally = self.tallies.setdefault(tag.operation, Tally())
-            tally.requests += count
-            tally.failures += count if tag.outcome is not Outcome.SUCCESS else 0
-            self.merged += count
+            if not tag.planned:
+                tally = self.tallies.setdefault(tag.operation, Tally())
+                tally.requests += count
+                tally.failures += count if tag.outcome is not Outcome.SUCCESS else 0
+                self.merged += count
         return self.merged - before
 
     def write_interval(self, until: datetime) -> None:
@@ -138,7 +161,7 @@ class MeasurementLog:
             longest_ms = histogram.get_max_value() / 1000
             payload = histogram.encode().decode("ascii")
             self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
-            self.written += count
+            self.written += 0 if Tag.parse(text).planned else count
             histogram.reset()
         self._file.flush()
         self._interval_start_s = end_s

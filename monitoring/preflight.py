@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import jwt
 import psycopg2
 
+from conf.criteria import require_measurable
 from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.run_directory import unwritable
@@ -21,7 +22,7 @@ from seed.fixture import load_fixture
 from seed.tokens import refuse_expiring, require_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     from conf.settings import Settings
@@ -46,6 +47,7 @@ def preflight(
 ) -> Iterator[Check]:
     """Look at everything that a run of *journeys* needs; each check stands for itself."""
     needs = set(journeys)
+    yield _check("criteria", lambda: check_criteria(settings, needs))
     yield _check("run directory", lambda: check_output(settings))
     yield _check(
         "fixture", lambda: f"{len(check_fixture(settings, run_time_s, now))} houses with valid tokens"
@@ -83,6 +85,17 @@ def _first_house(settings: Settings) -> House | None:
         return load_fixture(settings.seed.fixture)[0]
     except LoadTestError:
         return None  # the fixture's own check says why
+
+
+def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
+    """
+    Whether every criterion about *journeys* is about something that the profile's load makes.
+
+    Raises:
+        LoadTestError: One is not.
+    """
+    require_measurable(settings.thresholds, settings.profile, journeys)
+    return f"{sum(map(len, settings.thresholds.values()))} criteria, all of them about what will be measured"
 
 
 def check_output(settings: Settings) -> str:

@@ -57,7 +57,7 @@ def write_log(recorded: Iterable[Result], file: io.StringIO) -> MeasurementLog:
     log = MeasurementLog(file, START)
     for number, interval in enumerate(by_interval, start=1):
         for result in interval:
-            recorders[result.process].record(*result.tag, result.us / 1e6)
+            recorders[result.process].record(result.tag, result.us / 1e6)
         for recorder in recorders:
             log.add(recorder.take())
         log.write_interval(START + timedelta(seconds=number))
@@ -125,7 +125,7 @@ def test_a_split_gives_the_very_histograms_that_one_process_and_one_interval_giv
 )  # fmt: skip
 def test_results_beyond_the_range_are_kept_at_its_ends(seconds: float, kept_us: int) -> None:
     recorder = Recorder()
-    recorder.record(*TAG, seconds)
+    recorder.record(TAG, seconds)
     histogram = new_histogram()
     histogram.decode_and_add(recorder.take()[str(TAG)])
     assert histogram.get_total_count() == recorder.recorded == 1
@@ -136,12 +136,12 @@ def test_results_beyond_the_range_are_kept_at_its_ends(seconds: float, kept_us: 
 def test_a_recorder_hands_each_result_over_once_and_counts_all_of_them() -> None:
     recorder = Recorder()
     assert recorder.take() == {}
-    recorder.record(*TAG, 1.0)
-    recorder.record(*TAG, 2.0)
+    recorder.record(TAG, 1.0)
+    recorder.record(TAG, 2.0)
     first = recorder.take()
     assert list(first) == ["chat.success.0"]
     assert recorder.take() == {}
-    recorder.record(*TAG, 3.0)
+    recorder.record(TAG, 3.0)
     assert recorder.recorded == 3
     log = MeasurementLog(io.StringIO(), START)
     assert (log.add(first), log.add(recorder.take()), log.add({})) == (2, 1, 0)
@@ -149,9 +149,9 @@ def test_a_recorder_hands_each_result_over_once_and_counts_all_of_them() -> None
 
 def test_counts_tell_what_was_merged_and_what_was_written() -> None:
     recorder, log = Recorder(), MeasurementLog(file := io.StringIO(), START)
-    recorder.record(Operation.CHAT, Outcome.SUCCESS, 0, 0.1)
-    recorder.record(Operation.CHAT, Outcome.STATUS, 0, 0.1)
-    recorder.record(Operation.ONBOARDING_PAGE, Outcome.ISOLATION, 3, 0.1)
+    recorder.record(Tag(Operation.CHAT, Outcome.SUCCESS, 0), 0.1)
+    recorder.record(Tag(Operation.CHAT, Outcome.STATUS, 0), 0.1)
+    recorder.record(Tag(Operation.ONBOARDING_PAGE, Outcome.ISOLATION, 3), 0.1)
     log.add(recorder.take())
     assert (log.merged, log.written) == (3, 0)
     log.write_interval(START + timedelta(seconds=5))
@@ -167,7 +167,7 @@ def test_the_file_is_a_histogram_log_with_the_intervals_in_their_places(tmp_path
     recorder, file = Recorder(), io.StringIO()
     log = MeasurementLog(file, START)
     for second in (2, 5):
-        recorder.record(*TAG, 0.25)
+        recorder.record(TAG, 0.25)
         log.add(recorder.take())
         log.write_interval(START + timedelta(seconds=second))
     path = tmp_path / "measurements.hlog"

@@ -128,9 +128,21 @@ def looked_at(
 
 def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Settings]) -> None:
     settings = prepare()
-    assert list(looked_at(settings, Journey.RAG)) == ["run directory", "fixture", "secret", "database"]
+    assert list(looked_at(settings, Journey.RAG)) == [
+        "criteria",
+        "run directory",
+        "fixture",
+        "secret",
+        "database",
+    ]
     for journey in (Journey.CHAT, Journey.ONBOARDING):
-        assert list(looked_at(settings, journey)) == ["run directory", "fixture", "secret", "portal"]
+        assert list(looked_at(settings, journey)) == [
+            "criteria",
+            "run directory",
+            "fixture",
+            "secret",
+            "portal",
+        ]
     assert "secret" not in looked_at(prepare(session_secret=None), Journey.RAG)
 
 
@@ -138,7 +150,7 @@ def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[
     with answering() as server:
         settings = prepare(target__base_url=server.url)
         checks = list(preflight(settings, Journey, 600, NOW))
-        assert [check.error for check in checks] == [None] * 5
+        assert [check.error for check in checks] == [None] * 6
         found = {check.name: check.found for check in checks}
         assert found["fixture"] == "20 houses with valid tokens"
         assert found["portal"] == f"{server.url}/api/health answered 200"

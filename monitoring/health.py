@@ -1,0 +1,102 @@
+"""Is a process that generates load itself healthy? Late, busy or out of files, it measures itself."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from monitoring.measurement import HIGHEST_US, new_histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SAMPLE_EVERY_S = 0.02
+_SAMPLE_EVERY_US = 20_000
+
+
+class LagSampler:
+    """
+    How late this process's event loop is: asks to be woken every 20 ms and measures how much later it is.
+
+    An answer that arrives while the loop is busy is timed only when the loop comes to it, so the lag is what the
+    generator may add to each latency. One sample stands for each 20 ms: a pause of a second counts as fifty.
+
+    Args:
+        sleep: Waits for so many seconds, letting others run.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self, sleep: Callable[[float], object], clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._sleep = sleep
+        self._clock = clock
+        self._histogram = new_histogram()
+
+    def run(self) -> None:
+        """Sample until killed."""
+        while True:
+            self.sample()
+
+    def sample(self) -> None:
+        """
+        Take one sample.
+
+        While the loop stood still, more samples were due, each late by one interval less than the one before; they
+        are recorded too, or a single long pause would hide behind many quick samples (coordinated omission).
+        """
+        asked = self._clock()
+        self._sleep(_SAMPLE_EVERY_S)
+        late_us = round((self._clock() - asked - _SAMPLE_EVERY_S) * 1e6)
+        self._histogram.record_corrected_value(min(max(late_us, 1), HIGHEST_US), _SAMPLE_EVERY_US)
+
+    def take(self) -> bytes:
+        """The lags since the last call, in microseconds, in HdrHistogram's compressed base64 form."""
+        encoded: bytes = self._histogram.encode()
+        self._histogram.reset()
+        return encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """
+    One reading of a process.
+
+    Args:
+        rss_bytes: Resident memory.
+        cpu_ratio: Time on the processor since the last reading, as a share of one core.
+        open_files: Files and sockets.
+        open_files_limit: How many it may have.
+    """
+
+    rss_bytes: int
+    cpu_ratio: float
+    open_files: int
+    open_files_limit: int
+
+
+class OwnVitals:
+    """Reads this process's vitals; made in the process itself, after any fork."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._process = psutil.Process(os.getpid())
+        self._read_at, self._cpu_s = clock(), self._used_s()
+
+    def read(self) -> Vitals:
+        """The process as it is now."""
+        now, used_s = self._clock(), self._used_s()
+        elapsed_s = now - self._read_at
+        ratio = (used_s - self._cpu_s) / elapsed_s if elapsed_s > 0 else 0.0
+        self._read_at, self._cpu_s = now, used_s
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return Vitals(int(self._process.memory_info().rss), ratio, int(self._process.num_fds()), limit)
+
+    def _used_s(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
