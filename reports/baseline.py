@@ -1,0 +1,325 @@
+"""``baselines/NAME.json``: a run, reduced to what a later one is compared with."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import platform
+import re
+from typing import TYPE_CHECKING, Literal, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from conf.errors import LoadTestError
+from conf.loading import CONF_DIR
+from conf.operations import Journey, Operation, Outcome
+from conf.subject import Subject
+from monitoring.measurement import new_histogram
+from reports.distribution import Distribution
+from reports.output import write_text
+from reports.sample import select_sample
+from reports.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from reports.certainty import Windows
+    from reports.manifest import Manifest
+    from reports.run_directory import RunFiles
+
+SHIPPED_DIR = CONF_DIR / "baselines"
+_FORMAT = 1
+_MOST_WINDOWS = 60
+_SPACING_S = 5.0
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_RECORD_ANEW = "Record it anew: loadtest baseline save RUN_DIR NAME"
+
+
+class NotComparableError(LoadTestError):
+    """A run whose figures answer nothing, or not the same question."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Machine(_Part):
+    """The machine that read the run's files, usually the one that made them; nothing that names it."""
+
+    cpus: int = Field(ge=1)
+    platform: str
+
+    @classmethod
+    def here(cls) -> Self:
+        """This one."""
+        return cls(cpus=os.cpu_count() or 1, platform=f"{platform.system()} {platform.machine()}")
+
+
+class Made(_Part):
+    """
+    How a run was made.
+
+    Args:
+        steps: Users of each step; empty where the load has none.
+        users: As many as were asked for.
+        arrivals_per_second: Of an open workload.
+        target: Whether the portal was on the machine that made the load; its address is not kept.
+    """
+
+    journeys: tuple[Journey, ...]
+    profile: str
+    contract: str
+    users: int = Field(ge=0)
+    steps: tuple[int, ...]
+    arrivals_per_second: float | None
+    target: Literal["loopback", "remote"]
+    started_at: AwareDatetime
+    commit: str | None
+    versions: dict[str, str]
+    machine: Machine
+
+
+class Account(_Part):
+    """
+    The results of one operation: of the whole run or, where it has steps, of those with so many users.
+
+    Args:
+        users: None: the whole run.
+        requests: All results but those of the warm-up.
+        failures: Of these.
+        windows: Successes by consecutive windows of time, 60 at most: HdrHistograms of microseconds, in their
+            compressed base64 form.
+    """
+
+    operation: Operation
+    users: int | None = Field(ge=1)
+    requests: int = Field(ge=0)
+    failures: int = Field(ge=0)
+    windows: tuple[str, ...] = Field(max_length=_MOST_WINDOWS)
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        held = self.series().count
+        if held != self.successes:
+            raise ValueError(
+                f"{self.requests:,} results of which {self.failures:,} failed, "
+                f"but the windows hold {held:,} successes"
+            )
+        return self
+
+    @property
+    def successes(self) -> int:
+        """Results that succeeded."""
+        return self.requests - self.failures
+
+    @property
+    def subject(self) -> str:
+        """As the settings spell it."""
+        return self.operation if self.users is None else f"{self.operation}@{self.users}"
+
+    def series(self) -> Series:
+        """
+        The successes.
+
+        Raises:
+            ValueError: A window is damaged.
+        """
+        series = Series()
+        for number, payload in enumerate(self.windows):
+            window = Distribution()
+            try:
+                window.add_encoded(payload)
+            except Exception:  # noqa: BLE001 - the decoder raises whatever it runs into
+                raise ValueError(f"window {number + 1} is damaged or cut off") from None
+            series.add(number * _SPACING_S, window)
+        return series
+
+
+class Baseline(_Part):
+    """A run, reduced."""
+
+    format: Literal[1] = 1
+    name: str
+    made: Made
+    accounts: tuple[Account, ...]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        subjects = [account.subject for account in self.accounts]
+        if twice := sorted({subject for subject in subjects if subjects.count(subject) > 1}):
+            raise ValueError(f"{', '.join(twice)}: stands there more than once")
+        return self
+
+
+def build_baseline(run: RunFiles, name: str, machine: Machine) -> Baseline:
+    """
+    Reduce a run of this suite.
+
+    Raises:
+        NotComparableError: Somebody else's run, or one that a criterion stopped early.
+    """
+    manifest = run.manifest
+    if manifest is None:
+        raise NotComparableError(
+            f"{run.run_id}: holds Locust's CSV files alone, whose percentiles have two significant digits",
+            "Only runs of this suite are compared: loadtest run JOURNEY",
+        )
+    if manifest.stopped_by is not None:
+        raise NotComparableError(
+            f"{run.run_id}: {manifest.stopped_by.subject} stopped the run early, so it is not one of the whole load",
+            "See what failed first: loadtest report RUN_DIR",
+        )
+    return Baseline(
+        name=name,
+        made=_made(manifest, machine),
+        accounts=tuple(
+            account
+            for subject in _subjects(run, manifest)
+            if (account := _account(run, manifest, subject)).requests
+        ),
+    )
+
+
+def parse_name(text: str) -> str:
+    """
+    Read the name of a baseline.
+
+    Raises:
+        LoadTestError: It is not one.
+    """
+    if NAME.fullmatch(text) is None:
+        raise LoadTestError(
+            f"NAME: {text!r} is not a name for a baseline",
+            "Allowed are a to z, 0 to 9 and -, at most 64 of them, e.g. chat-main",
+        )
+    return text
+
+
+def baseline_path(directory: Path, name: str) -> Path:
+    """Where a baseline is kept."""
+    return directory / f"{name}.json"
+
+
+def write_baseline(baseline: Baseline, directory: Path) -> Path:
+    """
+    Write *baseline* into *directory*, which is made if need be; one of the same name is replaced, at once.
+
+    Raises:
+        LoadTestError: It cannot be written.
+    """
+    path = baseline_path(directory, baseline.name)
+    text = json.dumps(baseline.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LoadTestError(f"{directory}: cannot be made: {error.strerror}", _ELSEWHERE) from error
+    try:
+        write_text(path, f"{text}\n")
+    except LoadTestError as error:
+        raise LoadTestError(error.message, _ELSEWHERE) from error
+    return path
+
+
+_ELSEWHERE = "Make it writable, or write elsewhere: loadtest baseline save … --directory DIR"
+
+
+def load_baseline(path: Path) -> Baseline:
+    """
+    Read a baseline.
+
+    Raises:
+        LoadTestError: The file is missing, damaged, or of a format that this suite does not know.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise LoadTestError(f"{path}: cannot be read: {error.strerror}", _RECORD_ANEW) from error
+    except (ValueError, RecursionError) as error:
+        raise LoadTestError(f"{path}: is not JSON, or cut off: {error}", _RECORD_ANEW) from None
+    number = document.get("format") if isinstance(document, dict) else None
+    if number is None:
+        raise LoadTestError(f"{path}: is not a baseline: it names no format", _RECORD_ANEW)
+    if number != _FORMAT:
+        raise LoadTestError(
+            f"{path}: format: {number!r} is unknown to this suite, which reads {_FORMAT}", _RECORD_ANEW
+        )
+    try:
+        return Baseline.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = "".join(f"{part}: " for part in (".".join(map(str, first["loc"])),) if part)
+        message = first["msg"].removeprefix("Value error, ")
+        raise LoadTestError(f"{path}: {place}{message}", _RECORD_ANEW) from None
+
+
+def _made(manifest: Manifest, machine: Machine) -> Made:
+    return Made(
+        journeys=manifest.journeys,
+        profile=manifest.profile,
+        contract=manifest.contract,
+        users=manifest.users_wanted,
+        steps=tuple(step.users for step in manifest.steps),
+        arrivals_per_second=manifest.arrivals.per_second if manifest.arrivals else None,
+        target="loopback" if _is_loopback(manifest.target) else "remote",
+        started_at=manifest.started_at,
+        commit=manifest.git_commit,
+        versions=manifest.versions,
+        machine=machine,
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _subjects(run: RunFiles, manifest: Manifest) -> Iterable[Subject]:
+    """
+    Each operation by itself; in a run with several levels of load, at each level.
+
+    There the whole run is not compared: quicker answers make more of them at each level, unlike at each, so that
+    the whole may become slower although every level has become quicker.
+    """
+    levels = sorted({step.users for step in manifest.steps if step.users})
+    measured = {tag.operation for tag in run.measurements}
+    for operation in Operation:
+        if operation in measured:
+            for users in levels if len(levels) > 1 else (None,):
+                yield Subject(operation, users=users)
+
+
+def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
+    sample = select_sample(run.measurements, subject, manifest)
+    assert subject.operation is not None
+    return Account(
+        operation=subject.operation,
+        users=subject.users,
+        requests=sample.requests,
+        failures=sample.requests - sample.successes,
+        windows=tuple(_encoded((sample.results.get(Outcome.SUCCESS) or Series()).windows())),
+    )
+
+
+def _encoded(windows: Windows) -> Iterable[str]:
+    counts = windows.counts
+    while len(counts) > _MOST_WINDOWS:
+        counts = np.vstack((counts, np.zeros_like(counts[: len(counts) % 2])))
+        counts = counts[0::2] + counts[1::2]
+    for row in counts:
+        yield _encode(windows.values, row)
+
+
+def _encode(values_ms: NDArray[np.float64], counts: NDArray[np.int64]) -> str:
+    histogram = new_histogram()
+    for index in np.flatnonzero(counts):
+        histogram.record_value(round(values_ms[index] * 1000), int(counts[index]))
+    return str(histogram.encode().decode("ascii"))

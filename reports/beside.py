@@ -1,0 +1,66 @@
+"""A run beside the shipped baseline that its settings name, as a part of its own report."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from conf.errors import LoadTestError
+from conf.loading import load_settings
+from reports.baseline import SHIPPED_DIR, Machine, baseline_path, build_baseline, load_baseline
+from reports.comparison import compare
+from reports.record import Beside, FigureBeside
+
+if TYPE_CHECKING:
+    from reports.baseline import Made
+    from reports.comparison import Difference
+    from reports.run_directory import RunFiles
+
+
+def build_beside(run: RunFiles) -> Beside | None:
+    """
+    Hold a run against its baseline; None where the settings name none, or it made several journeys at once.
+
+    A baseline that is missing or damaged, or of another load, is NOT COMPARABLE with the reason, and harms no verdict.
+    """
+    manifest = run.manifest
+    if manifest is None or not manifest.settings.run.baseline or len(manifest.journeys) != 1:
+        return None
+    name = f"{manifest.settings.run.baseline}-{manifest.journeys[0]}"
+    try:
+        baseline = load_baseline(baseline_path(SHIPPED_DIR, name))
+        new = build_baseline(run, run.run_id, Machine.here())
+    except LoadTestError as error:
+        return Beside(name, "NOT COMPARABLE", (error.message,), "", ())
+    comparison = compare(baseline, new, load_settings(environ={}).comparison)
+    return Beside(
+        name,
+        comparison.change.value,
+        comparison.reasons,
+        _words(baseline.made),
+        tuple(_figure(difference) for difference in comparison.differences if difference.decides),
+    )
+
+
+def _figure(difference: Difference) -> FigureBeside:
+    ratio = difference.ratio
+    value, low, high = map(_finite, ratio) if ratio else (None, None, None)
+    return FigureBeside(
+        difference.subject,
+        difference.metric,
+        difference.baseline,
+        difference.new,
+        ratio=value,
+        low=low,
+        high=high,
+        change=difference.change.value,
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _words(made: Made) -> str:
+    machine = f"{made.machine.cpus} processors, {made.machine.platform}"
+    return f"{made.started_at:%Y-%m-%d}, commit {(made.commit or 'unknown')[:12]}, {machine}"
