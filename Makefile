@@ -9,13 +9,21 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest test lint types unit lock clean
+.PHONY: help loadtest baseline test lint types unit schema lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 loadtest: $(VENV)/.run  ## Set up, then run rag, chat and onboarding against the embedded stack and judge them
 	@$(BIN)/loadtest run all --embedded $(ARGS)
+
+# Unlike a load test's, the runs are kept apart, so that each journey's is the only one.
+baseline: $(VENV)/.run  ## Record conf/baselines anew: a run of the embedded stack per journey
+	@runs=runs/baseline-$$(date -u +%Y%m%dT%H%M%SZ) && \
+	$(BIN)/loadtest run all --embedded --output-dir $$runs $(ARGS) && \
+	for journey in rag chat onboarding; do \
+		$(BIN)/loadtest baseline save $$runs/*-$$journey embedded-$$journey --directory conf/baselines || exit; \
+	done
 
 test: lint types unit  ## Set up, then run the linter, the type checker and every test
 
@@ -28,6 +36,12 @@ types: $(VENV)/.dev  ## mypy, strict
 
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
 	$(BIN)/pytest $(ARGS)
+
+schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
+	$(BIN)/python -m reports.schema
+
+bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
+	$(BIN)/python -m benchmarks.verdicts
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

@@ -119,6 +119,7 @@ def embedded_stack(
             "LOADTEST_TARGET_PID": str(portal.pid),
             "LOADTEST_METRICS_URL": f"{base_url}/metrics",
             "LOADTEST_FIXTURE": str(fixture),
+            "LOADTEST_BASELINE": "embedded",
         }
         yield Stack(shared | found, base_url, database_url, portal.pid)
 

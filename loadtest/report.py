@@ -24,7 +24,7 @@ def command(
         typer.Option(
             "--strict/--no-strict",
             envvar="LOADTEST_STRICT",
-            help="A WARN exits with 1.",
+            help="A WARN exits with 1, and so does a PASS that is not certain.",
             show_default="as the run was configured",
         ),
     ] = None,
@@ -32,7 +32,8 @@ def command(
     """
     Judge a finished run again, by the thresholds it was configured with or by others.
 
-    Reads the run directory; sends nothing. Writes verdict.json and report.html into it, and the verdict to stdout.
+    Reads the run directory; sends nothing. Writes verdict.json, report.html, summary.md and junit.xml into it, and
+    the verdict to stdout.
 
     Exits with 0 for PASS and WARN, 1 for FAIL, 2 when RUN_DIR holds no run or cannot be written to, 3 for NO VERDICT.
     """
@@ -47,6 +48,7 @@ def command(
         minimum_requests=given.run.minimum_requests if given else None,
     )
     report = write_reports(verdict, run_dir)
-    print_verdict(Console(), verdict, report)
-    configured = verdict.manifest is not None and verdict.manifest.settings.run.strict
-    raise typer.Exit(exit_code(verdict.state, strict=configured if strict is None else strict))
+    if strict is None:
+        strict = verdict.manifest is not None and verdict.manifest.settings.run.strict
+    print_verdict(Console(), verdict, report, strict=strict)
+    raise typer.Exit(exit_code(verdict, strict=strict))

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from conf.errors import LoadTestError
-from conf.loading import load_settings
+from conf.loading import absolute_choice, load_settings
 from conf.operations import Journey
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
@@ -34,6 +34,7 @@ _BROUGHT_ALONG = {
     "LOADTEST_TARGET_PID",
     "LOADTEST_METRICS_URL",
     "LOADTEST_FIXTURE",
+    "LOADTEST_BASELINE",
 }
 """What an embedded run has of its own; the environment's values belong to another portal."""
 _LOG_DIR = Path("logs")
@@ -55,10 +56,14 @@ def command(  # noqa: PLR0913 - one parameter per option
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Bring database, seed and portal along.")
     ] = False,
-    profile: Annotated[str | None, typer.Option(help="Load profile, from conf/profiles/.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Load profile: a name from conf/profiles/, or a TOML file.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where run directories are made.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="A WARN exits with 1.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="A WARN exits with 1, and so does a PASS that is not certain.")
+    ] = False,
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:
     """
@@ -66,9 +71,9 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     Reads the settings, the fixture (loadtest seed), and DATABASE_URL for rag; with --embedded nothing but the
     settings. Writes a run directory per journey (runs/TIME-JOURNEY/) with Locust's CSV files, measurements,
-    verdict.json and report.html, and logs/portal.log with --embedded.
+    verdict.json, report.html, summary.md and junit.xml, and logs/portal.log with --embedded.
 
-    Exits with the worst verdict: 0 PASS or WARN (--strict: WARN is 1), 1 FAIL, 2 settings or environment not in
+    Exits with the worst verdict: 0 PASS or WARN (--strict: 1 for a WARN, and for a PASS that is not certain), 1 FAIL, 2 settings or environment not in
     order, 3 NO VERDICT, 130 interrupted.
     """
     inherited = _inherited_environment(embedded=embedded)
@@ -97,12 +102,12 @@ def command(  # noqa: PLR0913 - one parameter per option
                 environ |= running.environ if running else {}
                 interrupted = _run_all(journeys, settings, environ, display, runs)
     finally:
-        _print_verdicts(runs)
+        _print_verdicts(runs, strict=settings.run.strict)
     if interrupted:
         raise typer.Exit(_INTERRUPTED)
     from reports.assessment import exit_code  # noqa: PLC0415 - pandas is for runs; the portal's memory does without
 
-    raise typer.Exit(max(exit_code(verdict.state, strict=settings.run.strict) for verdict, _ in runs))
+    raise typer.Exit(max(exit_code(verdict, strict=settings.run.strict) for verdict, _ in runs))
 
 
 def _inherited_environment(*, embedded: bool) -> dict[str, str]:
@@ -136,7 +141,7 @@ def _environment(
 ) -> dict[str, str]:
     """What was typed, for Locust's process, which reads the same settings from its environment."""
     environ = {
-        "LOADTEST_PROFILE": settings.run.profile,
+        "LOADTEST_PROFILE": absolute_choice(settings.run.profile),
         "LOADTEST_OUTPUT_DIR": str(settings.run.output_dir.resolve()),
     }
     if settings.run.strict:
@@ -170,13 +175,13 @@ def _run_all(
     return False
 
 
-def _print_verdicts(runs: Sequence[tuple[Verdict, Path]]) -> None:
+def _print_verdicts(runs: Sequence[tuple[Verdict, Path]], *, strict: bool) -> None:
     if not runs:
         return
     from reports.terminal import print_verdict, print_verdicts  # noqa: PLC0415 - as above
 
     console = Console()
     for verdict, report in runs:
-        print_verdict(console, verdict, report)
+        print_verdict(console, verdict, report, strict=strict)
     console.print()
     print_verdicts(console, runs)

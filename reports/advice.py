@@ -214,6 +214,37 @@ RULES = (
         ("locust -f locustfiles/chat.py --headless --processes 2",),
     ),
     Rule(
+        "generator_saturated",
+        "A load generator was at its own limits",
+        problem_noted("generator_saturated"),
+        "One process makes more load than it has time for, or something else keeps its machine busy; its latencies hold "
+        "its own delays.",
+        ("locust -f locustfiles/chat.py --headless --processes 2", "uptime"),
+    ),
+    Rule(
+        "missed_starts",
+        "Planned flows could not be started",
+        problem_noted("missed_starts"),
+        "The portal is too slow for the arrival rate, so that all users waited for it, or the profile's users are too "
+        "few for it: arrival_rate times the longest answer, at least.",
+        ("loadtest run chat --profile capacity",),
+    ),
+    Rule(
+        "fixture_exhausted",
+        "There were no new homeowners left to onboard",
+        problem_noted("fixture_exhausted"),
+        "The run made more onboardings than the fixture has houses. Seed more of them, make fewer, or allow it in the "
+        "profile: reuse_houses = true.",
+        ("loadtest seed --houses 2000",),
+    ),
+    Rule(
+        "settings_differ",
+        "A worker made another load than its master",
+        problem_noted("settings_differ"),
+        "Each process reads the settings on its own. Give all of them the same profile and files.",
+        ("env | grep LOADTEST_",),
+    ),
+    Rule(
         "no_houses",
         "There were no houses to play",
         problem_noted("no_houses"),

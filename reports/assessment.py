@@ -6,15 +6,19 @@ import math
 from typing import TYPE_CHECKING
 
 from conf.errors import ExitCode
+from conf.metric import parse_metric
 from conf.operations import Journey, Operation, Outcome
-from conf.thresholds import PORTAL, Limits, Metric
+from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
 from reports.record import ISOLATION, Finding, Problem, State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from conf.thresholds import Thresholds
-    from reports.record import FailureGroup, MemoryRow, OperationRow
+    from conf.thresholds import Limits, Thresholds
+    from reports.certainty import Interval
+    from reports.manifest import Stop
+    from reports.record import FailureGroup, MemoryRow, OperationRow, Verdict
+    from reports.sample import Sample
 
 _ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
 """Journeys that load the portal's process; vector search goes past it, to the database."""
@@ -55,42 +59,72 @@ def _assess_large(value: float, limits: Limits) -> State:
     return State.PASS if value > passes_above else State.WARN
 
 
-def assess_operation(
-    operation: Operation,
-    rows: Sequence[OperationRow],
-    demands: Mapping[Metric, Limits],
-    minimum_requests: int,
+def assess_subject(
+    subject: str, samples: Sequence[Sample], demands: Mapping[str, Limits], minimum_requests: int
 ) -> list[Finding]:
     """
-    Judge one operation by all that is demanded of it.
+    Judge some of a run's results by all that is demanded of them.
 
     Args:
-        operation: The operation.
-        rows: Its rows; none where it was never called.
+        subject: As the settings spell it.
+        samples: The results; several where Locust's statistics have them under several names.
         demands: Limits by metric.
         minimum_requests: With fewer successful requests than this, no latency is judged.
     """
     return [
-        _assess_demand(operation, rows, metric, limits, minimum_requests)
-        for metric, limits in demands.items()
+        _assess_demand(subject, samples, name, limits, minimum_requests) for name, limits in demands.items()
     ]
 
 
 def _assess_demand(
-    operation: Operation, rows: Sequence[OperationRow], metric: Metric, limits: Limits, minimum_requests: int
+    subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
 ) -> Finding:
-    value = rows[0].value(metric) if len(rows) == 1 else None
+    metric = parse_metric(name)
+    value = samples[0].value(metric, limits) if len(samples) == 1 else None
     state, note = assess_metric(value, limits), ""
-    if not any(row.requests for row in rows):
+    if not any(sample.requests for sample in samples):
         note = "never measured"
-    elif len(rows) > 1:
-        note = f"{len(rows)} rows are this operation, and percentiles cannot be added up: give them one name"
-    elif metric is not Metric.SUCCESS_RATIO and rows[0].successes < minimum_requests:
+    elif len(samples) > 1:
+        note = (
+            f"{len(samples)} rows are this operation, and percentiles cannot be added up: give them one name"
+        )
+    elif (
+        parse_subject(subject).outcome is None
+        and metric.is_latency
+        and samples[0].successes < minimum_requests
+    ):
         state = State.NO_VERDICT
-        note = f"too few successful requests: {rows[0].successes:,} of at least {minimum_requests:,}"
+        note = f"too few successful requests: {samples[0].successes:,} of at least {minimum_requests:,}"
     elif value is None:
         note = "not among the figures of this run"
-    return Finding(operation.value, metric.value, value, limits, state, note)
+    if limits.optional:
+        state = _milder(state)
+    if value is None or note:
+        return Finding(subject, name, value, limits, state, note)
+    interval = samples[0].interval(metric, limits)
+    count = samples[0].count(metric)
+    certain = None if count is None else _is_certain(value, interval, limits)
+    return Finding(subject, name, value, limits, state, note, count, interval, certain)
+
+
+def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool | None:
+    """
+    Whether the whole interval is judged as the value is.
+
+    None where all must succeed: that is demanded of these very results, and no number of successes would make it
+    certain of further ones.
+    """
+    if limits.pass_at_least == 1:
+        return None
+    if interval is None:
+        return False
+    ends = (assess_metric(interval.low, limits), assess_metric(interval.high, limits))
+    return ends == (assess_metric(value, limits),) * 2
+
+
+def _milder(state: State) -> State:
+    """An optional criterion can only warn, also where its figure is missing."""
+    return min(state, State.WARN)
 
 
 def assess_isolation(rows: Iterable[OperationRow], failures: Iterable[FailureGroup]) -> list[Finding]:
@@ -107,36 +141,62 @@ def assess_isolation(rows: Iterable[OperationRow], failures: Iterable[FailureGro
     ]
 
 
+def assess_stop(stop: Stop | None, thresholds: Thresholds) -> list[Finding]:
+    """A FAIL for the criterion that ended the run, by its value over the window that did it."""
+    if stop is None:
+        return []
+    limits = thresholds.get(stop.subject, {}).get(stop.metric)
+    note = (
+        f"stopped the run at {stop.at:%H:%M:%S} UTC: this is its value over the {stop.window_s:.0f} s before"
+    )
+    return [Finding(stop.subject, stop.metric, stop.value, limits, State.FAIL, note)]
+
+
 def assess_memory(
-    memory: Iterable[MemoryRow], demands: Mapping[Metric, Limits], journeys: Collection[Journey]
+    memory: Iterable[MemoryRow], thresholds: Thresholds, journeys: Collection[Journey]
 ) -> list[Finding]:
     """
-    Judge the peak of the portal's memory, where the journeys load the portal.
+    Judge the memory of the portal, where the journeys load it, and of the processes that generate load.
 
     Memory that nobody could see is reported as such and changes no verdict: it is an optional observation.
     """
-    if not _ASKS_THE_PORTAL & set(journeys):
-        return []
-    peak_mb = next((row.peak_mb for row in memory if row.process == PORTAL), None)
-    if peak_mb is None:
+    rows = list(memory)
+    findings = []
+    if _ASKS_THE_PORTAL & set(journeys):
         unseen = (
             "not seen, so not judged: the run was given neither the portal's process nor its metrics page"
         )
-        return [
-            Finding(PORTAL, metric.value, None, limits, None, unseen) for metric, limits in demands.items()
-        ]
-    return [
-        Finding(PORTAL, metric.value, peak_mb, limits, assess_metric(peak_mb, limits))
-        for metric, limits in demands.items()
-    ]
+        portal = [row for row in rows if row.process == PORTAL]
+        findings += _assess_processes(PORTAL, portal, thresholds, unseen)
+    generators = [row for row in rows if row.process not in {PORTAL, MASTER}]
+    return findings + _assess_processes(GENERATOR, generators, thresholds, "not seen, so not judged")
+
+
+def _assess_processes(
+    subject: str, rows: Sequence[MemoryRow], thresholds: Thresholds, unseen: str
+) -> list[Finding]:
+    findings = []
+    for name, limits in thresholds.get(subject, {}).items():
+        values = [value for row in rows if (value := row.value(parse_metric(name))) is not None]
+        if not values:
+            findings.append(Finding(subject, name, None, limits, None, unseen))
+            continue
+        worst = max(values)
+        state = assess_metric(worst, limits)
+        findings.append(Finding(subject, name, worst, limits, _milder(state) if limits.optional else state))
+    return findings
 
 
 def assess_validity(
     rows: Iterable[OperationRow], findings: Iterable[Finding], minimum_requests: int
 ) -> list[Problem]:
     """What makes the test itself invalid: too few successful requests to judge by, or nothing that is judged."""
-    judged = {finding.subject for finding in findings if finding.subject in set(Operation)}
-    if not judged:
+    subjects = {
+        parse_subject(finding.subject)
+        for finding in findings
+        if finding.limits is not None and not finding.limits.optional
+    }
+    if not any(subject.operation for subject in subjects):
         return [
             Problem(
                 "nothing_judged",
@@ -144,15 +204,18 @@ def assess_validity(
                 "Name one under [thresholds] in a file, and judge again: loadtest report RUN_DIR --config FILE",
             )
         ]
+    judged = {subject.operation for subject in subjects if subject.operation and not subject.outcome}
     measured = [row for row in rows if row.operation in judged and row.requests]
-    missing = sorted(judged - {row.name for row in measured} - {str(row.operation) for row in measured})
+    missing = sorted(
+        operation for operation in judged if operation not in {row.operation for row in measured}
+    )
     return [
         Problem(
             "never_measured",
-            f"{name}: was never measured, though it is judged",
+            f"{operation}: was never measured, though it is judged",
             "Look for errors at the start of the run, then run the journey again.",
         )
-        for name in missing
+        for operation in missing
     ] + [
         Problem(
             "too_few_requests",
@@ -165,15 +228,17 @@ def assess_validity(
     ]
 
 
-def judged_operations(
+def judged_subjects(
     thresholds: Thresholds, journeys: Collection[Journey], rows: Iterable[OperationRow]
-) -> list[Operation]:
-    """Operations with a criterion that belong to a journey of the run, or were seen in it."""
+) -> list[str]:
+    """Criteria's subjects whose operation belongs to a journey of the run, or was seen in it."""
     seen = {row.operation for row in rows}
+    operations = [(text, parse_subject(text).operation) for text in thresholds]
     return [
-        operation
+        text
         for operation in Operation
-        if operation in thresholds and (operation.journey in journeys or operation in seen)
+        for text, named in operations
+        if named is operation and (operation.journey in journeys or operation in seen)
     ]
 
 
@@ -185,11 +250,20 @@ def worst_state(findings: Iterable[Finding], problems: Collection[Problem]) -> S
     return max(states)
 
 
-def exit_code(state: State, *, strict: bool) -> ExitCode:
-    """What a process exits with; *strict* makes a WARN fail."""
-    match state:
+def uncertain(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
+    return [
+        finding
+        for finding in findings
+        if finding.certain is False and not (finding.limits is not None and finding.limits.optional)
+    ]
+
+
+def exit_code(verdict: Verdict, *, strict: bool) -> ExitCode:
+    """What a process exits with; *strict* makes a WARN fail, and a PASS that is not certain."""
+    match verdict.state:
         case State.PASS:
-            return ExitCode.OK
+            return ExitCode.FAIL if strict and uncertain(verdict.findings) else ExitCode.OK
         case State.WARN:
             return ExitCode.FAIL if strict else ExitCode.OK
         case State.FAIL:

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 _US_PER_MS = 1000
 
 
+def nearest_rank(count: int, percent: float) -> int:
+    """
+    The rank of a percentile among *count* results: count·percent/100, rounded up.
+
+    Percentages have at most three decimals; computed in integers, so that 95 % of 20 is 19 and not 20.
+    """
+    return max(-(-count * round(percent * 1000) // 100_000), 1)
+
+
 class Distribution:
     """
     An HdrHistogram of microseconds with three significant digits, read in milliseconds.
@@ -40,7 +49,7 @@ class Distribution:
         """Add the results of *other*."""
         self._histogram.add(other._histogram)
 
-    def add_encoded(self, payload: str) -> None:
+    def add_encoded(self, payload: str | bytes) -> None:
         """
         Add a histogram in HdrHistogram's compressed base64 form.
 
@@ -54,18 +63,29 @@ class Distribution:
         """Number of results."""
         return int(self._counts.sum())
 
+    def bucket_counts(self) -> dict[int, int]:
+        """Index of each bucket that holds results → how many."""
+        counts = self._counts
+        return {int(index): int(counts[index]) for index in np.flatnonzero(counts)}
+
+    def count_within(self, limit_ms: float) -> int:
+        """How many results lie at or below *limit_ms*; one in the bucket of the limit counts as within."""
+        counts = self.bucket_counts()
+        index = self._histogram.get_counts_array_index(max(int(limit_ms * _US_PER_MS), 1))
+        return sum(count for bucket, count in counts.items() if bucket <= index)
+
     def value_at_rank(self, rank: int) -> float:
         """The *rank*-th smallest result in milliseconds; the smallest has rank 1."""
         index = int(np.searchsorted(np.cumsum(self._counts), rank))
-        return self._upper_edge_ms(index)
+        return self.upper_edge_ms(index)
 
-    def percentile(self, percent: int) -> float:
+    def percentile(self, percent: float) -> float:
         """
         The smallest result that at least *percent* of all do not exceed, in milliseconds.
 
         The nearest-rank definition (rank = n·percent/100, rounded up); needs at least one result.
         """
-        return self.value_at_rank(-(-self.count * percent // 100))
+        return self.value_at_rank(nearest_rank(self.count, percent))
 
     def latency(self) -> Latency:
         """Every figure that a report shows; all None where there are no results."""
@@ -73,7 +93,7 @@ class Distribution:
         if not len(indices):
             return Latency()
         lower_ms = np.array([self._histogram.get_value_from_index(int(i)) for i in indices]) / _US_PER_MS
-        upper_ms = np.array([self._upper_edge_ms(int(i)) for i in indices])
+        upper_ms = np.array([self.upper_edge_ms(int(i)) for i in indices])
         return Latency(
             min_ms=float(lower_ms[0]),
             mean_ms=float(np.average((lower_ms + upper_ms) / 2, weights=self._counts[indices])),
@@ -87,7 +107,8 @@ class Distribution:
     def _counts(self) -> NDArray[np.uint64]:
         return np.ctypeslib.as_array(self._histogram.counts)
 
-    def _upper_edge_ms(self, index: int) -> float:
+    def upper_edge_ms(self, index: int) -> float:
+        """The value that stands for a bucket, in milliseconds."""
         histogram = self._histogram
         value: int = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
         return value / _US_PER_MS

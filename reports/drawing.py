@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.record import Finding
+    from reports.record import Finding, StepRow
+    from reports.scalability import Scalability
 
 _HEADROOM = 1.2
 """How far a scale goes beyond what must be seen on it."""
@@ -56,6 +57,43 @@ def share(value: float | None, values: Sequence[float | None]) -> float:
     """How large *value* is beside the largest of *values*; 0..100."""
     largest = max((v for v in values if v is not None), default=0.0)
     return round(100 * value / largest, 2) if value and largest else 0.0
+
+
+class Curve(NamedTuple):
+    """
+    Users against something measured, in a box of 300 by 100 with the origin at its lower left.
+
+    Args:
+        dots: Where each step lies.
+        line: The points of a polyline: through the dots, or along the law that was fitted to them.
+        top: The value at the upper edge.
+        most_users: The users at the right edge.
+    """
+
+    dots: tuple[tuple[float, float], ...]
+    line: str
+    top: float
+    most_users: int
+
+
+def draw_curve(
+    rows: Sequence[StepRow], values: Sequence[float | None], law: Scalability | None = None
+) -> Curve | None:
+    """How *values* grow with the steps' users; None where fewer than two are known."""
+    known = sorted(
+        (row.users, value) for row, value in zip(rows, values, strict=True) if row.users and value is not None
+    )
+    if len(known) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    most_users, top = known[-1][0], max(value for _, value in known) * _HEADROOM or 1.0
+
+    def place(users: float, value: float) -> tuple[float, float]:
+        return round(300 * users / most_users, 1), round(100 - 100 * min(value / top, 1.0), 1)
+
+    steps = [most_users * part / 60 for part in range(61)]
+    drawn = known if law is None else [(users, law.per_second(users)) for users in steps]
+    line = " ".join(f"{x},{y}" for x, y in (place(users, value) for users, value in drawn))
+    return Curve(tuple(place(*point) for point in known), line, top, most_users)
 
 
 def sparkline(series: Sequence[float], width: int = 120, height: int = 24) -> str:

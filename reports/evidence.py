@@ -8,8 +8,9 @@ from enum import Enum, auto
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from conf.operations import Kind, Operation, Outcome
-from conf.thresholds import PORTAL, Metric
+from conf.metric import parse_metric
+from conf.operations import Kind, Outcome
+from conf.subject import PORTAL, parse_subject
 from reports.figures import count, finding_value, passes_text, subject_label
 from reports.record import ISOLATION, State
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _ANSWERED = (Outcome.STATUS, None)
 """Failures whose message may hold a status; None is somebody else's CSV, which does not tell."""
-_SLOW = frozenset({Metric.P50_MS, Metric.P95_MS, Metric.P99_MS, Metric.MEAN_MS, Metric.MAX_MS})
 _MOST_SHOWN = 4
 
 
@@ -86,9 +86,11 @@ def latency_above(journey: Journey) -> Evidence:
     return lambda verdict: _listed(
         _excess(finding)
         for finding in verdict.findings
-        if finding.subject in {operation.value for operation in Operation if operation.journey is journey}
-        and finding.metric in _SLOW
+        if finding.limits is not None
         and finding.state in {State.WARN, State.FAIL}
+        and parse_metric(finding.metric).is_latency
+        and (operation := parse_subject(finding.subject).operation) is not None
+        and operation.journey is journey
     )
 
 

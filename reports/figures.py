@@ -8,42 +8,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conf.operations import Operation
-from conf.thresholds import PORTAL, Metric
+from conf.metric import MetricKind, parse_metric
+from conf.subject import GENERATOR, PORTAL, parse_subject
 from reports.assessment import assess_metric
+from reports.certainty import least_count
 from reports.record import ISOLATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conf.thresholds import Limits
-    from reports.record import Finding
+    from reports.record import FigureBeside, Finding
 
 NONE = "\u2013"
 _NBSP = "\u00a0"
 _MOST_DECIMALS = 6
+_PROCESS_LABELS = {PORTAL: "Portal process", GENERATOR: "Load generators"}
 _METRIC_LABELS = {
-    Metric.SUCCESS_RATIO.value: "Success rate",
-    Metric.P50_MS.value: "Half of the answers within (p50)",
-    Metric.P95_MS.value: "95 of 100 answers within (p95)",
-    Metric.P99_MS.value: "99 of 100 answers within (p99)",
-    Metric.MEAN_MS.value: "Mean",
-    Metric.MAX_MS.value: "Slowest answer",
-    Metric.RSS_MB.value: "Memory at its peak",
-    ISOLATION: "Answers with somebody else's data",
+    MetricKind.SUCCESS_RATIO: "Success rate",
+    MetricKind.RATIO: "Share of the results",
+    MetricKind.GOODPUT_RATIO: "Good and quick answers",
+    MetricKind.PER_SECOND: "Throughput",
+    MetricKind.MEAN: "Mean",
+    MetricKind.MAX: "Slowest answer",
+    MetricKind.RSS: "Memory at its peak",
+    MetricKind.RSS_SLOPE: "Memory: growth",
 }
 
 
-def metric_label(metric: str) -> str:
+def metric_label(name: str, limits: Limits | None = None) -> str:
     """The name of a metric as people read it."""
-    return _METRIC_LABELS[metric]
+    if name == ISOLATION:
+        return "Answers with somebody else's data"
+    metric = parse_metric(name)
+    if metric.percent is None:
+        label = _METRIC_LABELS[metric.kind]
+    elif metric.percent == 50:  # noqa: PLR2004 - the median
+        label = "Half of the answers within (p50)"
+    elif metric.percent == int(metric.percent):
+        label = f"{metric.percent:g} of 100 answers within (p{metric.percent:g})"
+    else:
+        label = f"{metric.percent:g} % of the answers within (p{metric.percent:g})"
+    if metric.kind is MetricKind.GOODPUT_RATIO and limits is not None and limits.within_ms is not None:
+        label += f", within {limits.within_ms:,g}{_NBSP}ms"
+    return label + (", from the planned start" if metric.planned else "")
 
 
 def subject_label(subject: str) -> str:
-    """The name of what a finding is about."""
-    if subject == PORTAL:
-        return "Portal process"
-    return Operation(subject).label if subject in set(Operation) else subject
+    """The name of what a finding is about; a name that is none of ours stands as it is."""
+    if subject in _PROCESS_LABELS:
+        return _PROCESS_LABELS[subject]
+    try:
+        operation, outcome, users = parse_subject(subject)
+    except ValueError:
+        return subject
+    label = operation.label if operation else subject
+    if outcome is not None:
+        label += f", {outcome}"
+    return label + (f", with {users:,} user{'s' if users > 1 else ''}" if users else "")
 
 
 def finding_value(finding: Finding) -> str:
@@ -65,6 +87,28 @@ def figure(metric: str, value: float | None, limits: Limits | None = None) -> st
     return f"{shown:,.{decimals}f}{_NBSP}{unit}"
 
 
+def interval_text(finding: Finding) -> str:
+    """The 95 % interval of a finding's value, e.g. ``1,702 ... 1,893 ms``; empty where there is none."""
+    if finding.interval is None:
+        return ""
+    low, high = (
+        figure(finding.metric, end, finding.limits) for end in (finding.interval.low, finding.interval.high)
+    )
+    unit = low.rpartition(_NBSP)[2]
+    return f"{low.removesuffix(_NBSP + unit)}{_NBSP}{NONE}{_NBSP}{high}"
+
+
+def certainty_text(finding: Finding) -> str:
+    """Why a finding is not certain; empty where it is, or where certainty does not apply."""
+    if finding.certain is not False or finding.count is None:
+        return ""
+    percent = parse_metric(finding.metric).percent
+    if finding.interval is None and percent is not None:
+        least = f"p{percent:g} needs {least_count(percent):,}"
+        return f"not certain at n = {finding.count:,}: {least}"
+    return f"not certain at n = {finding.count:,}: 95 % interval {interval_text(finding)}"
+
+
 def _scale(metric: str) -> tuple[int, str]:
     """What a metric's value is multiplied by to be shown, and the unit it then has."""
     match metric.rpartition("_")[2]:
@@ -72,6 +116,10 @@ def _scale(metric: str) -> tuple[int, str]:
             return 100, "%"
         case "mb":
             return 1, "MB"
+        case "hour":
+            return 1, "MB/h"
+        case "s":
+            return 1, "/s"
         case unit:
             return 1, unit
 
@@ -79,7 +127,7 @@ def _scale(metric: str) -> tuple[int, str]:
 def _decimals(shown: float, metric: str) -> int:
     if metric.endswith("_ratio"):
         return 0 if shown in {0, 100} else 1
-    return 0 if shown >= 100 or shown == 0 else 1 if shown >= 10 else 2  # noqa: PLR2004 - three digits
+    return 0 if abs(shown) >= 100 or shown == 0 else 1 if abs(shown) >= 10 else 2  # noqa: PLR2004 - three digits
 
 
 def _faithful(rounded: float, value: float, metric: str, limits: Limits | None) -> bool:
@@ -98,7 +146,7 @@ def passes_text(metric: str, limits: Limits | None) -> str:
     if limits.pass_above is not None:
         return f">{_NBSP}{_limit(metric, limits.pass_above)}"
     if limits.pass_at_least is not None:
-        is_all = metric == Metric.SUCCESS_RATIO and limits.pass_at_least == 1
+        is_all = metric == MetricKind.SUCCESS_RATIO and limits.pass_at_least == 1
         return ("" if is_all else f"≥{_NBSP}") + _limit(metric, limits.pass_at_least)
     if limits.fail_above is not None:
         return f"<{_NBSP}{_limit(metric, limits.fail_above)}"
@@ -120,6 +168,14 @@ def fails_text(metric: str, limits: Limits | None) -> str:
 def _limit(metric: str, value: float) -> str:
     factor, unit = _scale(metric)
     return f"{value * factor:,.10g}{_NBSP}{unit}"
+
+
+def ratio_text(found: FigureBeside) -> str:
+    """New to old, with its interval, e.g. ``1.04 (0.98 ... 1.11)``; a dash where there is none."""
+    if found.ratio is None:
+        return NONE
+    ends = (NONE if end is None else f"{end:.2f}" for end in (found.low, found.high))
+    return f"{found.ratio:.2f} ({f'{_NBSP}{NONE}{_NBSP}'.join(ends)})"
 
 
 def count(number: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,8 +39,9 @@ def render_html(verdict: Verdict) -> str:
         facts=_facts(verdict),
         finding_groups=_by_subject(verdict.findings),
         column=figures.Column([row.latency.p50_ms for row in verdict.operations]),
+        lag_column=figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
         breakdowns=_breakdowns(verdict.operations),
-        step_groups=_by_operation(verdict.steps),
+        step_groups=_by_operation(verdict),
         from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
     )
 
@@ -79,8 +80,30 @@ def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[Operat
     ]
 
 
-def _by_operation(steps: Iterable[StepRow]) -> list[tuple[str, list[StepRow], figures.Column]]:
-    groups = [
-        (operation.label, list(rows)) for operation, rows in groupby(steps, key=lambda step: step.operation)
-    ]
-    return [(label, rows, figures.Column([row.latency.p50_ms for row in rows])) for label, rows in groups]
+class StepGroup(NamedTuple):
+    """The steps of one operation, and their curves with users: throughput, p95, and failures where there are any."""
+
+    label: str
+    rows: list[StepRow]
+    column: figures.Column
+    curves: list[tuple[str, drawing.Curve]]
+
+
+def _by_operation(verdict: Verdict) -> list[StepGroup]:
+    laws = {capacity.operation: capacity.scalability for capacity in verdict.capacities}
+    groups = []
+    for operation, found in groupby(verdict.steps, key=lambda step: step.operation):
+        rows = list(found)
+        curves = [
+            (
+                "Throughput, per second",
+                drawing.draw_curve(rows, [row.per_second for row in rows], laws.get(operation)),
+            ),
+            ("p95, ms", drawing.draw_curve(rows, [row.latency.p95_ms for row in rows])),
+        ]
+        if any(row.failures for row in rows):
+            failing = [100 * row.failures / row.requests if row.requests else None for row in rows]
+            curves.append(("Failed, %", drawing.draw_curve(rows, failing)))
+        column = figures.Column([row.latency.p50_ms for row in rows])
+        groups.append(StepGroup(operation.label, rows, column, [(t, curve) for t, curve in curves if curve]))
+    return groups

@@ -37,7 +37,7 @@ def _plain(value: Any) -> Any:
         case Manifest():
             return value.model_dump(mode="json", exclude={"settings"})
         case Limits():
-            return value.model_dump(exclude_none=True)
+            return value.model_dump(exclude_defaults=True)
         case tuple():
             return [_plain(item) for item in value]
     return _plain_fields(value) if is_dataclass(value) else value

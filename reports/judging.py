@@ -6,35 +6,53 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.loading import load_settings
-from conf.operations import Journey, Operation
-from conf.thresholds import PORTAL, Thresholds
+from conf.operations import Journey, Kind
+from conf.subject import parse_subject
 from reports.advice import advise
 from reports.assessment import (
     assess_isolation,
     assess_memory,
-    assess_operation,
+    assess_stop,
+    assess_subject,
     assess_validity,
-    judged_operations,
+    judged_subjects,
     worst_state,
 )
+from reports.beside import build_beside
+from reports.capacity import build_capacities
+from reports.health_log import build_health_rows
 from reports.html_page import render_html
 from reports.json_file import render_json
+from reports.junit_file import render_junit
+from reports.naming import parse_operation
 from reports.output import write_text
 from reports.reconciliation import reconcile
 from reports.record import Problem, Verdict
 from reports.run_directory import load_run
+from reports.sample import LocustSample, select_sample
+from reports.saturation import assess_saturation
+from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from reports.manifest import Manifest
+    from conf.contract import Contract
+    from conf.subject import Subject
+    from conf.thresholds import Thresholds
     from reports.record import Finding, OperationRow
     from reports.run_directory import RunFiles
+    from reports.sample import Sample
 
 VERDICT_FILE = "verdict.json"
+JUNIT_FILE = "junit.xml"
+SUMMARY_FILE = "summary.md"
 REPORT_FILE = "report.html"
+
+
+_MISSED_TOLERATED = 0.01
+"""Share of planned starts that may be missing: a start planned for a run's last moment always may."""
 
 
 class _Demands(NamedTuple):
@@ -68,15 +86,19 @@ def judge_run(
     failures = build_failure_groups(run.failures, contract)
     journeys = run.manifest.journeys if run.manifest else _seen_journeys(rows)
     findings = [
-        *_judge_operations(rows, demands, run.manifest),
+        *_judge_subjects(run, rows, contract, demands),
         *assess_isolation(rows, failures),
-        *assess_memory(run.memory, demands.thresholds.get(PORTAL, {}), journeys),
+        *assess_stop(run.manifest.stopped_by if run.manifest else None, demands.thresholds),
+        *assess_memory(run.memory, demands.thresholds, journeys),
     ]
+    health = build_health_rows(list(run.health), run.manifest)
     problems = [
         *run.problems,
         *_invalidities(run),
+        *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
         *assess_validity(rows, findings, demands.minimum_requests),
     ]
+    steps = build_step_rows(run.measurements, run.manifest, demands.thresholds, demands.minimum_requests)
     verdict = Verdict(
         state=worst_state(findings, problems),
         run_id=run.run_id,
@@ -85,18 +107,20 @@ def judge_run(
         judged_by=demands.judged_by,
         findings=tuple(findings),
         operations=tuple(rows),
-        steps=tuple(build_step_rows(run.measurements, run.manifest)),
+        steps=tuple(steps),
+        capacities=tuple(build_capacities(steps)),
         failures=tuple(failures),
         memory=run.memory,
+        health=tuple(health),
         problems=tuple(problems),
-        notes=tuple(_notes(run, findings, journeys)),
+        notes=tuple(_notes(run, rows, findings, journeys)),
     )
-    return replace(verdict, advice=advise(verdict))
+    return replace(verdict, advice=advise(verdict), beside=build_beside(run))
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     """
-    Write ``verdict.json`` and ``report.html`` into the run directory; each is complete or not there.
+    Write the record's files into the run directory, the report last; each is complete or not there.
 
     Returns:
         The path of the report.
@@ -106,6 +130,8 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     """
     report = run_dir / REPORT_FILE
     write_text(run_dir / VERDICT_FILE, render_json(verdict))
+    write_text(run_dir / JUNIT_FILE, render_junit(verdict))
+    write_text(run_dir / SUMMARY_FILE, render_summary(verdict))
     write_text(report, render_html(verdict))
     return report
 
@@ -124,14 +150,27 @@ def _demands(run: RunFiles, thresholds: Thresholds | None, minimum_requests: int
     )
 
 
-def _judge_operations(
-    rows: Sequence[OperationRow], demands: _Demands, manifest: Manifest | None
+def _judge_subjects(
+    run: RunFiles, rows: Sequence[OperationRow], contract: Contract, demands: _Demands
 ) -> Iterable[Finding]:
     # Without a manifest nothing is claimed: what was not seen is then not missing.
-    claimed = manifest.journeys if manifest else ()
-    for operation in judged_operations(demands.thresholds, claimed, rows):
-        own = [row for row in rows if row.operation is operation]
-        yield from assess_operation(operation, own, demands.thresholds[operation], demands.minimum_requests)
+    claimed = run.manifest.journeys if run.manifest else ()
+    for text in judged_subjects(demands.thresholds, claimed, rows):
+        samples = _samples(run, parse_subject(text), contract)
+        yield from assess_subject(text, samples, demands.thresholds[text], demands.minimum_requests)
+
+
+def _samples(run: RunFiles, subject: Subject, contract: Contract) -> list[Sample]:
+    """Our own measurements; where there are none, Locust's rows, which know neither outcomes nor steps."""
+    if any(tag.operation is subject.operation for tag in run.measurements):
+        return [select_sample(run.measurements, subject, run.manifest)]
+    if subject.outcome or subject.users:
+        return []
+    return [
+        LocustSample(row)
+        for row in run.stats
+        if parse_operation(row.method, row.name, contract) is subject.operation
+    ]
 
 
 def _seen_journeys(rows: Iterable[OperationRow]) -> tuple[Journey, ...]:
@@ -144,6 +183,17 @@ def _invalidities(run: RunFiles) -> list[Problem]:
     if not run.own:
         return []
     problems = reconcile(run.measurements, run.stats)
+    arrivals = run.manifest.arrivals if run.manifest else None
+    if arrivals is not None and arrivals.missed > _MISSED_TOLERATED * (arrivals.begun + arrivals.missed):
+        problems.append(
+            Problem(
+                "missed_starts",
+                f"{arrivals.missed:,} of {arrivals.begun + arrivals.missed:,} planned starts were not made: all users "
+                "were busy",
+                "The portal was too slow for this arrival rate, or the profile's users are too few: compare the "
+                "latencies from the planned start, then lower arrival_rate or raise users.",
+            )
+        )
     if run.exceptions:
         times, message = sum(times for times, _ in run.exceptions), run.exceptions[0][1]
         problems.append(
@@ -156,12 +206,25 @@ def _invalidities(run: RunFiles) -> list[Problem]:
     return problems
 
 
-def _notes(run: RunFiles, findings: Iterable[Finding], journeys: Iterable[Journey]) -> Iterable[str]:
-    judged = {Operation(f.subject).journey for f in findings if f.subject in set(Operation)}
+def _notes(
+    run: RunFiles, rows: Iterable[OperationRow], findings: Iterable[Finding], journeys: Iterable[Journey]
+) -> Iterable[str]:
+    subjects = [parse_subject(f.subject) for f in findings if f.limits is not None]
+    judged = {subject.operation.journey for subject in subjects if subject.operation}
     if unjudged := [journey.value for journey in journeys if journey not in judged]:
         yield f"No criterion is about {' or '.join(unjudged)}: shown, not judged."
     if run.manifest and run.manifest.houses_shared:
         yield "There were more users than houses: some users shared a house, as its residents would."
+    if cut := [
+        row for row in rows if row.warm_up[0] and row.operation and row.operation.kind is Kind.REQUEST
+    ]:
+        requests, failed = (sum(row.warm_up[place] for row in cut) for place in (0, 1))
+        yield f"{requests:,} requests, {failed:,} of them failed, began in a warm-up: counted, and in no figure."
+    if run.manifest and run.manifest.onboarded_before:
+        yield (
+            f"{run.manifest.onboarded_before:,} QR tokens had been used before: the portal said so (409), which counts "
+            "as a success. loadtest seed takes onboardings back."
+        )
     if run.own:
         return
     yield (

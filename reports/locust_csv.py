@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _AGGREGATED = "Aggregated"
+_PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%")
 _LATENCY_COLUMNS = {
     "min_ms": "Min Response Time",
     "mean_ms": "Average Response Time",
@@ -37,6 +39,8 @@ class StatsRow:
     failures: int
     per_second: float | None
     latency: Latency
+    percentiles: Mapping[float, float] = field(default_factory=dict)
+    """Percent → milliseconds, of those that Locust writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,13 @@ def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:
         failures=failures,
         per_second=_number(record.get("Requests/s")),
         latency=latency if requests else Latency(),
+        percentiles=_percentiles(record) if requests else {},
     )
+
+
+def _percentiles(record: Mapping[Hashable, str]) -> dict[float, float]:
+    columns = [(match, text) for key, text in record.items() if (match := _PERCENTILE.fullmatch(str(key)))]
+    return {float(match[1]): value for match, text in columns if (value := _number(text)) is not None}
 
 
 def _failure_row(record: Mapping[Hashable, str]) -> FailureRow | None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from conf.operations import Journey
-from conf.thresholds import Thresholds
+from conf.settings import Generator
+from conf.thresholds import MetricName, SubjectText, Thresholds
 from reports.record import Problem
 from reports.redaction import redact
 
@@ -24,7 +25,7 @@ class _Part(BaseModel):
 
 
 class StepSpan(_Part):
-    """A stretch of the run at one load level."""
+    """A stretch of the run at one load level; it begins when its warm-up is over."""
 
     index: int = Field(ge=0)
     users: int = Field(ge=0)
@@ -37,12 +38,41 @@ class StepSpan(_Part):
         return (self.ended_at - self.started_at).total_seconds()
 
 
+class LagSummary(_Part):
+    """Event-loop lag of a process over the whole run, in milliseconds."""
+
+    p50: float = Field(ge=0)
+    p95: float = Field(ge=0)
+    p99: float = Field(ge=0)
+    max: float = Field(ge=0)
+
+
 class Process(_Part):
     """A process that generated load."""
 
     id: str
     requests: int = Field(ge=0)
     lost: bool
+    open_files_limit: int | None = Field(default=None, ge=1)
+    lag_ms: LagSummary | None = None
+
+
+class ArrivalsMade(_Part):
+    """Planned starts of an open workload, and what became of them."""
+
+    per_second: float = Field(gt=0)
+    begun: int = Field(ge=0)
+    missed: int = Field(ge=0)
+
+
+class Stop(_Part):
+    """The criterion that ended the run, and its value over the window that did it."""
+
+    subject: SubjectText
+    metric: MetricName
+    value: float
+    window_s: float = Field(gt=0)
+    at: AwareDatetime
 
 
 class ProblemEntry(_Part):
@@ -58,6 +88,7 @@ class RunSettings(_Part):
 
     minimum_requests: int = Field(ge=1)
     strict: bool = False
+    baseline: str = ""
 
 
 class RecordedSettings(_Part):
@@ -65,6 +96,7 @@ class RecordedSettings(_Part):
 
     thresholds: Thresholds
     run: RunSettings
+    generator: Generator
 
 
 class Manifest(_Part):
@@ -87,15 +119,23 @@ class Manifest(_Part):
     users_peak: int = Field(ge=0)
     houses: int = Field(ge=0)
     houses_shared: bool
+    onboarded_before: int = Field(default=0, ge=0)
+    arrivals: ArrivalsMade | None = None
     processes: tuple[Process, ...]
     steps: tuple[StepSpan, ...]
     ended_by: str
+    stopped_by: Stop | None = None
     problems: tuple[ProblemEntry, ...]
 
     @property
     def length_s(self) -> float:
         """Seconds from start to end."""
         return (self.ended_at - self.started_at).total_seconds()
+
+    @property
+    def judged_s(self) -> float:
+        """Seconds that the figures are about: all steps without their warm-ups; the run, where it has neither."""
+        return sum(step.length_s for step in self.steps) if self.steps else self.length_s
 
 
 def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:

@@ -11,12 +11,13 @@ from hdrh.codec import HdrCookieException, HdrHistogramSettingsException, HdrLen
 from monitoring.measurement import Tag
 from reports.distribution import Distribution
 from reports.record import Problem
+from reports.series import Series
 from reports.table import CODE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_INTERVAL = re.compile(r"Tag=(?P<tag>[^,]+),[\d.]+,[\d.]+,[\d.]+,(?P<payload>\S+)")
+_INTERVAL = re.compile(r"Tag=(?P<tag>[^,]+),(?P<start>\d+(?:\.\d+)?),[\d.]+,[\d.]+,(?P<payload>\S+)")
 """Tag, start and length in seconds, longest in milliseconds, histogram."""
 
 _DAMAGES = (
@@ -29,7 +30,7 @@ _DAMAGES = (
     zlib.error,
 )
 
-Measurements = dict[Tag, Distribution]
+Measurements = dict[Tag, Series]
 
 
 def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
@@ -79,5 +80,5 @@ def _add_line(line: str, measurements: Measurements) -> bool:
         interval.add_encoded(match["payload"])
     except _DAMAGES:
         return False
-    measurements.setdefault(tag, Distribution()).add(interval)
+    measurements.setdefault(tag, Series()).add(float(match["start"]), interval)
     return True

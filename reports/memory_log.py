@@ -5,48 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from reports.record import MemoryRow, Problem
-from reports.table import CODE, load_table
+from reports.record import MemoryRow, Slope
+from reports.table import load_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from reports.record import Problem
 
 PORTAL_PROCESS = "portal"
 BYTES_PER_MB = 1_000_000
 """A megabyte is 10**6 bytes, here and in the thresholds: the stricter of the two readings."""
 _POINTS = 60
+_LEAST_FOR_SLOPE = 10
+_MOST_FOR_SLOPE = 400
 
 
 def load_memory(path: Path, problems: list[Problem]) -> list[MemoryRow]:
     """Read the samples of each process, in the order of their time; the portal comes first."""
-    noted = len(problems)
-    table = load_table(path, ["time", "process", "rss_bytes"], problems)
-    samples = pd.DataFrame(
-        {
-            "time": pd.to_numeric(table["time"], errors="coerce"),
-            "process": table["process"],
-            "rss_mb": pd.to_numeric(table["rss_bytes"], errors="coerce") / BYTES_PER_MB,
-        }
-    )
-    whole = samples[np.isfinite(samples["time"]) & np.isfinite(samples["rss_mb"]) & (samples["rss_mb"] >= 0)]
-    if len(whole) < len(samples) and len(problems) == noted:
-        problems.append(
-            Problem(
-                CODE,
-                f"{path.name}: {len(samples) - len(whole)} lines do not hold numbers",
-                "The figures below are what could still be read. Run the journey again for a verdict.",
-            )
-        )
+    table = load_numbers(path, ["process"], ["time", "rss_bytes"], problems)
     rows = [
-        _row(str(process), group.sort_values("time", kind="stable")["rss_mb"].to_numpy())
-        for process, group in whole.groupby("process", sort=False)
+        _row(str(process), group.sort_values("time", kind="stable"))
+        for process, group in table.groupby("process", sort=False)
     ]
     return sorted(rows, key=lambda row: row.process != PORTAL_PROCESS)
 
 
-def _row(process: str, rss_mb: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MemoryRow:
+def _row(process: str, samples: pd.DataFrame) -> MemoryRow:
+    rss_mb = samples["rss_bytes"].to_numpy(dtype=np.float64) / BYTES_PER_MB
     parts = np.array_split(rss_mb, min(_POINTS, len(rss_mb)))
     return MemoryRow(
         process=process,
@@ -55,4 +45,21 @@ def _row(process: str, rss_mb: np.ndarray[tuple[int], np.dtype[np.float64]]) -> 
         last_mb=float(rss_mb[-1]),
         peak_mb=float(rss_mb.max()),
         series_mb=tuple(float(part.max()) for part in parts),
+        slope=_slope(samples["time"].to_numpy(dtype=np.float64), rss_mb),
     )
+
+
+def _slope(time_s: NDArray[np.float64], rss_mb: NDArray[np.float64]) -> Slope | None:
+    """
+    The median of the slopes between all pairs of samples (Theil 1950, Sen 1968): a single peak does not bend it.
+
+    Of a long run every n-th sample is taken, so that there are at most so many pairs.
+    """
+    step = -(-len(rss_mb) // _MOST_FOR_SLOPE)
+    hours, values = time_s[::step] / 3600, rss_mb[::step]
+    if len(values) < _LEAST_FOR_SLOPE or hours[0] == hours[-1]:
+        return None
+    from scipy.stats import theilslopes  # noqa: PLC0415 - takes a second to import
+
+    slope, _, low, high = theilslopes(values, hours)
+    return Slope(float(slope), float(low), float(high))

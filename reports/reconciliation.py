@@ -27,8 +27,9 @@ class Count(NamedTuple):
 def reconcile(measurements: Measurements, stats: Iterable[StatsRow]) -> list[Problem]:
     """A problem for each operation that the measurements and Locust's CSV count differently."""
     measured = _counts(
-        (tag.operation, distribution.count, 0 if tag.outcome is Outcome.SUCCESS else distribution.count)
-        for tag, distribution in measurements.items()
+        (tag.operation, series.count, 0 if tag.outcome is Outcome.SUCCESS else series.count)
+        for tag, series in measurements.items()
+        if not tag.planned
     )
     counted = _counts(
         (Operation(row.name), row.requests, row.failures) for row in stats if row.name in set(Operation)

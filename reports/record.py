@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
+from conf.metric import MetricKind
 from conf.operations import Kind
-from conf.thresholds import Metric
 
 if TYPE_CHECKING:
+    from conf.metric import Metric
     from conf.operations import Journey, Operation, Outcome
     from conf.thresholds import Limits
+    from reports.certainty import Interval
     from reports.manifest import Manifest
+    from reports.scalability import Scalability
 
 ISOLATION = "isolation_failures"
 """A finding's metric that no threshold names: answers with somebody else's data, of which none is tolerated."""
@@ -30,6 +33,11 @@ class State(IntEnum):
     def word(self) -> str:
         """As people read it."""
         return self.name.replace("_", " ")
+
+    @property
+    def shape(self) -> str:
+        """What tells the states apart without colour."""
+        return "●▲■◇"[self]
 
 
 class Source(StrEnum):
@@ -62,10 +70,12 @@ class OperationRow:
         name: The operation's value; in somebody else's CSV, the name given there.
         method: Locust's type: an HTTP method, SQL, FLOW or WAIT.
         operation: None where the name is none that this suite knows.
-        requests: All results, successes and failures.
+        requests: All results, successes and failures, but those of the warm-up.
         per_second: All results per second of the run; None where the length is unknown.
         latency: Of successful requests, or of all if *source* is a Locust CSV.
-        isolation: Failures of the kind that is never tolerated; part of *failures*.
+        isolation: Failures of the kind that is never tolerated, those of the warm-up included.
+        warm_up: Results that began before the figures count, and how many of them failed.
+        planned: Latency from the planned start of the flow; None where flows had none.
     """
 
     name: str
@@ -77,6 +87,8 @@ class OperationRow:
     latency: Latency
     source: Source
     isolation: int = 0
+    warm_up: tuple[int, int] = (0, 0)
+    planned: Latency | None = None
 
     @property
     def successes(self) -> int:
@@ -87,13 +99,6 @@ class OperationRow:
     def success_ratio(self) -> float | None:
         """0..1; None where nothing was asked."""
         return self.successes / self.requests if self.requests else None
-
-    def value(self, metric: Metric) -> float | None:
-        """The measured value of *metric*, in its unit; None where there is none."""
-        if metric is Metric.SUCCESS_RATIO:
-            return self.success_ratio
-        value: float | None = getattr(self.latency, metric.value, None)
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class StepRow:
         length_s: How long the step lasted; None likewise.
         per_second: Successful requests that began in the step, per second of it.
         latency: Of successful requests.
+        planned: Likewise, from the planned start; None where flows had none.
+        state: By the criteria about the whole run, applied to this step; None where there are none.
     """
 
     index: int
@@ -116,6 +123,25 @@ class StepRow:
     failures: int
     per_second: float | None
     latency: Latency
+    planned: Latency | None = None
+    state: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """
+    How far one operation carries, by the steps of the run.
+
+    Args:
+        holds_up_to: Most users at which, and at all fewer, every criterion passes; None where not at the fewest.
+        fails_from: Fewest users at which one does not; None where all pass.
+        scalability: The law fitted to the steps' throughput; None where the steps are too few.
+    """
+
+    operation: Operation
+    holds_up_to: int | None
+    fails_from: int | None
+    scalability: Scalability | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +157,22 @@ class FailureGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Slope:
+    """How quickly memory grows, in MB per hour, with its 95 % interval."""
+
+    mb_per_hour: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryRow:
     """
     Resident memory of one process; MB are 10**6 bytes.
 
     Args:
         series_mb: The course of the run in at most 60 parts, the largest value of each.
+        slope: MB per hour (Theil-Sen, 95 % interval); None with fewer than ten samples.
     """
 
     process: str
@@ -145,6 +181,36 @@ class MemoryRow:
     last_mb: float
     peak_mb: float
     series_mb: tuple[float, ...]
+    slope: Slope | None = None
+
+    def value(self, metric: Metric) -> float | None:
+        """In the metric's unit; None where it cannot be said."""
+        if metric.kind is MetricKind.RSS_SLOPE:
+            return self.slope.mb_per_hour if self.slope else None
+        return self.peak_mb
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """
+    A process that generated load: what it measured of itself.
+
+    Args:
+        cpu_mean_ratio: Share of one core over the run.
+        cpu_peak_ratio: Largest share in one reading.
+        open_files_peak: Files and sockets open at once, at most.
+        open_files_limit: How many it may have; None where unknown.
+        lag: How late its event loop was, in milliseconds: up to that much of a latency is the generator's own;
+            None where it was never sampled.
+    """
+
+    process: str
+    readings: int
+    cpu_mean_ratio: float
+    cpu_peak_ratio: float
+    open_files_peak: int
+    open_files_limit: int | None
+    lag: Latency | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +219,15 @@ class Finding:
     One criterion, judged.
 
     Args:
-        subject: An operation's value, or ``portal``.
-        metric: A ``Metric``, or ``ISOLATION``.
+        subject: As the settings spell it; of ``ISOLATION`` the name of the operation.
+        metric: A metric's name, or ``ISOLATION``.
         value: In the metric's unit; None where it was not measured.
         limits: None for ``ISOLATION``.
         state: None where the criterion does not apply because nobody could look; it then counts for nothing.
         note: Why, where the value alone does not say it.
+        count: Results that the value rests on; None where it is not one of results.
+        interval: The 95 % interval of the value; None where there is none, or too few results for one.
+        certain: Whether the whole interval is judged as the value is; None where certainty does not apply.
     """
 
     subject: str
@@ -167,6 +236,9 @@ class Finding:
     limits: Limits | None
     state: State | None
     note: str = ""
+    count: int | None = None
+    interval: Interval | None = None
+    certain: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +271,46 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureBeside:
+    """
+    A figure of the run beside that of a baseline.
+
+    Args:
+        subject: An operation, or one with its number of users.
+        metric: A metric's name; the values are in its unit.
+        ratio: New to old, with its 95 % interval; None of a share, and where a figure has no interval.
+        change: ``NO CHANGE``, ``IMPROVED``, ``REGRESSED`` or ``NOT DECIDABLE``.
+    """
+
+    subject: str
+    metric: str
+    baseline: float | None
+    value: float | None
+    ratio: float | None
+    low: float | None
+    high: float | None
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """
+    The run beside the baseline that its settings name; changes no verdict.
+
+    Args:
+        baseline: Its name.
+        change: Of the whole; ``NOT COMPARABLE`` with the reasons.
+        made: How the baseline was made, in words.
+    """
+
+    baseline: str
+    change: str
+    reasons: tuple[str, ...]
+    made: str
+    figures: tuple[FigureBeside, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """
     A run, judged.
@@ -219,11 +331,14 @@ class Verdict:
     findings: tuple[Finding, ...]
     operations: tuple[OperationRow, ...]
     steps: tuple[StepRow, ...]
+    capacities: tuple[Capacity, ...]
     failures: tuple[FailureGroup, ...]
     memory: tuple[MemoryRow, ...]
+    health: tuple[HealthRow, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     advice: tuple[Advice, ...] = ()
+    beside: Beside | None = None
 
     @property
     def asked(self) -> tuple[int, int]:
@@ -231,4 +346,7 @@ class Verdict:
         asked = [
             row for row in self.operations if row.operation is None or row.operation.kind is Kind.REQUEST
         ]
-        return sum(row.requests for row in asked), sum(row.failures for row in asked)
+        return (
+            sum(row.requests + row.warm_up[0] for row in asked),
+            sum(row.failures + row.warm_up[1] for row in asked),
+        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
+from reports.health_log import load_health
 from reports.locust_csv import load_exceptions, load_failures, load_stats
 from reports.manifest import load_manifest
 from reports.measurement_log import load_measurements
@@ -14,6 +15,7 @@ from reports.memory_log import load_memory
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reports.health_log import Readings
     from reports.locust_csv import FailureRow, StatsRow
     from reports.manifest import Manifest
     from reports.measurement_log import Measurements
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 MEASUREMENTS = "measurements.hlog"
 MEMORY = "memory.csv"
+HEALTH = "health.csv"
 _OWN_PREFIX = "locust"
 _STATS_ENDING = "_stats.csv"
 
@@ -46,6 +49,7 @@ class RunFiles:
     exceptions: tuple[tuple[int, str], ...]
     measurements: Measurements
     memory: tuple[MemoryRow, ...]
+    health: tuple[Readings, ...]
     problems: tuple[Problem, ...]
 
 
@@ -79,6 +83,7 @@ def load_run(run_dir: Path) -> RunFiles:
         exceptions=tuple(load_exceptions(run_dir / f"{prefix}_exceptions.csv", problems)),
         measurements=load_measurements(run_dir / MEASUREMENTS, problems) if own else {},
         memory=tuple(load_memory(run_dir / MEMORY, problems)) if own else (),
+        health=tuple(load_health(run_dir / HEALTH, problems)) if own else (),
         manifest=load_manifest(run_dir / MANIFEST, problems) if own else None,
         problems=tuple(problems),
     )

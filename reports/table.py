@@ -6,6 +6,7 @@ import io
 import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from reports.record import Problem
@@ -52,6 +53,26 @@ def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> p
     return _parse(path, whole, columns, problems)
 
 
+def load_numbers(
+    path: Path, texts: Sequence[str], numbers: Sequence[str], problems: list[Problem]
+) -> pd.DataFrame:
+    """
+    Read a CSV file whose columns *numbers* hold finite numbers from 0 up.
+
+    Returns:
+        One row per record that does; the others are noted as one problem.
+    """
+    noted = len(problems)
+    table = load_table(path, [*texts, *numbers], problems)
+    for name in numbers:
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    values = table[list(numbers)].to_numpy(dtype=float)
+    whole = table[np.all(np.isfinite(values) & (values >= 0), axis=1)]
+    if len(whole) < len(table) and len(problems) == noted:
+        problems.append(_damage(path, f"{len(table) - len(whole)} lines do not hold numbers"))
+    return whole
+
+
 def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
     if not text.strip():
         return _nothing(columns)
@@ -79,7 +100,7 @@ def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem
     short = table.isna().any(axis="columns")
     if short.any():
         problems.append(_damage(path, f"has {int(short.sum())} lines with too few fields"))
-    return table[~short]
+    return table[~short].copy()
 
 
 def _end_of_whole_records(text: str) -> int:

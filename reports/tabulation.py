@@ -6,17 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from conf.operations import Kind, Operation, Outcome
-from reports.distribution import Distribution
+from conf.subject import Subject
+from reports.assessment import assess_subject, worst_state
 from reports.naming import parse_operation
-from reports.record import FailureGroup, OperationRow, Source, StepRow
+from reports.record import FailureGroup, Latency, OperationRow, Source, StepRow
+from reports.sample import select_sample, select_step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from conf.contract import Contract
+    from conf.thresholds import Limits, Thresholds
     from reports.locust_csv import FailureRow, StatsRow
-    from reports.manifest import Manifest
+    from reports.manifest import Manifest, StepSpan
     from reports.measurement_log import Measurements
+    from reports.sample import MeasuredSample
+    from reports.series import Series
 
 _ORDER = {operation: index for index, operation in enumerate(Operation)}
 
@@ -33,11 +38,10 @@ def build_operation_rows(
         contract: Says which names in *stats* are operations.
         manifest: Says how long the run was.
     """
-    length_s = manifest.length_s if manifest else None
     methods = {row.name: row.method for row in stats}
     measured = {tag.operation for tag in measurements}
     rows = [
-        _measured_row(operation, methods.get(operation, ""), measurements, length_s)
+        _measured_row(operation, methods.get(operation, ""), measurements, manifest)
         for operation in Operation
         if operation in measured
     ]
@@ -62,68 +66,91 @@ def build_operation_rows(
 
 
 def _measured_row(
-    operation: Operation, method: str, measurements: Measurements, length_s: float | None
+    operation: Operation, method: str, measurements: Measurements, manifest: Manifest | None
 ) -> OperationRow:
-    successes, failures = _split(measurements, operation)
-    isolation = sum(
-        distribution.count
-        for tag, distribution in measurements.items()
-        if tag.operation is operation and tag.outcome is Outcome.ISOLATION
-    )
-    requests = successes.count + failures
+    sample = select_sample(measurements, Subject(operation), manifest)
+    warm_up = {
+        tag.outcome: series.count
+        for tag, series in measurements.items()
+        if tag.operation is operation and not tag.is_judged and not tag.planned
+    }
+    isolated = sample.results.get(Outcome.ISOLATION)
     return OperationRow(
         name=operation.value,
         method=method,
         operation=operation,
-        requests=requests,
-        failures=failures,
-        per_second=requests / length_s if length_s else None,
-        latency=successes.latency(),
+        requests=sample.requests,
+        failures=sample.requests - sample.successes,
+        per_second=sample.requests / sample.length_s if sample.length_s else None,
+        latency=_latency(sample.results) or Latency(),
         source=Source.MEASUREMENTS,
-        isolation=isolation,
+        isolation=(isolated.count if isolated else 0) + warm_up.get(Outcome.ISOLATION, 0),
+        warm_up=(sum(warm_up.values()), sum(warm_up.values()) - warm_up.get(Outcome.SUCCESS, 0)),
+        planned=_latency(sample.planned),
     )
 
 
-def build_step_rows(measurements: Measurements, manifest: Manifest | None) -> list[StepRow]:
-    """One row per operation and step, of runs that have more than one step."""
+def _latency(results: Mapping[Outcome, Series]) -> Latency | None:
+    successes = results.get(Outcome.SUCCESS)
+    return successes.whole.latency() if successes else None
+
+
+def build_step_rows(
+    measurements: Measurements, manifest: Manifest | None, thresholds: Thresholds, minimum_requests: int
+) -> list[StepRow]:
+    """
+    One row per operation and step, of runs that have more than one step.
+
+    Args:
+        measurements: The whole run's.
+        manifest: Says when the steps were, and how many users they had.
+        thresholds: The criteria about whole operations judge each step too.
+        minimum_requests: As for the whole run.
+    """
     spans = {span.index: span for span in manifest.steps} if manifest else {}
-    indices = sorted({tag.step for tag in measurements} | set(spans))
+    indices = sorted({tag.step for tag in measurements if tag.is_judged} | set(spans))
     if len(indices) < 2:  # noqa: PLR2004 - a single step is the whole run
         return []
-    rows = []
     # A flow comes before its parts: it is what its user sees.
-    for operation in sorted(
+    operations = sorted(
         {tag.operation for tag in measurements}, key=lambda o: (o.kind is not Kind.FLOW, _ORDER[o])
-    ):
-        for index in indices:
-            span = spans.get(index)
-            successes, failures = _split(measurements, operation, index)
-            rows.append(
-                StepRow(
-                    index=index,
-                    operation=operation,
-                    users=span.users if span else None,
-                    length_s=span.length_s if span else None,
-                    requests=successes.count + failures,
-                    failures=failures,
-                    per_second=successes.count / span.length_s if span and span.length_s else None,
-                    latency=successes.latency(),
-                )
-            )
-    return rows
-
-
-def _split(
-    measurements: Measurements, operation: Operation, step: int | None = None
-) -> tuple[Distribution, int]:
-    """The successes of an operation, and the number of its failures; of one step, or of all."""
-    chosen = [
-        (tag.outcome, distribution)
-        for tag, distribution in measurements.items()
-        if tag.operation is operation and step in {None, tag.step}
+    )
+    return [
+        _step_row(
+            index,
+            spans.get(index),
+            select_step(measurements, operation, index, spans.get(index)),
+            thresholds.get(operation, {}),
+            minimum_requests,
+        )
+        for operation in operations
+        for index in indices
     ]
-    successes = Distribution.merged(part for outcome, part in chosen if outcome is Outcome.SUCCESS)
-    return successes, sum(part.count for outcome, part in chosen if outcome is not Outcome.SUCCESS)
+
+
+def _step_row(
+    index: int,
+    span: StepSpan | None,
+    sample: MeasuredSample,
+    demands: Mapping[str, Limits],
+    minimum_requests: int,
+) -> StepRow:
+    operation = sample.subject.operation
+    assert operation is not None
+    binding = {name: limits for name, limits in demands.items() if not limits.optional}
+    findings = assess_subject(operation, [sample], binding, minimum_requests)
+    return StepRow(
+        index=index,
+        operation=operation,
+        users=span.users if span else None,
+        length_s=sample.length_s,
+        requests=sample.requests,
+        failures=sample.requests - sample.successes,
+        per_second=sample.successes / sample.length_s if sample.length_s else None,
+        latency=_latency(sample.results) or Latency(),
+        planned=_latency(sample.planned),
+        state=worst_state(findings, []) if findings else None,
+    )
 
 
 def build_failure_groups(failures: Sequence[FailureRow], contract: Contract) -> list[FailureGroup]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from reports import figures
 from reports.record import State
-from reports.wording import headline, journeys_text, reason
+from reports.wording import beside_text, capacity_text, headline, journeys_text, reason, strict_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from reports.record import Finding, Verdict
 
-_SHAPES = {State.PASS: "●", State.WARN: "▲", State.FAIL: "■", State.NO_VERDICT: "◇"}
 _COLOURS = {State.PASS: "green", State.WARN: "yellow", State.FAIL: "red", State.NO_VERDICT: "magenta"}
 
 
@@ -28,10 +27,12 @@ def state_text(state: State | None) -> Text:
     """A state as shape and word; the colour only repeats them."""
     if state is None:
         return Text(f"{figures.NONE} not judged", style="dim")
-    return Text(f"{_SHAPES[state]} {state.word}", style=f"bold {_COLOURS[state]}")
+    return Text(f"{state.shape} {state.word}", style=f"bold {_COLOURS[state]}")
 
 
-def print_verdict(console: Console, verdict: Verdict, report: Path | None = None) -> None:
+def print_verdict(
+    console: Console, verdict: Verdict, report: Path | None = None, *, strict: bool = False
+) -> None:
     """
     One run: its verdict, every criterion, why it is invalid where it is, and what to do next.
 
@@ -41,6 +42,7 @@ def print_verdict(console: Console, verdict: Verdict, report: Path | None = None
         console: Where to print.
         verdict: The record.
         report: Path of the page to point to.
+        strict: Whether a PASS must be certain.
     """
     console.print()
     console.print(
@@ -48,6 +50,10 @@ def print_verdict(console: Console, verdict: Verdict, report: Path | None = None
     )
     console.print()
     console.print(_criteria(verdict.findings))
+    for capacity in verdict.capacities:
+        console.print(Text.assemble("\n", ("How far: ", "bold"), capacity_text(capacity)))
+    if verdict.beside is not None:
+        console.print(Text.assemble("\n", ("Baseline: ", "bold"), beside_text(verdict.beside)))
     for problem in verdict.problems:
         console.print(Text.assemble("\n", ("Not valid: ", "bold"), problem.message))
         if problem.next_step:
@@ -60,6 +66,8 @@ def print_verdict(console: Console, verdict: Verdict, report: Path | None = None
         console.print(_indented(advice.cause))
         for command in advice.commands:
             console.print(Text(f"    {command}", style="cyan"), soft_wrap=True)
+    if strict and (doubt := strict_text(verdict)):
+        console.print(Text.assemble("\n", ("Not certain: ", "bold"), doubt))
     if report is not None:
         console.print(Text.assemble("\n", ("Report: ", "bold"), str(report)), soft_wrap=True)
 
@@ -105,9 +113,9 @@ def _criteria(findings: Iterable[Finding]) -> Table:
         if finding.subject != subject:
             subject = finding.subject
             table.add_row("", Text(figures.subject_label(subject), style="bold"))
-        label = Text(figures.metric_label(finding.metric))
-        if finding.note:
-            label.append(f"\n{finding.note}", style="dim")
+        label = Text(figures.metric_label(finding.metric, finding.limits))
+        for remark in filter(None, (finding.note, figures.certainty_text(finding))):
+            label.append(f"\n{remark}", style="dim")
         table.add_row(
             state_text(finding.state),
             label,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
+from reports.assessment import uncertain
 from reports.figures import finding_value, metric_label, subject_label
 from reports.record import State
 
 if TYPE_CHECKING:
-    from reports.record import Verdict
+    from reports.manifest import ArrivalsMade
+    from reports.record import Beside, Capacity, Verdict
+    from reports.scalability import Scalability
 
 _JOURNEYS = {
     Journey.RAG: "Vector search",
@@ -65,6 +68,24 @@ def reason(verdict: Verdict) -> str:
     return next(iter([*causes, *(advice.title for advice in verdict.advice), *consequences, *worst]), "")
 
 
+def beside_text(beside: Beside) -> str:
+    """What became of the run beside its baseline, in one sentence."""
+    if beside.reasons:
+        return f"{beside.baseline}: not comparable: {'; '.join(beside.reasons)}."
+    return f"{beside.baseline}: {beside.change.lower()} (recorded {beside.made})."
+
+
+def strict_text(verdict: Verdict) -> str:
+    """Why ``--strict`` does not let a PASS pass; empty where it does."""
+    doubtful = uncertain(verdict.findings)
+    if verdict.state is not State.PASS or not doubtful:
+        return ""
+    names = [f"{subject_label(f.subject)}: {metric_label(f.metric, f.limits)}" for f in doubtful]
+    return (
+        f"--strict demands certainty, and this is not certain: {'; '.join(names)}. More requests make it so."
+    )
+
+
 def made_by(verdict: Verdict) -> list[tuple[str, str]]:
     """How the run was made, as pairs of what and how; times are UTC."""
     manifest = verdict.manifest
@@ -83,8 +104,44 @@ def made_by(verdict: Verdict) -> list[tuple[str, str]]:
             "Houses",
             f"{manifest.houses:,}, {'shared by users' if manifest.houses_shared else 'one user each'}",
         ),
+        *([("Planned starts", _arrivals_text(manifest.arrivals))] if manifest.arrivals else []),
         ("Random seed", str(manifest.random_seed)),
         ("Commit", manifest.git_commit or "not in a Git checkout"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("Judged by", verdict.judged_by),
     ]
+
+
+def capacity_text(capacity: Capacity) -> str:
+    """Up to how many users at once the criteria hold, in one sentence."""
+    label = capacity.operation.label
+    if capacity.holds_up_to is None:
+        return f"{label}: not even with {capacity.fails_from:,} users at once do all criteria hold."
+    if capacity.fails_from is None:
+        return f"{label}: up to {capacity.holds_up_to:,} users at once, the most that were tried, all criteria hold."
+    return (
+        f"{label}: up to {capacity.holds_up_to:,} users at once all criteria hold; with {capacity.fails_from:,} "
+        "they do not."
+    )
+
+
+def scalability_text(scalability: Scalability) -> str:
+    """What the Universal Scalability Law makes of the steps, in a few sentences."""
+    contention, coherency = scalability.contention, scalability.coherency
+    law = (
+        f"Universal Scalability Law: {scalability.per_user.value:,.4g} per second of a user who is alone, contention "
+        f"{contention.value:.3g} (95 %: {contention.low:.3g} to {contention.high:.3g}), coherency {coherency.value:.3g} "
+        f"({coherency.low:.3g} to {coherency.high:.3g}); it is off by {scalability.residual_ratio:.0%} on average."
+    )
+    if scalability.peak_users is None or scalability.peak_per_second is None:
+        return f"{law} It shows no peak within reach of what was tried."
+    ends = scalability.peak_users_interval
+    reach = f" (95 %: {ends[0]:,.0f} to {ends[1]:,.0f})" if ends else ""
+    return (
+        f"{law} Throughput is largest at about {scalability.peak_users:,.0f} users{reach}, with "
+        f"{scalability.peak_per_second:,.4g} per second."
+    )
+
+
+def _arrivals_text(arrivals: ArrivalsMade) -> str:
+    return f"{arrivals.per_second:g} per second; {arrivals.begun:,} were made, {arrivals.missed:,} were not"

@@ -99,7 +99,7 @@ def test_a_portal_with_another_secret_answers_401_and_the_report_says_why_and_wh
         target = "http://{}:{}".format(*portal.address)
         ended = commands.run("loadtest", "run", "chat", LOADTEST_TARGET=target, SESSION_SECRET="")
     assert ended.code == 3, ended.output
-    assert "20 of 20 requests: HTTP 401 Unauthorized" in ended.out
+    assert "30 of 30 requests: HTTP 401 Unauthorized" in ended.out
     assert "The portal accepts none of the homeowners' JWTs" in ended.out
     assert "signed with another SESSION_SECRET than the portal's" in " ".join(ended.out.split())
     assert "export SESSION_SECRET=…" in ended.out
@@ -248,7 +248,10 @@ def test_plain_locust_reports_mistakes_in_settings_too(commands: Commands) -> No
     (commands.directory / "own.toml").write_text("[run]\nrandom_sed = 1\n")
     told = commands.refused(*CHAT, LOADTEST_CONFIG="own.toml", LOADTEST_PROFILE="smokey")
     assert "own.toml: run.random_sed: is not a known key; did you mean 'random_seed'?" in told
-    assert "run.profile: 'smokey' is not a profile; allowed: phase17, pilot, smoke, soak" in told
+    assert (
+        "run.profile: 'smokey' is not a profile; allowed: capacity, launch, phase17, pilot, smoke, soak, or"
+        in told
+    )
 
 
 @pytest.mark.parametrize("command", [("loadtest", "run", "chat"), CHAT])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import random
 import re
 import shlex
 import signal
@@ -36,11 +37,13 @@ from test_reports_building import BuiltRun, evenly
 
 from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
 from conf.loading import CONF_DIR, ENVIRONMENT, load_settings
+from conf.metric import MetricKind
 from conf.operations import Operation
 from conf.profile import Load, Profile, Step
 from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE
 from conf.settings import Settings
-from conf.thresholds import PORTAL, Limits, Metric
+from conf.subject import GENERATOR, PORTAL
+from conf.thresholds import Limits
 from loadtest.main import app
 from reports.advice import RULES
 
@@ -52,7 +55,18 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 ROOMS = ("conf", "seed", "monitoring", "reports", "locustfiles", "loadtest", "portal")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
+    """Every command by its whole name; a group of commands is not one."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        is_group = hasattr(command, "commands")
+        found |= commands_of(command, f"{prefix}{name} ") if is_group else {f"{prefix}{name}": command}
+    return found
+
+
+COMMANDS = commands_of(typer.main.get_command(app))
 
 
 # --- what the pages say
@@ -93,7 +107,7 @@ def shown(value: object) -> str:
 
 
 def test_every_command_is_documented_and_no_unknown_one_is() -> None:
-    headings = re.findall(r"^## loadtest (\w+)$", page("commands.md"), re.MULTILINE)
+    headings = re.findall(r"^## loadtest ([\w ]+)$", page("commands.md"), re.MULTILINE)
     assert headings == list(COMMANDS)
 
 
@@ -147,7 +161,7 @@ def test_every_environment_variable_is_documented_with_the_key_it_sets() -> None
 
 def test_every_subject_metric_and_limit_is_documented() -> None:
     text = section(page("settings.md"), "Thresholds")
-    assert terms(text) == {*Operation, PORTAL, *Metric, *Limits.model_fields}
+    assert terms(text) == {*Operation, PORTAL, GENERATOR, *MetricKind, *Limits.model_fields}
 
 
 def test_every_key_of_a_profile_and_every_profile_is_documented() -> None:
@@ -282,9 +296,17 @@ def files_of(path: Path) -> dict[str, str]:
 FILES = {name: text for path in PAGES for name, text in files_of(path).items()}
 
 
+def command_of(words: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The name of a command of ours, which may be two words, and what follows it."""
+    length = 1 if words[1] in COMMANDS else 2
+    return " ".join(words[1 : 1 + length]), list(words[1 + length :])
+
+
 def test_examples_are_found() -> None:
     assert {" ".join(example.words[:2]) for example in EXAMPLES} > {"make loadtest", "make test", "locust -f"}
-    assert {example.words[1] for example in EXAMPLES if example.words[0] == "loadtest"} == {*COMMANDS}
+    assert {command_of(example.words)[0] for example in EXAMPLES if example.words[0] == "loadtest"} == {
+        *COMMANDS
+    }
     assert parse_example("", "A=b loadtest check  # look", "") == Example(
         "", ("loadtest", "check"), (("A", "b"),), ""
     )
@@ -299,7 +321,8 @@ def test_every_file_of_the_examples_is_one_that_the_settings_allow(name: str, tm
 def test_every_loadtest_example_names_commands_and_options_that_exist() -> None:
     for _, words, _, _ in EXAMPLES:
         if words[0] == "loadtest":
-            COMMANDS[words[1]].make_context(words[1], list(words[2:]))
+            name, arguments = command_of(words)
+            COMMANDS[name].make_context(name, arguments)
 
 
 def test_every_locust_example_names_options_that_exist_and_files_that_are_there() -> None:
@@ -332,6 +355,9 @@ FINISHED = re.compile(r"runs/.+|RUN_DIR|DIRECTORY")
 EASY = """
 [run]
 minimum_requests = 1
+[generator]
+lag_p95_ms = 1e6
+cpu_ratio = 100
 [portal]
 port = 0
 [portal.model]
@@ -362,7 +388,9 @@ class Sandbox:
         (directory / "easy.toml").write_text(EASY + "".join(LIMITS.format(subject=name) for name in judged))
         for name, text in FILES.items():
             (directory / name).write_text(text)
-        BuiltRun(evenly("chat", 900)).write(directory / "finished")
+        results = evenly("chat", 900, count=6000)  # enough to tell that a run is no worse than itself
+        random.Random(0).shuffle(results)
+        BuiltRun(results).write(directory / "finished")
         plain = {n: v for n, v in os.environ.items() if not n.startswith(("LOADTEST_", "LOCUST_", "PG"))}
         self.environ = plain | stack.environ | {"LOADTEST_PROFILE": "smoke", "LOADTEST_CONFIG": "easy.toml"}
         self.seeding = {"DATABASE_URL": database_url, "LOADTEST_FIXTURE": "data/houses.jsonl"}
@@ -423,7 +451,7 @@ def answers(url: str) -> bool:
 
 def in_order(commands: Iterable[tuple[str, ...]]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
     """Those that need what another one made, in an order that works; and those that stand for themselves."""
-    fill = ("seed", "token", "qrs", "portal")
+    fill = ("seed", "token", "qrs", "portal", "baseline", "compare")
     one_by_one = [words for words in commands if words[0] == "loadtest" and words[1] in fill]
     return sorted(one_by_one, key=lambda words: fill.index(words[1])), [
         words for words in commands if words not in one_by_one

@@ -26,7 +26,7 @@ def _faulty(estate: Estate, directory: Path, faults: str) -> AbstractContextMana
 
 def _fault_sequence(seed: int, **ratios: float) -> list[str]:
     settings = load_settings({f"portal.faults.{name}": value for name, value in ratios.items()}, environ={})
-    faults = Faults(settings.portal.faults, Random(seed))  # noqa: S311 - no secret
+    faults = Faults(settings.portal.faults, Random(seed))
     return [faults.draw().name for _ in range(1000)]
 
 

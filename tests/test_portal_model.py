@@ -18,7 +18,7 @@ def _model(seed: int, slept: list[float] | None = None) -> SimulatedModel:
         assert slept is not None
         slept.append(seconds)
 
-    return SimulatedModel(SETTINGS.model, Random(seed), sleep)  # noqa: S311 - no secret
+    return SimulatedModel(SETTINGS.model, Random(seed), sleep)
 
 
 def _chunk(content: str, similarity: float = 0.5, *, title: str = "House manual", index: int = 0) -> Chunk:

@@ -54,6 +54,10 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "memory_high": (CHAT, LEAK),
     "worker_lost": (CHAT, problem("worker_lost")),
     "fewer_users": (CHAT, problem("fewer_users")),
+    "generator_saturated": (CHAT, {"health": {"local": [(1.0, 40, 5.0)] * 20}}),
+    "missed_starts": (CHAT, {"manifest": {"arrivals": {"per_second": 9, "begun": 90, "missed": 10}}}),
+    "fixture_exhausted": (CHAT, problem("fixture_exhausted")),
+    "settings_differ": (CHAT, problem("settings_differ")),
     "no_houses": (CHAT, problem("no_houses")),
 }
 

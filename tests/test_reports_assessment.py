@@ -9,25 +9,37 @@ from hypothesis import strategies as st
 from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
-from conf.thresholds import Limits, Metric
+from conf.thresholds import Limits
 from reports.assessment import (
     assess_isolation,
     assess_memory,
     assess_metric,
-    assess_operation,
+    assess_subject,
     assess_validity,
     exit_code,
-    judged_operations,
+    judged_subjects,
     worst_state,
 )
-from reports.record import FailureGroup, Finding, Latency, MemoryRow, OperationRow, Problem, Source, State
+from reports.locust_csv import StatsRow
+from reports.record import (
+    FailureGroup,
+    Finding,
+    Latency,
+    MemoryRow,
+    OperationRow,
+    Problem,
+    Source,
+    State,
+    Verdict,
+)
+from reports.sample import LocustSample
 
 PHASE17 = load_settings(environ={}).thresholds
-RATIO = PHASE17["chat"][Metric.SUCCESS_RATIO]
-ALL = PHASE17["onboarding_flow"][Metric.SUCCESS_RATIO]
-P95 = PHASE17["chat"][Metric.P95_MS]
-P50 = PHASE17["chat"][Metric.P50_MS]
-MEMORY = PHASE17["portal"][Metric.RSS_MB]
+RATIO = PHASE17["chat"]["success_ratio"]
+ALL = PHASE17["onboarding_flow"]["success_ratio"]
+P95 = PHASE17["chat"]["p95_ms"]
+P50 = PHASE17["chat"]["p50_ms"]
+MEMORY = PHASE17["portal"]["rss_mb"]
 
 positive = st.floats(min_value=0, max_value=1e6)
 
@@ -65,8 +77,21 @@ def chat_row(requests: int, failures: int = 0, p95_ms: float = 100) -> Operation
     )
 
 
+def sample_of(row: OperationRow) -> LocustSample:
+    latency = row.latency
+    percentiles = {50.0: latency.p50_ms, 95.0: latency.p95_ms, 99.0: latency.p99_ms}
+    known = {percent: value for percent, value in percentiles.items() if value is not None}
+    return LocustSample(StatsRow(row.method, row.name, row.requests, row.failures, None, latency, known))
+
+
+def assess_chat(
+    *rows: OperationRow, demands: dict[str, Limits] = PHASE17["chat"], minimum: int = 20
+) -> list[Finding]:
+    return assess_subject("chat", [sample_of(row) for row in rows], demands, minimum)
+
+
 def chat_state(row: OperationRow, minimum: int = 20) -> State:
-    findings = assess_operation(Operation.CHAT, [row], PHASE17["chat"], minimum)
+    findings = assess_chat(row, minimum=minimum)
     return worst_state(findings, assess_validity([row], findings, minimum))
 
 
@@ -154,7 +179,7 @@ def test_fewer_successes_than_the_minimum_are_no_verdict(successes: int, failure
 
 
 def test_latencies_of_too_few_successes_are_shown_and_not_judged() -> None:
-    findings = assess_operation(Operation.CHAT, [chat_row(60, 41)], PHASE17["chat"], 20)
+    findings = assess_chat(chat_row(60, 41))
     states = {finding.metric: (finding.value, finding.state) for finding in findings}
     assert states["success_ratio"] == (19 / 60, State.FAIL)
     assert states["p95_ms"] == (100, State.NO_VERDICT)
@@ -162,7 +187,7 @@ def test_latencies_of_too_few_successes_are_shown_and_not_judged() -> None:
 
 def test_too_few_successes_are_no_verdict_even_where_only_their_share_is_demanded() -> None:
     row = chat_row(60, 41)
-    findings = assess_operation(Operation.CHAT, [row], {Metric.SUCCESS_RATIO: RATIO}, 20)
+    findings = assess_chat(row, demands={"success_ratio": RATIO})
     assert [problem.code for problem in assess_validity([row], findings, 20)] == ["too_few_requests"]
     assert assess_validity([chat_row(60, 40)], findings, 20) == []
 
@@ -172,7 +197,7 @@ def test_exactly_the_minimum_of_successes_is_judged() -> None:
 
 
 def test_an_operation_that_was_never_called_has_no_verdict_in_any_criterion() -> None:
-    findings = assess_operation(Operation.CHAT, [], PHASE17["chat"], 20)
+    findings = assess_chat()
     assert {finding.state for finding in findings} == {State.NO_VERDICT}
     assert {finding.note for finding in findings} == {"never measured"}
     assert [problem.code for problem in assess_validity([], findings, 20)] == ["never_measured"]
@@ -180,20 +205,20 @@ def test_an_operation_that_was_never_called_has_no_verdict_in_any_criterion() ->
 
 def test_a_metric_that_the_source_does_not_give_has_no_verdict() -> None:
     row = OperationRow("chat", "POST", Operation.CHAT, 90, 0, None, Latency(p50_ms=10), Source.LOCUST_CSV)
-    states = {f.metric: f.state for f in assess_operation(Operation.CHAT, [row], PHASE17["chat"], 20)}
+    states = {f.metric: f.state for f in assess_chat(row)}
     assert states["p50_ms"] is State.PASS
     assert states["p95_ms"] is State.NO_VERDICT
 
 
 def test_percentiles_of_several_rows_are_never_combined() -> None:
-    findings = assess_operation(Operation.CHAT, [chat_row(60), chat_row(60)], PHASE17["chat"], 20)
+    findings = assess_chat(chat_row(60), chat_row(60))
     assert {finding.state for finding in findings} == {State.NO_VERDICT}
 
 
 def test_an_operation_is_judged_where_its_journey_is_claimed_even_if_it_was_never_seen() -> None:
-    assert judged_operations(PHASE17, [Journey.RAG], []) == [Operation.RAG_SEARCH]
-    assert judged_operations(PHASE17, [], [chat_row(1)]) == [Operation.CHAT]
-    assert judged_operations(PHASE17, [], []) == []
+    assert judged_subjects(PHASE17, [Journey.RAG], []) == ["rag_search"]
+    assert judged_subjects(PHASE17, [], [chat_row(1)]) == ["chat"]
+    assert judged_subjects(PHASE17, [], []) == []
 
 
 def test_nothing_judged_makes_the_test_invalid() -> None:
@@ -220,21 +245,19 @@ def memory(process: str, peak_mb: float) -> MemoryRow:
 
 
 def test_the_portals_memory_is_judged_by_its_peak() -> None:
-    (finding,) = assess_memory(
-        [memory("local", 900), memory("portal", 501)], PHASE17["portal"], [Journey.CHAT]
-    )
+    (finding,) = assess_memory([memory("local", 900), memory("portal", 501)], PHASE17, [Journey.CHAT])
     assert (finding.value, finding.state) == (501, State.FAIL)
 
 
 def test_memory_that_was_not_seen_is_reported_and_changes_no_verdict() -> None:
-    (finding,) = assess_memory([memory("local", 900)], PHASE17["portal"], [Journey.ONBOARDING])
+    (finding,) = assess_memory([memory("local", 900)], PHASE17, [Journey.ONBOARDING])
     assert finding.state is None
     assert "not seen" in finding.note
     assert worst_state([finding, Finding("chat", "p50_ms", 1, P50, State.PASS)], []) is State.PASS
 
 
 def test_vector_search_alone_does_not_judge_the_portals_memory() -> None:
-    assert assess_memory([memory("portal", 900)], PHASE17["portal"], [Journey.RAG]) == []
+    assert assess_memory([memory("portal", 900)], PHASE17, [Journey.RAG]) == []
 
 
 def test_any_problem_outweighs_every_finding() -> None:
@@ -260,4 +283,20 @@ def test_any_problem_outweighs_every_finding() -> None:
     ],
 )
 def test_every_state_has_its_exit_code(state: State, strict: bool, code: ExitCode) -> None:  # noqa: FBT001 - a parameter of the table
-    assert exit_code(state, strict=strict) is code
+    assert exit_code(verdict_of(state), strict=strict) is code
+
+
+def verdict_of(state: State, *findings: Finding) -> Verdict:
+    return Verdict(state, "run", None, (), "limits", findings, (), (), (), (), (), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("certain", "optional", "code"), [(True, False, 0), (None, False, 0), (False, False, 1), (False, True, 0)]
+)
+def test_strict_lets_no_pass_through_that_is_not_certain(
+    *, certain: bool | None, optional: bool, code: int
+) -> None:
+    limits = Limits(pass_below=2000, optional=optional)
+    finding = Finding("chat", "p50_ms", 1900, limits, State.PASS, count=60, certain=certain)
+    assert exit_code(verdict_of(State.PASS, finding), strict=True) == code
+    assert exit_code(verdict_of(State.PASS, finding), strict=False) is ExitCode.OK

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conf.loading import load_settings
 from conf.operations import Journey, Kind, Operation, Outcome
-from monitoring.measurement import MeasurementLog, Recorder
+from monitoring.measurement import MeasurementLog, Recorder, Tag
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +39,7 @@ class Result(NamedTuple):
     outcome: Outcome = Outcome.SUCCESS
     message: str = ""
     step: int = 0
+    planned: bool = False
 
     @property
     def method(self) -> str:
@@ -70,6 +71,10 @@ class BuiltRun:
     memory_mb: dict[str, list[float]] = field(
         default_factory=lambda: {"portal": [120, 145, 140], "local": [90, 95]}
     )
+    health: dict[str, list[tuple[float, int, float]]] = field(
+        default_factory=lambda: {"local": [(0.3, 40, 5.0)] * 20}
+    )
+    """Process → CPU ratio, open files and lag in ms, once a second."""
     manifest: dict[str, Any] = field(default_factory=dict)
     step_users: tuple[int, ...] = (20,)
     exceptions: list[tuple[int, str]] = field(default_factory=list)
@@ -85,6 +90,13 @@ class BuiltRun:
             for process, values_mb in self.memory_mb.items():
                 for second, mb in enumerate(values_mb):
                     file.write(f"{STARTED.timestamp() + second},{process},{mb * 1_000_000:.0f}\n")
+        with (directory / "health.csv").open("w") as file:
+            file.write("time,process,cpu_ratio,open_files,lag_p99_ms,lag_max_ms\n")
+            for process, readings in self.health.items():
+                for second, (cpu, files, lag_ms) in enumerate(readings, start=1):
+                    file.write(
+                        f"{STARTED.timestamp() + second},{process},{cpu},{files},{lag_ms},{lag_ms * 2}\n"
+                    )
         return directory
 
     def write_csv(self, directory: Path, prefix: str = "somebody", *, own: bool = False) -> Path:
@@ -131,7 +143,15 @@ class BuiltRun:
             "users_peak": max(self.step_users),
             "houses": 20,
             "houses_shared": False,
-            "processes": [{"id": "local", "requests": len(self.results), "lost": False}],
+            "processes": [
+                {
+                    "id": "local",
+                    "requests": len(self.results),
+                    "lost": False,
+                    "open_files_limit": 1024,
+                    "lag_ms": {"p50": 0.2, "p95": 2.0, "p99": 5.0, "max": 10.0},
+                }
+            ],
             "steps": steps,
             "ended_by": "iterations",
             "problems": [],
@@ -144,7 +164,8 @@ class BuiltRun:
             log = MeasurementLog(file, STARTED)
             for number, result in enumerate(self.results):
                 operation = Operation(result.name)
-                recorders[number % 2].record(operation, result.outcome, result.step, result.ms / 1000)
+                tag = Tag(operation, result.outcome, result.step, result.planned)
+                recorders[number % 2].record(tag, result.ms / 1000)
                 if number % 40 == 39:
                     for recorder in recorders:
                         log.add(recorder.take())

@@ -11,7 +11,7 @@ from test_reports_building import BuiltRun, Result, evenly, failing
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
-from conf.thresholds import Limits, Metric
+from conf.thresholds import Limits
 from reports.distribution import Distribution
 from reports.judging import judge_run
 from reports.record import ISOLATION, Source, State
@@ -178,10 +178,10 @@ def test_an_operation_that_only_one_account_knows_is_not_reconciled(tmp_path: Pa
 
 def test_a_run_is_judged_as_it_was_configured_unless_other_thresholds_are_given(tmp_path: Path) -> None:
     settings = load_settings({"thresholds.chat.p95_ms": {"pass_below": 10}}, environ={})
-    recorded = {"settings": settings.model_dump(mode="json", include={"thresholds", "run"})}
+    recorded = {"settings": settings.model_dump(mode="json", include={"thresholds", "run", "generator"})}
     directory = BuiltRun(evenly("chat", 900), manifest=recorded).write(tmp_path / "run")
     assert judge_run(directory).state is State.WARN
-    given = {"chat": {Metric.P95_MS: Limits(pass_below=2000)}}
+    given = {"chat": {"p95_ms": Limits(pass_below=2000)}}
     verdict = judge_run(directory, given)
     assert verdict.state is State.PASS
     assert "given" in verdict.judged_by
@@ -190,7 +190,7 @@ def test_a_run_is_judged_as_it_was_configured_unless_other_thresholds_are_given(
 
 def test_a_journey_without_a_criterion_is_shown_and_said_to_be_unjudged(tmp_path: Path) -> None:
     run = BuiltRun([*evenly("chat", 900), *onboardings(20)], journeys=(Journey.CHAT, Journey.ONBOARDING))
-    verdict = judge_run(run.write(tmp_path / "run"), {"chat": {Metric.P50_MS: Limits(pass_below=2000)}})
+    verdict = judge_run(run.write(tmp_path / "run"), {"chat": {"p50_ms": Limits(pass_below=2000)}})
     assert verdict.state is State.PASS
     assert verdict.notes == ("No criterion is about onboarding: shown, not judged.",)
 

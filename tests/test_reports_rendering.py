@@ -236,7 +236,9 @@ def test_reports_are_written_whole_and_leave_nothing_else(tmp_path: Path) -> Non
     before = {path.name for path in (tmp_path / "empty").iterdir()}
     report = write_reports(verdict, tmp_path / "empty")
     assert report.read_text() == render_html(verdict)
-    assert {path.name for path in (tmp_path / "empty").iterdir()} - before == {"verdict.json", "report.html"}
+    assert {path.name for path in (tmp_path / "empty").iterdir()} - before == {
+        "verdict.json", "report.html", "junit.xml", "summary.md",
+    }  # fmt: skip
 
 
 def test_writing_again_replaces_the_old_report(tmp_path: Path) -> None:
