@@ -133,13 +133,12 @@ def scalability_text(scalability: Scalability) -> str:
         f"{contention.value:.3g} (95 %: {contention.low:.3g} to {contention.high:.3g}), coherency {coherency.value:.3g} "
         f"({coherency.low:.3g} to {coherency.high:.3g}); it is off by {scalability.residual_ratio:.0%} on average."
     )
-    if scalability.peak_users is None or scalability.peak_per_second is None:
-        return f"{law} It shows no peak within reach of what was tried."
     ends = scalability.peak_users_interval
-    reach = f" (95 %: {ends[0]:,.0f} to {ends[1]:,.0f})" if ends else ""
+    if scalability.peak_users is None or scalability.peak_per_second is None or ends is None:
+        return f"{law} No peak of the throughput can be told from what was tried."
     return (
-        f"{law} Throughput is largest at about {scalability.peak_users:,.0f} users{reach}, with "
-        f"{scalability.peak_per_second:,.4g} per second."
+        f"{law} Throughput is largest at about {scalability.peak_users:,.0f} users (95 %: {ends[0]:,.0f} to "
+        f"{ends[1]:,.0f}), with {scalability.peak_per_second:,.4g} per second."
     )
 
 

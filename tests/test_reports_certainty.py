@@ -144,6 +144,12 @@ def test_ranks_reach_the_confidence_and_no_closer_pair_does(count: int, percent:
     assert covered.max() < 0.95
 
 
+def test_of_equally_close_pairs_it_is_the_one_around_the_nearest_rank() -> None:
+    assert nearest_rank(577, 1) == 6
+    assert quantile_ranks(577, 1) == (1, 11)
+    assert exact_coverage(577, 1, 2, 12) > exact_coverage(577, 1, 1, 11) >= 0.95
+
+
 @pytest.mark.parametrize("percent", [50, 95, 99])
 def test_a_hundred_million_results_are_no_harder(percent: float) -> None:
     ranks = quantile_ranks(10**8, percent)
@@ -206,6 +212,14 @@ def test_results_that_become_slower_bit_by_bit_are_dependent() -> None:
     assert is_dependent(windows_of(drifting), 95)
     random.shuffle(shuffled := np.concatenate(drifting))
     assert not is_dependent(windows_of(np.split(shuffled, 40)), 95)
+
+
+def test_windows_that_scatter_little_are_dependent_where_neighbours_are_alike() -> None:
+    above = np.repeat(np.arange(44, 57), 3)
+    values = np.array([10.0, 900.0])
+    assert is_dependent(Windows(values, np.stack((100 - above, above), axis=1)), 50)
+    np.random.default_rng(3).shuffle(above)
+    assert not is_dependent(Windows(values, np.stack((100 - above, above), axis=1)), 50)
 
 
 def test_one_burst_in_a_steady_run_makes_it_dependent() -> None:
