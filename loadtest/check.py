@@ -17,7 +17,9 @@ from monitoring.preflight import preflight
 
 
 def command(
-    profile: Annotated[str | None, typer.Option(help="Load profile, from conf/profiles/.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Load profile: a name in conf/profiles/, or a TOML file.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:

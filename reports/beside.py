@@ -12,23 +12,25 @@ from reports.comparison import compare
 from reports.record import Beside, FigureBeside
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reports.baseline import Made
     from reports.comparison import Difference
     from reports.run_directory import RunFiles
 
 
-def build_beside(run: RunFiles) -> Beside | None:
+def build_beside(run: RunFiles, directory: Path = SHIPPED_DIR) -> Beside | None:
     """
     Hold a run against its baseline; None where the settings name none, or it made several journeys at once.
 
-    A baseline that is missing or damaged, or of another load, is NOT COMPARABLE with the reason, and harms no verdict.
+    *directory* holds the baselines. One that is missing or damaged, or of another load, is NOT COMPARABLE with the reason, and harms no verdict.
     """
     manifest = run.manifest
     if manifest is None or not manifest.settings.run.baseline or len(manifest.journeys) != 1:
         return None
     name = f"{manifest.settings.run.baseline}-{manifest.journeys[0]}"
     try:
-        baseline = load_baseline(baseline_path(SHIPPED_DIR, name))
+        baseline = load_baseline(baseline_path(directory, name))
         new = build_baseline(run, run.run_id, Machine.here())
     except LoadTestError as error:
         return Beside(name, "NOT COMPARABLE", (error.message,), "", ())

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from conf.contract import Contract
     from conf.subject import Subject
     from conf.thresholds import Thresholds
+    from reports.manifest import ArrivalsMade
     from reports.record import Finding, OperationRow
     from reports.run_directory import RunFiles
     from reports.sample import Sample
@@ -52,7 +53,7 @@ REPORT_FILE = "report.html"
 
 
 _MISSED_TOLERATED = 0.01
-"""Share of planned starts that may be missing: a start planned for a run's last moment always may."""
+"""Share of planned starts that may be missing, beside one in each process: the one of the run's last moment."""
 
 
 class _Demands(NamedTuple):
@@ -184,7 +185,7 @@ def _invalidities(run: RunFiles) -> list[Problem]:
         return []
     problems = reconcile(run.measurements, run.stats)
     arrivals = run.manifest.arrivals if run.manifest else None
-    if arrivals is not None and arrivals.missed > _MISSED_TOLERATED * (arrivals.begun + arrivals.missed):
+    if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
         problems.append(
             Problem(
                 "missed_starts",
@@ -204,6 +205,10 @@ def _invalidities(run: RunFiles) -> list[Problem]:
             )
         )
     return problems
+
+
+def _tolerated(arrivals: ArrivalsMade, processes: int) -> float:
+    return max(_MISSED_TOLERATED * (arrivals.begun + arrivals.missed), processes)
 
 
 def _notes(

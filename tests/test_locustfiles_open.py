@@ -176,7 +176,7 @@ def test_a_flow_that_has_begun_when_the_run_is_interrupted_is_finished_and_none_
     """Many users wait for their starts at any moment; Locust kills them a moment after it has seen them wait."""
     told = runs["interrupted"]
     assert told.manifest["ended_by"] == "interrupted"
-    assert told.manifest["arrivals"]["begun"] == told.row().requests == len(told.served) > 100
+    assert told.manifest["arrivals"]["begun"] == told.row().requests == len(told.served) > 20
     assert told.row().failures == 0
     assert told.problems.keys() <= {"missed_starts"}, told.output
 
