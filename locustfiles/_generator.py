@@ -53,6 +53,11 @@ class Generator:
         self._ended_s: float | None = None
         self._differs = False
         self._users_seen = 0
+        self.ending = False
+        """
+        Whether this process's part in the run is over. When one worker has gone, Locust's master has the others start
+        its users, also while all of them are going: their flows would be killed half-way.
+        """
         self._finished = False
         self._finishing = RLock()
         self._lag = LagSampler(gevent.sleep)
@@ -160,7 +165,7 @@ class Generator:
             for journey in self._journeys()
             if (load := self.settings.profile.load(journey)).arrival_rate is not None
         }
-        self._finished = False
+        self.ending = self._finished = False
         self._lag.take()  # what came before the run is not its own
 
     def _on_step(self, msg: Any, **_: object) -> None:
@@ -192,6 +197,7 @@ class Generator:
         with self._finishing:
             if self._finished:
                 return
+            self.ending = True
             runner.stop()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)

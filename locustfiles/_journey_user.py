@@ -81,7 +81,7 @@ class JourneyUser(User):
 
     def _begin_flow(self) -> dict[str, Any]:
         """What Locust carries along with every result of a flow that starts now: its step, and how late it is."""
-        if self._stopping:
+        if self._stopping or self.generator.ending:
             raise StopUser
         if self._schedule is None:
             return {"step": self.generator.step}

@@ -53,7 +53,9 @@ REPORT_FILE = "report.html"
 
 
 _MISSED_TOLERATED = 0.01
-"""Share of planned starts that may be missing, beside one in each process: the one of the run's last moment."""
+"""Share of planned starts that may be missing."""
+_LAST_MOMENT_S = 0.1
+"""Starts of the run's last moment, and one in each process, may be missing all the same: it ended before them."""
 
 
 class _Demands(NamedTuple):
@@ -208,7 +210,8 @@ def _invalidities(run: RunFiles) -> list[Problem]:
 
 
 def _tolerated(arrivals: ArrivalsMade, processes: int) -> float:
-    return max(_MISSED_TOLERATED * (arrivals.begun + arrivals.missed), processes)
+    last_moment = processes + arrivals.per_second * _LAST_MOMENT_S
+    return max(_MISSED_TOLERATED * (arrivals.begun + arrivals.missed), last_moment)
 
 
 def _notes(
