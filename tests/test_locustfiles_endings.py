@@ -39,6 +39,8 @@ FEW_HOUSES = 8
 MANY_HOUSES = 300
 """Five users for four seconds, and at least 50 ms twice for each flow: 200 flows at most."""
 MASTER_PROFILE, WORKER_PROFILE = "phase17", "smoke"
+TIMER_S = 0.1
+"""A timer of the event loop runs from when the loop last looked at the clock, which is a moment before it was set."""
 FAILS_AFTER_S, GRACE_S, WINDOW_S, RUN_TIME_S = 1.5, 8.0, 2.0, 60.0
 
 ALL_SUCCEED = """
@@ -152,7 +154,7 @@ def test_a_warm_up_is_no_reason_to_stop_early_and_a_target_that_is_well_gives_no
     assert told.manifest["stopped_by"] is None
     assert told.length_s >= 7
     (step,) = told.manifest["steps"]
-    assert told.seconds_in(step["started_at"]) >= 4
+    assert told.seconds_in(step["started_at"]) >= 4 - TIMER_S
 
 
 def test_each_step_has_a_warm_up_of_its_own(runs: dict[str, Told]) -> None:
@@ -164,7 +166,7 @@ def test_each_step_has_a_warm_up_of_its_own(runs: dict[str, Told]) -> None:
     ended_s = 0.0
     for row, span in zip(rows, spans, strict=True):
         began_s = told.seconds_in(span["started_at"])
-        assert began_s >= ended_s + 3, "the warm-up comes first"
+        assert began_s >= ended_s + 3 - TIMER_S, "the warm-up comes first"
         ended_s = told.seconds_in(span["ended_at"])
         began_at, ended_at = (
             datetime.fromisoformat(span[moment]).timestamp() for moment in ("started_at", "ended_at")
