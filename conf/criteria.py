@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from conf.operations import Journey, Operation
     from conf.profile import Profile
-    from conf.thresholds import Thresholds
+    from conf.thresholds import Limits, Thresholds
+
+
+def stopping_criteria(thresholds: Thresholds) -> list[tuple[str, str, Limits]]:
+    """Those of the criteria that may end a run: subject, metric, limits."""
+    return [
+        (subject, metric, limits)
+        for subject, demands in thresholds.items()
+        for metric, limits in demands.items()
+        if limits.stop_early
+    ]
 
 
 def require_measurable(

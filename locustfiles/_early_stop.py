@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conf.criteria import stopping_criteria
 from conf.metric import parse_metric
 from conf.subject import parse_subject
 from monitoring.measurement import Tag
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from conf.settings import Settings
-    from conf.thresholds import Limits, Thresholds
+    from conf.thresholds import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,6 @@ class Stop:
     metric: str
     value: float
     window_s: float
-
-
-def stopping_criteria(thresholds: Thresholds) -> list[tuple[str, str, Limits]]:
-    """Those of the criteria that may end a run: subject, metric, limits."""
-    return [
-        (subject, metric, limits)
-        for subject, demands in thresholds.items()
-        for metric, limits in demands.items()
-        if limits.stop_early
-    ]
 
 
 @dataclass(slots=True)

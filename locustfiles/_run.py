@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from conf.criteria import stopping_criteria
 from conf.loading import choice_name
 from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
@@ -90,9 +91,7 @@ class Run:
         self.watcher: gevent.Greenlet | None = None
 
     def _build_early_stop(self) -> EarlyStop | None:
-        if not any(
-            limits.stop_early for demands in self._settings.thresholds.values() for limits in demands.values()
-        ):
+        if not stopping_criteria(self._settings.thresholds):
             return None
         # scipy comes with it; who does not ask for it does not wait for it.
         from locustfiles._early_stop import EarlyStop  # noqa: PLC0415

@@ -13,7 +13,7 @@ import inspect
 import signal
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -26,13 +26,10 @@ from locustfiles._owner import Owner
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
 from monitoring.measurement import utc_now
-from monitoring.preflight import preflight
+from monitoring.preflight import require_ready
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from conf.operations import Journey
-    from conf.settings import Settings
 
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
 
@@ -69,18 +66,10 @@ def _join(environment: Environment) -> None:
     journeys = {user.journey for user in environment.user_classes if hasattr(user, "journey")}
     Owner(environment, settings, sorted(journeys), _generators.get(environment), Progress.from_environment())
     if environment.web_ui is None:
-        _look_before(settings, journeys, options.run_time)
+        # Nobody is watching a headless run: what it needs must be there when it starts.
+        require_ready(settings, journeys, options.run_time or 0, utc_now())
     if options.csv_prefix:
         events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
-
-
-def _look_before(settings: Settings, journeys: set[Journey], run_time_s: Any) -> None:
-    """Nobody is watching a headless run: what it needs must be there when it starts."""
-    mistakes = [
-        check.error for check in preflight(settings, journeys, run_time_s or 0, utc_now()) if check.error
-    ]
-    if mistakes:
-        raise LoadTestError("\n".join(map(str, mistakes)).removeprefix("Error: "))
 
 
 stats.bucket_response_time = fine_bucket

@@ -76,9 +76,31 @@ def assess_subject(
     ]
 
 
+def assess_state(
+    subject: str, samples: Sequence[Sample], demands: Mapping[str, Limits], minimum_requests: int
+) -> State | None:
+    """The worst state of `assess_subject`, without asking how sure it is; None where nothing is demanded."""
+    states = [_judge(subject, samples, name, limits, minimum_requests)[1] for name, limits in demands.items()]
+    return max(states, default=None)
+
+
 def _assess_demand(
     subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
 ) -> Finding:
+    value, state, note = _judge(subject, samples, name, limits, minimum_requests)
+    if value is None or note:
+        return Finding(subject, name, value, limits, state, note)
+    metric = parse_metric(name)
+    interval = samples[0].interval(metric, limits)
+    count = samples[0].count(metric)
+    certain = None if count is None else _is_certain(value, interval, limits)
+    return Finding(subject, name, value, limits, state, note, count, interval, certain)
+
+
+def _judge(
+    subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
+) -> tuple[float | None, State, str]:
+    """Value, state, and why, where the value alone does not say it."""
     metric = parse_metric(name)
     value = samples[0].value(metric, limits) if len(samples) == 1 else None
     state, note = assess_metric(value, limits), ""
@@ -97,14 +119,7 @@ def _assess_demand(
         note = f"too few successful requests: {samples[0].successes:,} of at least {minimum_requests:,}"
     elif value is None:
         note = "not among the figures of this run"
-    if limits.optional:
-        state = _milder(state)
-    if value is None or note:
-        return Finding(subject, name, value, limits, state, note)
-    interval = samples[0].interval(metric, limits)
-    count = samples[0].count(metric)
-    certain = None if count is None else _is_certain(value, interval, limits)
-    return Finding(subject, name, value, limits, state, note, count, interval, certain)
+    return value, _milder(state) if limits.optional else state, note
 
 
 def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool | None:

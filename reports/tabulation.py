@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Kind, Operation, Outcome
 from conf.subject import Subject
-from reports.assessment import assess_subject, worst_state
+from reports.assessment import assess_state
 from reports.naming import parse_operation
 from reports.record import FailureGroup, Latency, OperationRow, Source, StepRow
 from reports.sample import select_sample, select_step
@@ -138,7 +138,6 @@ def _step_row(
     operation = sample.subject.operation
     assert operation is not None
     binding = {name: limits for name, limits in demands.items() if not limits.optional}
-    findings = assess_subject(operation, [sample], binding, minimum_requests)
     return StepRow(
         index=index,
         operation=operation,
@@ -149,7 +148,7 @@ def _step_row(
         per_second=sample.successes / sample.length_s if sample.length_s else None,
         latency=_latency(sample.results) or Latency(),
         planned=_latency(sample.planned),
-        state=worst_state(findings, []) if findings else None,
+        state=assess_state(operation, [sample], binding, minimum_requests),
     )
 
 
