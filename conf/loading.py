@@ -36,6 +36,8 @@ ENVIRONMENT = {
     "LOADTEST_OUTPUT_DIR": "run.output_dir",
     "LOADTEST_STRICT": "run.strict",
     "LOADTEST_BASELINE": "run.baseline",
+    "LOADTEST_LOG_DIR": "monitoring.log_dir",
+    "LOADTEST_METRICS_PORT": "monitoring.metrics_port",
 }
 """Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``."""
 

@@ -156,6 +156,20 @@ class Generator(_Section):
     open_files_ratio: Ratio = Field(gt=0, le=1, description="Of the files that the process may have open.")
 
 
+class Monitoring(_Section):
+    """What is written down and shown about the run and its processes, beside the report."""
+
+    log_dir: Path = Field(description="Where errors.jsonl and performance.jsonl are.")
+    keep_days: float = Field(gt=0, description="Older segments of these logs are removed, as wholes.")
+    segment_mb: float = Field(gt=0, description="A segment that has grown so large is closed.")
+    failures_per_second: int = Field(
+        ge=1, description="Failed requests that a process logs per second, at most."
+    )
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Of a headless run's Prometheus page; 0: any free port."
+    )
+
+
 class Floor(_Section):
     """How large a change against a baseline must be to count; a latency must exceed both of the first two."""
 
@@ -229,6 +243,7 @@ class Settings(_Section):
     seed: Seed
     run: Run
     generator: Generator
+    monitoring: Monitoring
     comparison: Floor
     thresholds: Thresholds
     portal: Portal

@@ -10,7 +10,7 @@ import pandas as pd
 
 from conf.operations import Outcome
 from reports.record import Latency, Problem
-from reports.redaction import redact
+from monitoring.redaction import redact
 from reports.table import CODE, load_table
 
 if TYPE_CHECKING:

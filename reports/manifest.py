@@ -10,7 +10,7 @@ from conf.operations import Journey
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from reports.record import Problem
-from reports.redaction import redact
+from monitoring.redaction import redact
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -109,6 +109,8 @@ def test_each_variable_sets_its_key(variable: str) -> None:
         "LOADTEST_OUTPUT_DIR": "elsewhere",
         "LOADTEST_STRICT": "true",
         "LOADTEST_BASELINE": "main",
+        "LOADTEST_LOG_DIR": "elsewhere",
+        "LOADTEST_METRICS_PORT": "9646",
     }
     found: Any = load_settings(environ={variable: values[variable]})
     for part in ENVIRONMENT[variable].split("."):
