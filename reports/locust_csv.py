@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from conf.operations import Outcome
-from reports.record import Latency, Problem
 from monitoring.redaction import redact
+from reports.record import Latency, Problem
 from reports.table import CODE, load_table
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from conf.operations import Journey
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
-from reports.record import Problem
 from monitoring.redaction import redact
+from reports.record import Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
