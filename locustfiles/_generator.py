@@ -21,6 +21,7 @@ from locustfiles._failure import RequestFailed
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
+from locustfiles._server_timing import parse_server_timing
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import Recorder, Tag
 
@@ -49,6 +50,11 @@ class Generator:
         self.step = 0
         self.parked = 0
         self.spent = 0
+        self._server_steps = {
+            operation: endpoint.server_timing
+            for operation in Operation
+            if (endpoint := settings.contract.endpoint(operation)) is not None
+        }
         self._arrivals_from = 0.0
         self._ended_s: float | None = None
         self._differs = False
@@ -129,6 +135,7 @@ class Generator:
         response_time: float,
         exception: BaseException | None,
         context: dict[str, Any],
+        response: Any = None,
         **_: object,
     ) -> None:
         step = context.get("step")
@@ -143,6 +150,10 @@ class Generator:
         late_s = context.get("late_s")
         if late_s is not None:
             self.recorder.record(tag._replace(planned=True), seconds + late_s)
+        steps = self._server_steps.get(tag.operation)
+        if steps and exception is None and (header := response.headers.get("server-timing")):
+            for server_step, took_s in parse_server_timing(header, steps).items():
+                self.recorder.record(tag._replace(server_step=server_step), took_s)
 
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)

@@ -293,6 +293,7 @@ class Run:
             "users_peak": self._users_peak,
             "houses": self._houses,
             "houses_shared": self.houses_shared,
+            "server_step_labels": settings.contract.server_step_labels(),
             "onboarded_before": sum(report.spent for report in reports),
             "arrivals": self._arrivals(reports),
             "processes": [

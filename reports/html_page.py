@@ -15,7 +15,8 @@ from reports.record import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.record import Finding, OperationRow, StepRow, Verdict
+    from conf.operations import Operation
+    from reports.record import Finding, OperationRow, ServerStepRow, StepRow, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -42,6 +43,7 @@ def render_html(verdict: Verdict) -> str:
         lag_column=figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
         breakdowns=_breakdowns(verdict.operations),
         step_groups=_by_operation(verdict),
+        server_step_groups=_server_steps(verdict),
         from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
     )
 
@@ -77,6 +79,15 @@ def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[Operat
         (journey, parts, [row.latency.p95_ms for row in parts])
         for journey, parts in journeys.items()
         if len(parts) > 1
+    ]
+
+
+def _server_steps(verdict: Verdict) -> list[tuple[Operation, list[ServerStepRow], figures.Column]]:
+    groups = groupby(verdict.server_steps, key=lambda row: row.operation)
+    return [
+        (operation, rows, figures.Column([row.latency.mean_ms for row in rows]))
+        for operation, found in groups
+        if (rows := list(found))
     ]
 
 

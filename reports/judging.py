@@ -31,6 +31,7 @@ from reports.record import Problem, Verdict
 from reports.run_directory import load_run
 from reports.sample import LocustSample, select_sample
 from reports.saturation import assess_saturation
+from reports.server_steps import build_server_step_rows
 from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 
@@ -111,6 +112,7 @@ def judge_run(
         findings=tuple(findings),
         operations=tuple(rows),
         steps=tuple(steps),
+        server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
         capacities=tuple(build_capacities(steps)),
         failures=tuple(failures),
         memory=run.memory,

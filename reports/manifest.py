@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from conf.operations import Journey
+from conf.operations import Journey, Operation
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from monitoring.redaction import redact
@@ -119,6 +119,7 @@ class Manifest(_Part):
     users_peak: int = Field(ge=0)
     houses: int = Field(ge=0)
     houses_shared: bool
+    server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
     processes: tuple[Process, ...]
