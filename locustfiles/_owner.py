@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from conf.criteria import require_measurable
 from conf.errors import ExitCode, LoadTestError
+from locustfiles._choice import offered_journeys
 from locustfiles._houses import deal
 from locustfiles._messages import Begin, Report, StepBegins
-from locustfiles._plan import build_plan
 from locustfiles._provenance import load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
@@ -30,10 +29,8 @@ from monitoring.preflight import check_fixture
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from collections.abc import Sequence
-
     from conf.operations import Journey
-    from conf.settings import Settings
+    from locustfiles._choice import Choice
     from locustfiles._generator import Generator
     from locustfiles._houses import Share
     from locustfiles._progress import Progress
@@ -50,26 +47,19 @@ class Owner:
 
     Args:
         environment: Locust's; its options get the profile's load where none was typed.
-        settings: As loaded in this process.
-        journeys: Of the user classes that Locust found.
+        choice: What the run is to be, as the command line has it.
         generator: The local runner's own users; None on a master.
         progress: Where to report progress.
-
-    Raises:
-        LoadTestError: What was typed leaves nothing to judge, or criteria that cannot be judged.
     """
 
     def __init__(
         self,
         environment: Environment,
-        settings: Settings,
-        journeys: Sequence[Journey],
+        choice: Choice,
         generator: Generator | None,
         progress: Progress,
     ) -> None:
         self._environment = environment
-        self._settings = settings
-        self._journeys = journeys
         self._generator = generator
         self._progress = progress
         self._run: Run | None = None
@@ -83,10 +73,8 @@ class Owner:
         self._runner = runner
         self._options = options
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
-        self._plan = build_plan(journeys, settings.profile, self._options)
-        step_users = [step.users for step in self._plan.steps]
-        require_measurable(settings.thresholds, settings.profile, journeys, step_users)
-        self._apply_plan()
+        self._user_classes = tuple(environment.user_classes)
+        self.choose(choice)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -96,12 +84,28 @@ class Owner:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
-    def _apply_plan(self) -> None:
-        options, plan = self._options, self._plan
+    @property
+    def offered(self) -> tuple[Journey, ...]:
+        """The journeys that there are user classes for."""
+        return offered_journeys(self._user_classes)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None and not self._run.ended
+
+    def choose(self, choice: Choice) -> None:
+        """What the next run is to be; Locust's options get the load where the profile says it."""
+        self._settings, self._journeys, self._plan = choice.settings, choice.journeys, choice.plan
+        environment, options, plan = self._environment, self._options, choice.plan
+        environment.user_classes = [
+            user for user in self._user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
+        ]
+        environment.shape_class = None
         if plan.steps:
             shape = StepShape(plan.steps, self._on_step)
             shape.runner = self._runner
-            self._environment.shape_class = shape
+            environment.shape_class = shape
             return
         options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
 
@@ -130,12 +134,14 @@ class Owner:
             share=share,
             shares=shares,
             ramp_s=self._plan.ramp_s,
+            journeys=list(self._journeys),
+            profile=self._settings.run.profile,
             load=load_digest(self._settings),
         )
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker that joins a run under way shares houses with the others."""
-        if self._run is not None and not self._run.ended:
+        if self._run is not None and self.is_running:
             houses = check_fixture(self._settings, 0, utc_now())
             self._run.houses_shared = True
             # Its share of planned arrivals stays with those they were dealt to.

@@ -83,7 +83,13 @@ def judge_run(
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
     """
-    run = load_run(run_dir)
+    return judge_files(load_run(run_dir), thresholds, minimum_requests=minimum_requests)
+
+
+def judge_files(
+    run: RunFiles, thresholds: Thresholds | None = None, *, minimum_requests: int | None = None
+) -> Verdict:
+    """Judge what the files of a run say, as `judge_run` does; of a run under way, what they would say now."""
     contract = load_settings(environ={}).contract
     demands = _demands(run, thresholds, minimum_requests)
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
@@ -120,7 +126,7 @@ def judge_run(
         problems=tuple(problems),
         notes=tuple(_notes(run, rows, findings, journeys)),
     )
-    return replace(verdict, advice=advise(verdict), beside=build_beside(run))
+    return replace(verdict, advice=advise(verdict), beside=build_beside(run) if run.finished else None)
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:
@@ -187,7 +193,7 @@ def _invalidities(run: RunFiles) -> list[Problem]:
     """What the files of one of our own runs say about each other."""
     if not run.own:
         return []
-    problems = reconcile(run.measurements, run.stats)
+    problems = reconcile(run.measurements, run.stats) if run.finished else []
     arrivals = run.manifest.arrivals if run.manifest else None
     if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
         problems.append(

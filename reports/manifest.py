@@ -157,11 +157,14 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
         where = f"{path.name}: {place}: " if place else f"{path.name}: "
         problems.append(Problem("manifest", f"{where}{redact(first['msg'])}", _READ_ON))
     else:
-        problems += [
-            Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems
-        ]
+        problems += noted_problems(manifest)
         return manifest
     return None
+
+
+def noted_problems(manifest: Manifest) -> list[Problem]:
+    """What the owner of the run saw go wrong."""
+    return [Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems]
 
 
 def _moment(at: datetime) -> str:
