@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -27,6 +28,23 @@ def render_html(verdict: Verdict) -> str:
 
     Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
     """
+    return _templates().get_template("report.html.j2").render(_context(verdict))
+
+
+def render_parts(verdict: Verdict, *names: str) -> str:
+    """Some blocks of the page's template alone, in this order."""
+    template = _templates().get_template("report.html.j2")
+    context = template.new_context(_context(verdict))
+    return "".join(part for name in names for part in template.blocks[name](context))
+
+
+def style_sheet() -> str:
+    """The page's style, for other pages that show parts of it."""
+    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def _templates() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -35,17 +53,24 @@ def render_html(verdict: Verdict) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(drawing=drawing, figures=figures, wording=wording)
-    return environment.get_template("report.html.j2").render(
-        verdict=verdict,
-        facts=_facts(verdict),
-        finding_groups=_by_subject(verdict.findings),
-        column=figures.Column([row.latency.p50_ms for row in verdict.operations]),
-        lag_column=figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
-        breakdowns=_breakdowns(verdict.operations),
-        step_groups=_by_operation(verdict),
-        server_step_groups=_server_steps(verdict),
-        from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
-    )
+    # A block that is rendered by itself sees no macro of its template, but every global.
+    marks = environment.get_template("marks.html.j2").module
+    environment.globals.update({name: getattr(marks, name) for name in ("shape", "badge", "bar")})
+    return environment
+
+
+def _context(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": verdict,
+        "facts": _facts(verdict),
+        "finding_groups": _by_subject(verdict.findings),
+        "column": figures.Column([row.latency.p50_ms for row in verdict.operations]),
+        "lag_column": figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
+        "breakdowns": _breakdowns(verdict.operations),
+        "step_groups": _by_operation(verdict),
+        "server_step_groups": _server_steps(verdict),
+        "from_csv": any(row.source is Source.LOCUST_CSV for row in verdict.operations),
+    }
 
 
 def _facts(verdict: Verdict) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +12,17 @@ from monitoring.measurement import Tag
 from reports.distribution import Distribution
 from reports.health_log import Readings
 from reports.judging import judge_files
+from reports.locust_csv import parse_failure
 from reports.manifest import Manifest, noted_problems
 from reports.memory_log import build_memory_row, portal_first
 from reports.run_directory import RunFiles
 from reports.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from reports.locust_csv import FailureRow
     from reports.measurement_log import Measurements
     from reports.record import Verdict
 
@@ -33,8 +33,8 @@ class LiveRun:
     """
     Collects what a run's processes measure, and judges it on demand.
 
-    `add` and its likes only put aside what they are given: they are called where the load is made. `judge` does the
-    work, and may be called in another thread.
+    `add` and its likes only put aside what they are given: they are called where the load is made. `judge` and
+    `measurements` do the work, and may be called in another thread, but always in the same one.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,6 @@ class LiveRun:
         self._measurements: Measurements = {}
         self._memory: dict[str, _Samples] = {}
         self._health: dict[str, _Samples] = {}
-        self._judging = Lock()
 
     def add(self, time_s: float, snapshot: Mapping[str, bytes]) -> None:
         """What a process measured up to *time_s*, in seconds since the epoch."""
@@ -61,49 +60,41 @@ class LiveRun:
         self._health.setdefault(process, _Samples()).add(time_s, cpu_ratio, open_files, lag_p99_ms)
 
     def measurements(self) -> Measurements:
-        """Everything that has arrived, merged; a mapping that only `judge` and this method ever change."""
-        with self._judging:
-            self._merge()
-            return self._measurements
-
-    def judge(self, manifest: Mapping[str, Any], failures: Sequence[FailureRow]) -> Verdict:
-        """
-        The verdict if the run ended now.
-
-        Args:
-            manifest: What would be written as ``manifest.json``.
-            failures: What would be written as Locust's failures.
-        """
-        with self._judging:
-            self._merge()
-            read = Manifest.model_validate(manifest)
-            return judge_files(
-                RunFiles(
-                    run_id=read.run_id,
-                    own=True,
-                    manifest=read,
-                    stats=(),
-                    failures=tuple(failures),
-                    exceptions=(),
-                    measurements=self._measurements,
-                    memory=tuple(
-                        portal_first(
-                            build_memory_row(name, *s.columns()) for name, s in _copied(self._memory)
-                        )
-                    ),
-                    health=tuple(Readings(name, *s.columns()) for name, s in _copied(self._health)),
-                    problems=tuple(noted_problems(read)),
-                    finished=False,
-                )
-            )
-
-    def _merge(self) -> None:
+        """Everything that has arrived, merged."""
         while self._arrived:
             time_s, snapshot = self._arrived.popleft()
             for text, encoded in snapshot.items():
                 part = Distribution()
                 part.add_encoded(encoded)
                 self._measurements.setdefault(Tag.parse(text), Series()).add(time_s, part)
+        return self._measurements
+
+    def judge(self, manifest: Mapping[str, Any], failures: Iterable[tuple[str, str, str, int]]) -> Verdict:
+        """
+        The verdict if the run ended now.
+
+        Args:
+            manifest: What would be written as ``manifest.json``.
+            failures: What would be written as Locust's failures: method, name, error, and how often.
+        """
+        read = Manifest.model_validate(manifest)
+        return judge_files(
+            RunFiles(
+                run_id=read.run_id,
+                own=True,
+                manifest=read,
+                stats=(),
+                failures=tuple(starmap(parse_failure, failures)),
+                exceptions=(),
+                measurements=self.measurements(),
+                memory=tuple(
+                    portal_first(build_memory_row(name, *s.columns()) for name, s in _copied(self._memory))
+                ),
+                health=tuple(Readings(name, *s.columns()) for name, s in _copied(self._health)),
+                problems=tuple(noted_problems(read)),
+                finished=False,
+            )
+        )
 
 
 class _Samples:
