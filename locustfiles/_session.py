@@ -50,7 +50,7 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         choices=[ALL, *Journey],
         default=ALL,
         env_var="LOCUST_JOURNEY",
-        help="Which journey to make, of those whose users the locustfiles hold",
+        help="rag, chat or onboarding, of those whose users are loaded",
     )
     parser.set_defaults(web_host="127.0.0.1")
 
@@ -82,10 +82,20 @@ def _join(environment: Environment) -> None:
     journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
     typed = Typed(options.num_users, options.spawn_rate, options.run_time)
     choice = build_choice(settings, journeys, typed)
-    Owner(environment, choice, _generators.get(environment), Progress.from_environment())
     if environment.web_ui is None:
+        Owner(environment, choice, _generators.get(environment), Progress.from_environment())
         # Nobody is watching a headless run: what it needs must be there when it starts.
         require_ready(settings, journeys, options.run_time or 0, utc_now())
+    else:
+        # pandas and scipy come with these, and take a second or two.
+        from locustfiles._live import LiveView  # noqa: PLC0415
+        from locustfiles._start_form import StartForm  # noqa: PLC0415
+        from locustfiles._web import extend_web_ui  # noqa: PLC0415
+
+        view = LiveView()
+        owner = Owner(environment, choice, _generators.get(environment), Progress.from_environment(), view)
+        form = StartForm(environment, owner, settings.run.profile, typed)
+        extend_web_ui(environment, form, view)
     if options.csv_prefix:
         events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
 

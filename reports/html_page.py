@@ -28,12 +28,12 @@ def render_html(verdict: Verdict) -> str:
 
     Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
     """
-    return _templates().get_template("report.html.j2").render(_context(verdict))
+    return template_environment().get_template("report.html.j2").render(_context(verdict))
 
 
 def render_parts(verdict: Verdict, *names: str) -> str:
     """Some blocks of the page's template alone, in this order."""
-    template = _templates().get_template("report.html.j2")
+    template = template_environment().get_template("report.html.j2")
     context = template.new_context(_context(verdict))
     return "".join(part for name in names for part in template.blocks[name](context))
 
@@ -44,7 +44,8 @@ def style_sheet() -> str:
 
 
 @cache
-def _templates() -> Environment:
+def template_environment() -> Environment:
+    """Jinja with everything that the page's templates use: figures, wording, drawing, and the marks of the states."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -62,7 +63,7 @@ def _templates() -> Environment:
 def _context(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict,
-        "facts": _facts(verdict),
+        "facts": facts_of(verdict),
         "finding_groups": _by_subject(verdict.findings),
         "column": figures.Column([row.latency.p50_ms for row in verdict.operations]),
         "lag_column": figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
@@ -73,7 +74,7 @@ def _context(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _facts(verdict: Verdict) -> list[tuple[str, str]]:
+def facts_of(verdict: Verdict) -> list[tuple[str, str]]:
     """The few figures that stand beside the verdict."""
     requests, failures = verdict.asked
     facts = [("Requests", figures.count(requests)), ("Failed", figures.count(failures))]

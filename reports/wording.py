@@ -21,7 +21,7 @@ _JOURNEYS = {
     Journey.ONBOARDING: "Onboarding",
 }
 
-_CONSEQUENCES = {"too_few_requests", "never_measured"}
+CONSEQUENCES = {"too_few_requests", "never_measured"}
 """Problems that something else has caused."""
 
 
@@ -59,7 +59,7 @@ def reason(verdict: Verdict) -> str:
     """What decided the verdict, in a few words; empty for a PASS."""
     if verdict.state is State.PASS:
         return ""
-    causes = [problem.message for problem in verdict.problems if problem.code not in _CONSEQUENCES]
+    causes = [problem.message for problem in verdict.problems if problem.code not in CONSEQUENCES]
     consequences = [problem.message for problem in verdict.problems]
     worst = [
         f"{subject_label(finding.subject)}: {metric_label(finding.metric)} {finding_value(finding)}"
