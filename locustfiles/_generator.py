@@ -25,8 +25,10 @@ from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
 from locustfiles._server_timing import parse_server_timing
+from locustfiles._slowest import Slowest
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import Recorder, Tag
+from monitoring.tracing import Tracing, open_tracer
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -49,8 +51,9 @@ class Generator:
     def __init__(self, environment: Environment, settings: Settings) -> None:
         self.environment = environment
         self.settings = settings
-        self.recorder = Recorder()
+        self.recorder, self.slowest = Recorder(), Slowest()
         self.houses = Houses([])
+        self.tracing = Tracing(open_tracer("openhouse-loadtest"))
         self.schedules: dict[Journey, Schedule] = {}
         self.limited = True
         self.step = 0
@@ -124,6 +127,7 @@ class Generator:
             spent=self.spent,
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
+            slowest=self.slowest.listed(),
             lag=self._lag.take(),
             rss_bytes=vitals.rss_bytes,
             cpu_ratio=vitals.cpu_ratio,
@@ -149,6 +153,8 @@ class Generator:
         tag = Tag(Operation(name), outcome, step)
         seconds = response_time / 1000
         self.recorder.record(tag, seconds)
+        if (trace_id := context.get("trace_id")) is not None:
+            self.slowest.add(name, seconds, trace_id)
         late_s = context.get("late_s")
         if late_s is not None:
             self.recorder.record(tag._replace(planned=True), seconds + late_s)
@@ -162,7 +168,7 @@ class Generator:
         self._load_profile(begin.profile)
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
-        self.recorder = Recorder()
+        self.recorder, self.slowest = Recorder(), Slowest()
         self.step = begin.step
         self._differs = begin.load != load_digest(self.settings)
         self.parked = self.spent = 0

@@ -86,6 +86,8 @@ class Report(_Message):
     """Planned starts that were made."""
     missed: int
     """Planned starts that were not; known once the process has finished."""
+    slowest: list[list[Any]]
+    """Since the start of the run: operation, seconds, when it ended in seconds since the epoch, trace."""
     lag: bytes
     """Event-loop lag since the last report, as a histogram."""
     rss_bytes: int

@@ -62,6 +62,9 @@ class PortalUser(JourneyUser, FastHttpUser):
         Redirects are an answer, not followed: nothing goes to a host that was not asked for.
         """
         request = build_request(endpoint, house, question)
+        trace = self.generator.tracing.begin(operation.value)
+        failed: RequestFailed | None = None
+        status = 0
         timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
             with self.client.request(
@@ -69,11 +72,12 @@ class PortalUser(JourneyUser, FastHttpUser):
                 request.path,
                 name=operation.value,
                 data=request.body,
-                headers=request.headers,
+                headers=request.headers | {"traceparent": trace.traceparent},
                 allow_redirects=False,
                 catch_response=True,
-                context=context,
+                context=context | {"trace_id": trace.trace_id},
             ) as response:
+                status = response.status_code or 0
                 failed = self._assess(endpoint, response, house, timed_out=not timeout.pending)
                 if failed is None:
                     response.success()
@@ -82,6 +86,7 @@ class PortalUser(JourneyUser, FastHttpUser):
                 return failed
         finally:
             timeout.close()
+            trace.end(repr(failed) if failed else "", **{"http.response.status_code": status})
 
     def _assess(
         self, endpoint: Endpoint, response: FastResponse, house: House, *, timed_out: bool

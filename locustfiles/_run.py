@@ -19,6 +19,7 @@ from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from locustfiles._provenance import git_commit, package_versions, recorded_settings
 from locustfiles._run_directory import RunDirectory
+from locustfiles._slowest import slowest_of
 from locustfiles._workers import Contribution
 from monitoring.measurement import new_histogram, utc_now
 from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
@@ -320,6 +321,17 @@ class Run:
             "server_step_labels": settings.contract.server_step_labels(),
             "onboarded_before": sum(report.spent for report in reports),
             "arrivals": self._arrivals(reports),
+            "slowest": [
+                {
+                    "operation": operation,
+                    "ms": round(seconds * 1000, 1),
+                    "started_at": datetime.fromtimestamp(ended - seconds, UTC).isoformat(
+                        timespec="milliseconds"
+                    ),
+                    "trace_id": trace_id,
+                }
+                for operation, seconds, ended, trace_id in slowest_of(report.slowest for report in reports)
+            ],
             "processes": [
                 {
                     "id": process,

@@ -57,6 +57,15 @@ class Process(_Part):
     lag_ms: LagSummary | None = None
 
 
+class SlowAnswer(_Part):
+    """One of the slowest answers, however it ended, and the trace that its request carried."""
+
+    operation: Operation
+    ms: float = Field(ge=0)
+    started_at: AwareDatetime
+    trace_id: str = Field(pattern="^[0-9a-f]{32}$")
+
+
 class ArrivalsMade(_Part):
     """Planned starts of an open workload, and what became of them."""
 
@@ -122,6 +131,7 @@ class Manifest(_Part):
     server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
+    slowest: tuple[SlowAnswer, ...] = ()
     processes: tuple[Process, ...]
     steps: tuple[StepSpan, ...]
     ended_by: str

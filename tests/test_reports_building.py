@@ -147,6 +147,14 @@ class BuiltRun:
             "server_step_labels": {
                 "chat": {"auth": "Authentication", "retrieval": "Chunk retrieval", "llm": "Model"}
             },
+            "slowest": [
+                {
+                    "operation": "chat",
+                    "ms": 987.6,
+                    "started_at": STARTED.isoformat(),
+                    "trace_id": "0af7651916cd43dd" * 2,
+                }
+            ],
             "processes": [
                 {
                     "id": "local",
