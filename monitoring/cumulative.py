@@ -29,19 +29,24 @@ def cumulative(histogram: HdrHistogram, bounds_s: tuple[float, ...]) -> tuple[li
         HDR bucket that holds it does: that is 0.1 % wide.
     """
     counts = np.frombuffer(histogram.counts, dtype=np.uint64)
-    up_to = np.cumsum(counts)
-    lowest_us = _lowest_us()
-    places = np.searchsorted(lowest_us, np.round(np.multiply(bounds_s, _US_PER_S)), side="right") - 1
+    filled = np.flatnonzero(counts)
+    here = counts[filled].astype(np.float64)
+    lowest_us, middle_us = _edges_us()
+    # Of the buckets that hold results, how many begin at or below each bound.
+    places = np.searchsorted(
+        lowest_us[filled], np.round(np.multiply(bounds_s, _US_PER_S)).astype(np.int64), side="right"
+    )
+    up_to = np.concatenate(([0.0], np.cumsum(here)))
     buckets = [
         (str(float(bound)), float(up_to[place])) for bound, place in zip(bounds_s, places, strict=True)
     ]
-    middle_us = (lowest_us[:-1] + lowest_us[1:] - 1) / 2
-    sum_s = float(counts[:-1] @ middle_us) / _US_PER_S
-    return [*buckets, ("+Inf", float(up_to[-1]))], sum_s
+    return [*buckets, ("+Inf", float(up_to[-1]))], float(here @ middle_us[filled]) / _US_PER_S
 
 
 @cache
-def _lowest_us() -> NDArray[np.int64]:
-    """The smallest value of each bucket; all histograms have the same."""
+def _edges_us() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The smallest value of each bucket, and the one in its middle; all histograms have the same."""
     histogram = new_histogram()
-    return np.array([histogram.get_value_from_index(index) for index in range(histogram.counts_len)])
+    values = [histogram.get_value_from_index(index) for index in range(histogram.counts_len + 1)]
+    edges = np.array(values, dtype=np.int64)
+    return edges[:-1], (edges[:-1] + edges[1:] - 1) / 2
