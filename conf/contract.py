@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import string
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from conf.operations import Operation
+
+ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 
 PLACEHOLDERS = frozenset(
     {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
@@ -71,6 +76,10 @@ class Endpoint(BaseModel):
     path: str = Field(pattern="^/")
     headers: dict[str, str] = Field(default_factory=dict)
     body: dict[str, str] = Field(default_factory=dict, description="Sent as JSON; empty: no body.")
+    server_timing: dict[ServerStep, str] = Field(
+        default_factory=dict,
+        description="Steps that the answer's Server-Timing header names, and what people call them.",
+    )
     answer: Answer
 
     @model_validator(mode="after")
@@ -102,3 +111,13 @@ class Contract(BaseModel):
     chat: Endpoint
     onboarding_page: Endpoint
     onboarding_resolve: Endpoint
+
+    def server_step_labels(self) -> dict[str, dict[str, str]]:
+        """Request → step of its answer's ``Server-Timing`` → what people call it."""
+        requests = ("chat", "onboarding_page", "onboarding_resolve")
+        return {name: steps for name in requests if (steps := getattr(self, name).server_timing)}
+
+    def endpoint(self, operation: Operation) -> Endpoint | None:
+        """The request that *operation* is; None for what is no request to the portal."""
+        found: Endpoint | None = getattr(self, operation.value, None)
+        return found

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from locust.runners import LocalRunner, WorkerRunner
 
+import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.lock import RLock
 
+from conf.errors import LoadTestError
+from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from locustfiles._arrivals import Schedule
 from locustfiles._failure import RequestFailed
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
+from locustfiles._server_timing import parse_server_timing
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import Recorder, Tag
 
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.settings import Settings
+
+
+_log = logging.getLogger(__name__)
 
 
 class Generator:
@@ -49,6 +56,11 @@ class Generator:
         self.step = 0
         self.parked = 0
         self.spent = 0
+        self._server_steps = {
+            operation: endpoint.server_timing
+            for operation in Operation
+            if (endpoint := settings.contract.endpoint(operation)) is not None
+        }
         self._arrivals_from = 0.0
         self._ended_s: float | None = None
         self._differs = False
@@ -94,10 +106,6 @@ class Generator:
             return 0
         return sum(schedule.missed(self._ended_s) for schedule in self.schedules.values())
 
-    def _journeys(self) -> set[Journey]:
-        """What the users of this run set out to do: a schedule without users would miss all its starts."""
-        return {user.journey for user in self.environment.user_classes if hasattr(user, "journey")}
-
     def next_user_number(self) -> int:
         """A number of its own for each user of this process; seeds the user's random choices."""
         self._users_seen += 1
@@ -129,6 +137,7 @@ class Generator:
         response_time: float,
         exception: BaseException | None,
         context: dict[str, Any],
+        response: Any = None,
         **_: object,
     ) -> None:
         step = context.get("step")
@@ -143,9 +152,14 @@ class Generator:
         late_s = context.get("late_s")
         if late_s is not None:
             self.recorder.record(tag._replace(planned=True), seconds + late_s)
+        steps = self._server_steps.get(tag.operation)
+        if steps and exception is None and (header := response.headers.get("server-timing")):
+            for server_step, took_s in parse_server_timing(header, steps).items():
+                self.recorder.record(tag._replace(server_step=server_step), took_s)
 
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)
+        self._load_profile(begin.profile)
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
         self.recorder = Recorder()
@@ -162,11 +176,22 @@ class Generator:
                 begin.share,
                 begin.shares,
             )
-            for journey in self._journeys()
+            for journey in map(Journey, begin.journeys)
             if (load := self.settings.profile.load(journey)).arrival_rate is not None
         }
         self.ending = self._finished = False
         self._lag.take()  # what came before the run is not its own
+
+    def _load_profile(self, profile: str) -> None:
+        """Another profile may have been chosen since this process began; one that is not here makes another load."""
+        if profile == self.settings.run.profile:
+            return
+        try:
+            self.settings = load_settings(
+                {"run.profile": profile, "target.base_url": self.settings.target.base_url}
+            )
+        except LoadTestError as error:
+            _log.error("%s", error)
 
     def _on_step(self, msg: Any, **_: object) -> None:
         self.step = StepBegins.unpack(msg.data).index

@@ -34,6 +34,10 @@ class Begin(_Message):
     """... of so many; 0: of none, for a process that joined a run under way."""
     ramp_s: float
     """How long the users take to start; planned arrivals begin after it."""
+    journeys: list[str]
+    """What the users of this run set out to do."""
+    profile: str
+    """Which load they make."""
     load: str
     """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
 

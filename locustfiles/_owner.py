@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from conf.criteria import require_measurable
 from conf.errors import ExitCode, LoadTestError
+from locustfiles._choice import offered_journeys
 from locustfiles._houses import deal
 from locustfiles._messages import Begin, Report, StepBegins
-from locustfiles._plan import build_plan
 from locustfiles._provenance import load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
@@ -30,12 +29,11 @@ from monitoring.preflight import check_fixture
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from collections.abc import Sequence
-
     from conf.operations import Journey
-    from conf.settings import Settings
+    from locustfiles._choice import Choice
     from locustfiles._generator import Generator
     from locustfiles._houses import Share
+    from locustfiles._live import LiveView
     from locustfiles._progress import Progress
 
 _TICK_S = 1.0
@@ -50,28 +48,24 @@ class Owner:
 
     Args:
         environment: Locust's; its options get the profile's load where none was typed.
-        settings: As loaded in this process.
-        journeys: Of the user classes that Locust found.
+        choice: What the run is to be, as the command line has it.
         generator: The local runner's own users; None on a master.
         progress: Where to report progress.
-
-    Raises:
-        LoadTestError: What was typed leaves nothing to judge, or criteria that cannot be judged.
+        view: Shows the run while it goes on; None where nobody can look.
     """
 
     def __init__(
         self,
         environment: Environment,
-        settings: Settings,
-        journeys: Sequence[Journey],
+        choice: Choice,
         generator: Generator | None,
         progress: Progress,
+        view: LiveView | None = None,
     ) -> None:
         self._environment = environment
-        self._settings = settings
-        self._journeys = journeys
         self._generator = generator
         self._progress = progress
+        self._view = view
         self._run: Run | None = None
         self._interrupted = False
         self._step = 0
@@ -83,10 +77,8 @@ class Owner:
         self._runner = runner
         self._options = options
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
-        self._plan = build_plan(journeys, settings.profile, self._options)
-        step_users = [step.users for step in self._plan.steps]
-        require_measurable(settings.thresholds, settings.profile, journeys, step_users)
-        self._apply_plan()
+        self._user_classes = tuple(environment.user_classes)
+        self.choose(choice)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(self._on_spawning_complete)
@@ -96,47 +88,68 @@ class Owner:
         events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
-    def _apply_plan(self) -> None:
-        options, plan = self._options, self._plan
+    @property
+    def offered(self) -> tuple[Journey, ...]:
+        """The journeys that there are user classes for."""
+        return offered_journeys(self._user_classes)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None and not self._run.ended
+
+    def choose(self, choice: Choice) -> None:
+        """What the next run is to be; Locust's options get the load where the profile says it."""
+        self._choice = choice
+        environment, options, plan = self._environment, self._options, choice.plan
+        environment.user_classes = [
+            user for user in self._user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
+        ]
+        environment.shape_class = None
         if plan.steps:
             shape = StepShape(plan.steps, self._on_step)
             shape.runner = self._runner
-            self._environment.shape_class = shape
+            environment.shape_class = shape
             return
         options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
 
     def _on_test_start(self, **_: object) -> None:
         try:
-            houses = check_fixture(self._settings, self._plan.run_time_s or 0, utc_now())
-            self._run = Run(self._environment, self._settings, self._journeys, self._plan, len(houses))
+            houses = check_fixture(self._choice.settings, self._choice.plan.run_time_s or 0, utc_now())
+            live = self._view.begin() if self._view else None
+            self._run = Run(self._environment, self._choice, len(houses), live)
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
         hands = self._workers.begin() if self._workers else [""]
-        self._step = WARM_UP if self._plan.warm_up_s else 0
+        self._step = WARM_UP if self._choice.plan.warm_up_s else 0
         for share, (client, dealt) in enumerate(zip(hands, deal(houses, len(hands)), strict=True)):
             self._send(Begin.TYPE, self._begin(dealt, share=share, shares=len(hands)).pack(), client)
-        if self._plan.steps:
-            self._begin_step(0, self._plan.steps[0].users)
-        elif self._plan.warm_up_s:
-            self._begin_step(0, self._plan.users or 1)
+        if self._choice.plan.steps:
+            self._begin_step(0, self._choice.plan.steps[0].users)
+        elif self._choice.plan.warm_up_s:
+            self._begin_step(0, self._choice.plan.users or 1)
+        if self._view is not None:
+            self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
 
     def _begin(self, houses: Share, *, share: int, shares: int) -> Begin:
         return Begin(
             houses,
-            limited=self._plan.limited,
+            limited=self._choice.plan.limited,
             step=self._step,
             share=share,
             shares=shares,
-            ramp_s=self._plan.ramp_s,
-            load=load_digest(self._settings),
+            ramp_s=self._choice.plan.ramp_s,
+            journeys=list(self._choice.journeys),
+            profile=self._choice.settings.run.profile,
+            load=load_digest(self._choice.settings),
         )
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker that joins a run under way shares houses with the others."""
-        if self._run is not None and not self._run.ended:
-            houses = check_fixture(self._settings, 0, utc_now())
+        if self._run is not None and self.is_running:
+            houses = check_fixture(self._choice.settings, 0, utc_now())
             self._run.houses_shared = True
             # Its share of planned arrivals stays with those they were dealt to.
             self._send(Begin.TYPE, self._begin(deal(houses, 1)[0], share=0, shares=0).pack(), client_id)
@@ -152,19 +165,21 @@ class Owner:
             self._run.end_step()
             self._run.ended_by = "steps"
             return
-        self._begin_step(index, self._plan.steps[index].users)
+        self._begin_step(index, self._choice.plan.steps[index].users)
 
     def _begin_step(self, index: int, users: int) -> None:
         """A step begins: with its warm-up, where it has one."""
         assert self._run is not None
         self._run.end_step()
-        if not self._plan.warm_up_s:
+        if not self._choice.plan.warm_up_s:
             self._count_for(self._run, index, users)
             return
         if self._warm_up is not None:
             self._warm_up.kill()  # Locust is late with steps, by up to a second: the last one was all warm-up
         self._tell_step(WARM_UP)
-        self._warm_up = gevent.spawn_later(self._plan.warm_up_s, self._count_for, self._run, index, users)
+        self._warm_up = gevent.spawn_later(
+            self._choice.plan.warm_up_s, self._count_for, self._run, index, users
+        )
 
     def _count_for(self, run: Run, index: int, users: int) -> None:
         if run is self._run and not run.ending:
@@ -190,6 +205,8 @@ class Owner:
             self._collect(run)
             run.tick()
             self._progress.write(**run.progress())
+            if self._view is not None:
+                self._view.keep_up()
             for worker in self._workers.lost() if self._workers else ():
                 run.note_lost(worker)
             if not run.ended_by and (run.is_done() or run.is_failing()):
@@ -217,9 +234,11 @@ class Owner:
             return
         self._collect(run)
         verdict = run.finish()
+        if self._view is not None:
+            self._view.end(verdict, run.report_file)
         from reports.assessment import exit_code  # noqa: PLC0415 - only the owner needs it, now that the load is over
 
-        self._environment.process_exit_code = exit_code(verdict, strict=self._settings.run.strict)
+        self._environment.process_exit_code = exit_code(verdict, strict=self._choice.settings.run.strict)
         self._progress.write(**run.progress(), finished=True)
 
     def _on_quitting(self, **_: object) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import LoadTestError
 
 if TYPE_CHECKING:
-    from argparse import Namespace
     from collections.abc import Sequence
 
     from conf.operations import Journey
     from conf.profile import Profile, Step
 
 _HIGHEST_SPAWN_RATE = 100.0
+
+
+class Typed(NamedTuple):
+    """What somebody asked for; None, or 0, where they left it to the profile."""
+
+    users: int | None = None
+    spawn_rate: float | None = None
+    run_time_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,9 @@ class Plan:
         return self.users / self.spawn_rate if self.users and self.spawn_rate else 0.0
 
 
-def build_plan(journeys: Sequence[Journey], profile: Profile, options: Namespace) -> Plan:
+def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> Plan:
     """
-    Combine the profile's loads with ``--users``, ``--spawn-rate`` and ``--run-time``.
+    Combine the profile's loads with what was typed: users, spawn rate and run time.
 
     Several journeys at once share the time of the longest; steps are for a journey on its own.
 
@@ -52,20 +59,20 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, options: Namespace
     """
     loads = [profile.load(journey) for journey in journeys]
     warm_up_s = max((load.warm_up_s for load in loads), default=0.0)
-    if len(loads) == 1 and loads[0].steps and not options.num_users and not options.run_time:
+    if len(loads) == 1 and loads[0].steps and not typed.users and not typed.run_time_s:
         return Plan(None, None, None, loads[0].steps, limited=False, warm_up_s=warm_up_s)
     spawn_rates = [load.spawn_rate for load in loads]
     planned_s = max((load.longest_s or 0.0 for load in loads), default=0.0)
-    if options.run_time and options.run_time <= warm_up_s:
+    if typed.run_time_s and typed.run_time_s <= warm_up_s:
         raise LoadTestError(
-            f"--run-time: {options.run_time:g} s are over before the profile's warm-up of {warm_up_s:g} s is",
+            f"--run-time: {typed.run_time_s:g} s are over before the profile's warm-up of {warm_up_s:g} s is",
             "Ask for a longer run time, or set the profile's warm_up_s lower.",
         )
     return Plan(
-        users=options.num_users or sum(load.most_users for load in loads),
-        spawn_rate=options.spawn_rate or min(sum(spawn_rates), _HIGHEST_SPAWN_RATE),
-        run_time_s=options.run_time or planned_s or None,
+        users=typed.users or sum(load.most_users for load in loads),
+        spawn_rate=typed.spawn_rate or min(sum(spawn_rates), _HIGHEST_SPAWN_RATE),
+        run_time_s=typed.run_time_s or planned_s or None,
         steps=(),
-        limited=not options.run_time,
+        limited=not typed.run_time_s,
         warm_up_s=warm_up_s,
     )

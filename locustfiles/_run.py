@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from locust.stats import StatsError
+
 import logging
 import os
 from dataclasses import asdict
@@ -30,10 +32,10 @@ if TYPE_CHECKING:
     import gevent
     from hdrh.histogram import HdrHistogram
 
-    from conf.settings import Settings
+    from locustfiles._choice import Choice
     from locustfiles._early_stop import EarlyStop
     from locustfiles._messages import Report
-    from locustfiles._plan import Plan
+    from reports.live import LiveRun
     from reports.record import Verdict
 
 _INTERVAL_TICKS = 5
@@ -48,10 +50,9 @@ class Run:
 
     Args:
         environment: Locust's.
-        settings: Of the run.
-        journeys: What the users set out to do.
-        plan: How the run goes.
+        choice: What the run is to be.
         houses: How many the fixture holds.
+        live: Is given everything that is measured too; None where nobody may look at the run while it goes on.
 
     Raises:
         LoadTestError: The run directory cannot be written.
@@ -60,20 +61,20 @@ class Run:
     def __init__(
         self,
         environment: Environment,
-        settings: Settings,
-        journeys: Sequence[Journey],
-        plan: Plan,
+        choice: Choice,
         houses: int,
+        live: LiveRun | None = None,
     ) -> None:
         self._environment = environment
-        self._settings = settings
-        self._journeys = journeys
-        self._plan = plan
+        self._settings, self._journeys, self._plan = choice.settings, choice.journeys, choice.plan
         self._houses = houses
+        self._live = live
         self.started_at = utc_now()
         named = os.environ.get(RUN_DIR_VARIABLE)
         directory = (
-            Path(named) if named else run_directory(settings.run.output_dir, journeys, self.started_at)
+            Path(named)
+            if named
+            else run_directory(self._settings.run.output_dir, self._journeys, self.started_at)
         )
         self._files = RunDirectory.create(directory, environment, self.started_at)
         self._commit = git_commit()
@@ -84,7 +85,7 @@ class Run:
         self._early_stop = self._build_early_stop()
         self._users_peak = self._users_wanted = 0
         self._ticks = 0
-        self.limited = plan.limited
+        self.limited = self._plan.limited
         self.houses_shared = False
         self.ended_by = ""
         self.ending = self.ended = False
@@ -111,7 +112,17 @@ class Run:
         lag = new_histogram()
         lag.decode_and_add(report.lag)
         contribution.lag.add(lag)
-        self._files.add_health(utc_now(), process, report, lag)
+        now = utc_now()
+        self._files.add_health(now, process, report, lag)
+        if self._live is not None:
+            self._live.add(now.timestamp(), report.measurements)
+            self._live.add_health(
+                now.timestamp(),
+                process,
+                cpu_ratio=report.cpu_ratio,
+                open_files=report.open_files,
+                lag_p99_ms=lag.get_value_at_percentile(99) / 1000,
+            )
         self.houses_shared = self.houses_shared or report.shared
         if report.differs:
             self.note_problem(
@@ -159,8 +170,10 @@ class Run:
 
     def tick(self) -> None:
         """Read the memory of all processes and, every few seconds, write an interval of measurements."""
-        now = utc_now()
-        self._files.add_memory(now, self._memory())
+        now, memory = utc_now(), self._memory()
+        self._files.add_memory(now, memory)
+        if self._live is not None:
+            self._live.add_memory(now.timestamp(), memory)
         self._ticks += 1
         if self._ticks % _INTERVAL_TICKS == 0:
             self._files.log.write_interval(now)
@@ -188,6 +201,17 @@ class Run:
             "requests": sum(tally.requests for _, tally in counted),
             "failures": sum(tally.failures for _, tally in counted),
         }
+
+    def so_far(self) -> tuple[dict[str, Any], list[tuple[str, str, str, int]]]:
+        """The manifest as it would be now, and the failures: method, name, error, and how often."""
+        errors = self._environment.stats.errors.values()
+        failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in errors]
+        return self._manifest(utc_now()), failures
+
+    @property
+    def report_file(self) -> Path:
+        """The page that the run leaves behind."""
+        return self._files.path / "report.html"
 
     def begin_ending(self, *, interrupted: bool) -> None:
         """The run is about to end: settle why, while what it ends for can still be seen."""
@@ -293,6 +317,7 @@ class Run:
             "users_peak": self._users_peak,
             "houses": self._houses,
             "houses_shared": self.houses_shared,
+            "server_step_labels": settings.contract.server_step_labels(),
             "onboarded_before": sum(report.spent for report in reports),
             "arrivals": self._arrivals(reports),
             "processes": [
@@ -305,11 +330,18 @@ class Run:
                 }
                 for process, contribution in self._processes.items()
             ],
-            "steps": self._steps,
+            "steps": self._steps_until(ended_at),
             "stopped_by": self._stopped_by,
             "ended_by": self.ended_by,
             "problems": list(self._problems.values()),
         }
+
+    def _steps_until(self, now: datetime) -> list[dict[str, Any]]:
+        """The steps so far; one that goes on lasts until now."""
+        return [
+            step | {"ended_at": now.isoformat()} if step["ended_at"] == step["started_at"] else step
+            for step in self._steps
+        ]
 
     def _arrivals(self, reports: Sequence[Report]) -> dict[str, float] | None:
         """What was planned and what became of it; None where users waited for their answers."""

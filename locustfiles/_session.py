@@ -20,15 +20,19 @@ import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
+from conf.operations import Journey
 from locustfiles._buckets import fine_bucket
+from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
 from locustfiles._generator import Generator
 from locustfiles._owner import Owner
+from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
 from monitoring.measurement import utc_now
 from monitoring.preflight import require_ready
 
 if TYPE_CHECKING:
+    from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
 
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
@@ -37,6 +41,18 @@ _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
 def generator_of(environment: Environment) -> Generator:
     """What the users of *environment* share."""
     return _generators[environment]
+
+
+def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
+    """The suite's own option, and the loopback for the web UI, which Locust would open to everybody."""
+    parser.add_argument(
+        "--journey",
+        choices=[ALL, *Journey],
+        default=ALL,
+        env_var="LOCUST_JOURNEY",
+        help="rag, chat or onboarding, of those whose users are loaded",
+    )
+    parser.set_defaults(web_host="127.0.0.1")
 
 
 def _begin_session(environment: Environment, **_: object) -> None:
@@ -63,11 +79,23 @@ def _join(environment: Environment) -> None:
     if isinstance(runner, WorkerRunner):
         return
     environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
-    journeys = {user.journey for user in environment.user_classes if hasattr(user, "journey")}
-    Owner(environment, settings, sorted(journeys), _generators.get(environment), Progress.from_environment())
+    journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
+    typed = Typed(options.num_users, options.spawn_rate, options.run_time)
+    choice = build_choice(settings, journeys, typed)
     if environment.web_ui is None:
+        Owner(environment, choice, _generators.get(environment), Progress.from_environment())
         # Nobody is watching a headless run: what it needs must be there when it starts.
         require_ready(settings, journeys, options.run_time or 0, utc_now())
+    else:
+        # pandas and scipy come with these, and take a second or two.
+        from locustfiles._live import LiveView  # noqa: PLC0415
+        from locustfiles._start_form import StartForm  # noqa: PLC0415
+        from locustfiles._web import extend_web_ui  # noqa: PLC0415
+
+        view = LiveView()
+        owner = Owner(environment, choice, _generators.get(environment), Progress.from_environment(), view)
+        form = StartForm(environment, owner, settings.run.profile, typed)
+        extend_web_ui(environment, form, view)
     if options.csv_prefix:
         events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
 
@@ -76,4 +104,5 @@ stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
 # event loop stood still for half a second, and requests in flight were timed too long.
 argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
+events.init_command_line_parser.add_listener(_offer_options)
 events.init.add_listener(_begin_session)

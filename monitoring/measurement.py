@@ -30,10 +30,12 @@ Snapshot = dict[str, bytes]
 WARM_UP = -1
 """The step of results that began before the figures count; spelled ``warmup``."""
 
+_SERVER = "server-"
+
 
 class Tag(NamedTuple):
     """
-    What a histogram is about; written ``operation.outcome.step``, with ``.planned`` behind it.
+    What a histogram is about; written ``operation.outcome.step``, with ``.planned`` or ``.server-NAME`` behind it.
 
     Args:
         operation: What was measured.
@@ -41,12 +43,20 @@ class Tag(NamedTuple):
         step: In which stretch of the run it began; ``WARM_UP`` before the figures count.
         planned: Whether durations are from the planned start of the flow rather than from sending. Such a
             histogram is a second account of the same results.
+        server_step: Of which part of its work the target said how long it took; durations are then the target's
+            own (``Server-Timing``), and part of those of the results.
     """
 
     operation: Operation
     outcome: Outcome
     step: int
     planned: bool = False
+    server_step: str = ""
+
+    @property
+    def is_result(self) -> bool:
+        """Whether each value is a result of its own, and not a further account of one."""
+        return not self.planned and not self.server_step
 
     @property
     def is_judged(self) -> bool:
@@ -55,7 +65,8 @@ class Tag(NamedTuple):
 
     def __str__(self) -> str:
         step = "warmup" if self.step == WARM_UP else self.step
-        return f"{self.operation}.{self.outcome}.{step}" + (".planned" if self.planned else "")
+        account = f".{_SERVER}{self.server_step}" if self.server_step else ".planned" if self.planned else ""
+        return f"{self.operation}.{self.outcome}.{step}{account}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -65,11 +76,13 @@ class Tag(NamedTuple):
         Raises:
             ValueError: *text* is not a tag of this suite.
         """
-        operation, outcome, step, *planned = text.split(".")
-        if planned not in ([], ["planned"]):
+        operation, outcome, step, *accounts = text.split(".")
+        account = "".join(accounts)
+        server_step = account.removeprefix(_SERVER) if account.startswith(_SERVER) else ""
+        if len(accounts) > 1 or not (account in {"", "planned"} or server_step):
             raise ValueError(f"{text!r} is not a tag")
         number = WARM_UP if step == "warmup" else int(step)
-        return cls(Operation(operation), Outcome(outcome), number, bool(planned))
+        return cls(Operation(operation), Outcome(outcome), number, account == "planned", server_step)
 
 
 def new_histogram() -> HdrHistogram:
@@ -91,7 +104,7 @@ class Recorder:
         if histogram is None:
             histogram = self._histograms[tag] = new_histogram()
         histogram.record_value(min(max(round(seconds * 1e6), 1), HIGHEST_US))
-        self.recorded += not tag.planned
+        self.recorded += tag.is_result
 
     def take(self) -> Snapshot:
         """Hand over what was recorded since the last call, and start anew."""
@@ -144,7 +157,7 @@ class MeasurementLog:
             had = histogram.get_total_count()
             histogram.decode_and_add(encoded)
             count = histogram.get_total_count() - had
-            if not tag.planned:
+            if tag.is_result:
                 tally = self.tallies.setdefault(tag.operation, Tally())
                 tally.requests += count
                 tally.failures += count if tag.outcome is not Outcome.SUCCESS else 0
@@ -161,7 +174,7 @@ class MeasurementLog:
             longest_ms = histogram.get_max_value() / 1000
             payload = histogram.encode().decode("ascii")
             self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
-            self.written += 0 if Tag.parse(text).planned else count
+            self.written += count if Tag.parse(text).is_result else 0
             histogram.reset()
         self._file.flush()
         self._interval_start_s = end_s

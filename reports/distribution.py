@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -92,8 +93,7 @@ class Distribution:
         indices = np.flatnonzero(self._counts)
         if not len(indices):
             return Latency()
-        lower_ms = np.array([self._histogram.get_value_from_index(int(i)) for i in indices]) / _US_PER_MS
-        upper_ms = np.array([self.upper_edge_ms(int(i)) for i in indices])
+        lower_ms, upper_ms = np.array([_edges_ms(int(index)) for index in indices]).T
         return Latency(
             min_ms=float(lower_ms[0]),
             mean_ms=float(np.average((lower_ms + upper_ms) / 2, weights=self._counts[indices])),
@@ -109,6 +109,14 @@ class Distribution:
 
     def upper_edge_ms(self, index: int) -> float:
         """The value that stands for a bucket, in milliseconds."""
-        histogram = self._histogram
-        value: int = histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))
-        return value / _US_PER_MS
+        return _edges_ms(index)[1]
+
+
+_scale = new_histogram()
+
+
+@cache
+def _edges_ms(index: int) -> tuple[float, float]:
+    """The lower and the upper edge of a bucket, in milliseconds; all histograms have the same buckets."""
+    lowest = _scale.get_value_from_index(index)
+    return lowest / _US_PER_MS, _scale.get_highest_equivalent_value(lowest) / _US_PER_MS

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -15,7 +16,8 @@ from reports.record import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.record import Finding, OperationRow, StepRow, Verdict
+    from conf.operations import Operation
+    from reports.record import Finding, OperationRow, ServerStepRow, StepRow, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,6 +28,24 @@ def render_html(verdict: Verdict) -> str:
 
     Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
     """
+    return template_environment().get_template("report.html.j2").render(_context(verdict))
+
+
+def render_parts(verdict: Verdict, *names: str) -> str:
+    """Some blocks of the page's template alone, in this order."""
+    template = template_environment().get_template("report.html.j2")
+    context = template.new_context(_context(verdict))
+    return "".join(part for name in names for part in template.blocks[name](context))
+
+
+def style_sheet() -> str:
+    """The page's style, for other pages that show parts of it."""
+    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def template_environment() -> Environment:
+    """Jinja with everything that the page's templates use: figures, wording, drawing, and the marks of the states."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -34,19 +54,27 @@ def render_html(verdict: Verdict) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(drawing=drawing, figures=figures, wording=wording)
-    return environment.get_template("report.html.j2").render(
-        verdict=verdict,
-        facts=_facts(verdict),
-        finding_groups=_by_subject(verdict.findings),
-        column=figures.Column([row.latency.p50_ms for row in verdict.operations]),
-        lag_column=figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
-        breakdowns=_breakdowns(verdict.operations),
-        step_groups=_by_operation(verdict),
-        from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
-    )
+    # A block that is rendered by itself sees no macro of its template, but every global.
+    marks = environment.get_template("marks.html.j2").module
+    environment.globals.update({name: getattr(marks, name) for name in ("shape", "badge", "bar")})
+    return environment
 
 
-def _facts(verdict: Verdict) -> list[tuple[str, str]]:
+def _context(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": verdict,
+        "facts": facts_of(verdict),
+        "finding_groups": _by_subject(verdict.findings),
+        "column": figures.Column([row.latency.p50_ms for row in verdict.operations]),
+        "lag_column": figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
+        "breakdowns": _breakdowns(verdict.operations),
+        "step_groups": _by_operation(verdict),
+        "server_step_groups": _server_steps(verdict),
+        "from_csv": any(row.source is Source.LOCUST_CSV for row in verdict.operations),
+    }
+
+
+def facts_of(verdict: Verdict) -> list[tuple[str, str]]:
     """The few figures that stand beside the verdict."""
     requests, failures = verdict.asked
     facts = [("Requests", figures.count(requests)), ("Failed", figures.count(failures))]
@@ -77,6 +105,15 @@ def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[Operat
         (journey, parts, [row.latency.p95_ms for row in parts])
         for journey, parts in journeys.items()
         if len(parts) > 1
+    ]
+
+
+def _server_steps(verdict: Verdict) -> list[tuple[Operation, list[ServerStepRow], figures.Column]]:
+    groups = groupby(verdict.server_steps, key=lambda row: row.operation)
+    return [
+        (operation, rows, figures.Column([row.latency.mean_ms for row in rows]))
+        for operation, found in groups
+        if (rows := list(found))
     ]
 
 

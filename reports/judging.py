@@ -31,6 +31,7 @@ from reports.record import Problem, Verdict
 from reports.run_directory import load_run
 from reports.sample import LocustSample, select_sample
 from reports.saturation import assess_saturation
+from reports.server_steps import build_server_step_rows
 from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 
@@ -82,7 +83,13 @@ def judge_run(
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
     """
-    run = load_run(run_dir)
+    return judge_files(load_run(run_dir), thresholds, minimum_requests=minimum_requests)
+
+
+def judge_files(
+    run: RunFiles, thresholds: Thresholds | None = None, *, minimum_requests: int | None = None
+) -> Verdict:
+    """Judge what the files of a run say, as `judge_run` does; of a run under way, what they would say now."""
     contract = load_settings(environ={}).contract
     demands = _demands(run, thresholds, minimum_requests)
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
@@ -111,6 +118,7 @@ def judge_run(
         findings=tuple(findings),
         operations=tuple(rows),
         steps=tuple(steps),
+        server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
         capacities=tuple(build_capacities(steps)),
         failures=tuple(failures),
         memory=run.memory,
@@ -118,7 +126,7 @@ def judge_run(
         problems=tuple(problems),
         notes=tuple(_notes(run, rows, findings, journeys)),
     )
-    return replace(verdict, advice=advise(verdict), beside=build_beside(run))
+    return replace(verdict, advice=advise(verdict), beside=build_beside(run) if run.finished else None)
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:
@@ -185,7 +193,7 @@ def _invalidities(run: RunFiles) -> list[Problem]:
     """What the files of one of our own runs say about each other."""
     if not run.own:
         return []
-    problems = reconcile(run.measurements, run.stats)
+    problems = reconcile(run.measurements, run.stats) if run.finished else []
     arrivals = run.manifest.arrivals if run.manifest else None
     if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
         problems.append(

@@ -139,10 +139,14 @@ def _failure_row(record: Mapping[Hashable, str]) -> FailureRow | None:
     count = _count(record["Occurrences"])
     if count is None:
         return None
-    kind, separator, message = record["Error"].partition(": ")
+    return parse_failure(record["Method"], record["Name"], record["Error"], count)
+
+
+def parse_failure(method: str, name: str, error: str, count: int) -> FailureRow:
+    """A failure as Locust spells it, its outcome before its message where it is one of the suite's."""
+    kind, separator, message = error.partition(": ")
     outcome = Outcome(kind) if separator and kind in set(Outcome) else None
-    text = redact(message if outcome else record["Error"])
-    return FailureRow(record["Method"], redact(record["Name"]), outcome, text, count)
+    return FailureRow(method, redact(name), outcome, redact(message if outcome else error), count)
 
 
 def _count(text: str) -> int | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from conf.operations import Journey
+from conf.operations import Journey, Operation
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from monitoring.redaction import redact
@@ -119,6 +119,7 @@ class Manifest(_Part):
     users_peak: int = Field(ge=0)
     houses: int = Field(ge=0)
     houses_shared: bool
+    server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
     processes: tuple[Process, ...]
@@ -156,11 +157,14 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
         where = f"{path.name}: {place}: " if place else f"{path.name}: "
         problems.append(Problem("manifest", f"{where}{redact(first['msg'])}", _READ_ON))
     else:
-        problems += [
-            Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems
-        ]
+        problems += noted_problems(manifest)
         return manifest
     return None
+
+
+def noted_problems(manifest: Manifest) -> list[Problem]:
+    """What the owner of the run saw go wrong."""
+    return [Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems]
 
 
 def _moment(at: datetime) -> str:

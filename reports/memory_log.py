@@ -10,9 +10,9 @@ from reports.record import MemoryRow, Slope
 from reports.table import load_numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from reports.record import Problem
@@ -28,15 +28,22 @@ _MOST_FOR_SLOPE = 400
 def load_memory(path: Path, problems: list[Problem]) -> list[MemoryRow]:
     """Read the samples of each process, in the order of their time; the portal comes first."""
     table = load_numbers(path, ["process"], ["time", "rss_bytes"], problems)
-    rows = [
-        _row(str(process), group.sort_values("time", kind="stable"))
-        for process, group in table.groupby("process", sort=False)
-    ]
+    rows = []
+    for process, group in table.groupby("process", sort=False):
+        ordered = group.sort_values("time", kind="stable")
+        columns = (ordered[name].to_numpy(dtype=np.float64) for name in ("time", "rss_bytes"))
+        rows.append(build_memory_row(str(process), *columns))
+    return portal_first(rows)
+
+
+def portal_first(rows: Iterable[MemoryRow]) -> list[MemoryRow]:
+    """What is judged comes before what is only shown."""
     return sorted(rows, key=lambda row: row.process != PORTAL_PROCESS)
 
 
-def _row(process: str, samples: pd.DataFrame) -> MemoryRow:
-    rss_mb = samples["rss_bytes"].to_numpy(dtype=np.float64) / BYTES_PER_MB
+def build_memory_row(process: str, time_s: NDArray[np.float64], rss_bytes: NDArray[np.float64]) -> MemoryRow:
+    """One process from its samples, in the order of time; both arrays have one value per sample, at least one."""
+    rss_mb = rss_bytes / BYTES_PER_MB
     parts = np.array_split(rss_mb, min(_POINTS, len(rss_mb)))
     return MemoryRow(
         process=process,
@@ -45,7 +52,7 @@ def _row(process: str, samples: pd.DataFrame) -> MemoryRow:
         last_mb=float(rss_mb[-1]),
         peak_mb=float(rss_mb.max()),
         series_mb=tuple(float(part.max()) for part in parts),
-        slope=_slope(samples["time"].to_numpy(dtype=np.float64), rss_mb),
+        slope=_slope(time_s, rss_mb),
     )
 
 

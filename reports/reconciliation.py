@@ -29,7 +29,7 @@ def reconcile(measurements: Measurements, stats: Iterable[StatsRow]) -> list[Pro
     measured = _counts(
         (tag.operation, series.count, 0 if tag.outcome is Outcome.SUCCESS else series.count)
         for tag, series in measurements.items()
-        if not tag.planned
+        if tag.is_result
     )
     counted = _counts(
         (Operation(row.name), row.requests, row.failures) for row in stats if row.name in set(Operation)

@@ -128,6 +128,27 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerStepRow:
+    """
+    Part of an operation's work, as the target itself timed it in its answers.
+
+    Args:
+        name: As the target spells it; empty for the rest, which no step accounts for.
+        label: What people call it.
+        requests: Successful requests that named it.
+        latency: Of these; of the rest only the mean is known.
+        share: Of the operation's mean latency, 0..1; None where that is not known.
+    """
+
+    operation: Operation
+    name: str
+    label: str
+    requests: int
+    latency: Latency
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """
     How far one operation carries, by the steps of the run.
@@ -331,6 +352,7 @@ class Verdict:
     findings: tuple[Finding, ...]
     operations: tuple[OperationRow, ...]
     steps: tuple[StepRow, ...]
+    server_steps: tuple[ServerStepRow, ...]
     capacities: tuple[Capacity, ...]
     failures: tuple[FailureGroup, ...]
     memory: tuple[MemoryRow, ...]

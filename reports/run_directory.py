@@ -39,6 +39,7 @@ class RunFiles:
         own: Whether this suite made the run; if not, there are only Locust's CSV files.
         exceptions: What user classes raised instead of finishing: how often, and the message.
         problems: What is wrong with the files, and what the manifest lists.
+        finished: Whether there is anything to reconcile; a run under way has no statistics yet.
     """
 
     run_id: str
@@ -51,6 +52,7 @@ class RunFiles:
     memory: tuple[MemoryRow, ...]
     health: tuple[Readings, ...]
     problems: tuple[Problem, ...]
+    finished: bool = True
 
 
 def load_run(run_dir: Path) -> RunFiles:

@@ -215,7 +215,10 @@ def build_sample(
     chosen = {
         tag: series
         for tag, series in measurements.items()
-        if tag.operation is subject.operation and tag.is_judged and (steps is None or tag.step in steps)
+        if tag.operation is subject.operation
+        and tag.is_judged
+        and not tag.server_step
+        and (steps is None or tag.step in steps)
     }
     return MeasuredSample(
         subject, _by_outcome(chosen, planned=False), _by_outcome(chosen, planned=True), length_s

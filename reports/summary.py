@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reports import figures
-from reports.wording import headline, journeys_text
+from reports.wording import headline, journeys_text, server_steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,6 +37,7 @@ def render_summary(verdict: Verdict) -> str:
         *_problems(verdict.problems),
         *_criteria(verdict.findings),
         *(f"Note: {_text(note)}" for note in verdict.notes),
+        *(f"Where the time went: {_text(line)}" for line in server_steps_text(verdict)),
         *_advice(verdict.advice),
         *_failures(verdict.failures),
         *_steps(verdict.steps),

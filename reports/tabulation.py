@@ -72,7 +72,7 @@ def _measured_row(
     warm_up = {
         tag.outcome: series.count
         for tag, series in measurements.items()
-        if tag.operation is operation and not tag.is_judged and not tag.planned
+        if tag.operation is operation and not tag.is_judged and tag.is_result
     }
     isolated = sample.results.get(Outcome.ISOLATION)
     return OperationRow(

@@ -10,10 +10,18 @@ from rich.text import Text
 
 from reports import figures
 from reports.record import State
-from reports.wording import beside_text, capacity_text, headline, journeys_text, reason, strict_text
+from reports.wording import (
+    beside_text,
+    capacity_text,
+    headline,
+    journeys_text,
+    reason,
+    server_steps_text,
+    strict_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -50,10 +58,8 @@ def print_verdict(
     )
     console.print()
     console.print(_criteria(verdict.findings))
-    for capacity in verdict.capacities:
-        console.print(Text.assemble("\n", ("How far: ", "bold"), capacity_text(capacity)))
-    if verdict.beside is not None:
-        console.print(Text.assemble("\n", ("Baseline: ", "bold"), beside_text(verdict.beside)))
+    for title, text in _remarks(verdict):
+        console.print(Text.assemble("\n", (f"{title}: ", "bold"), text))
     for problem in verdict.problems:
         console.print(Text.assemble("\n", ("Not valid: ", "bold"), problem.message))
         if problem.next_step:
@@ -70,6 +76,15 @@ def print_verdict(
         console.print(Text.assemble("\n", ("Not certain: ", "bold"), doubt))
     if report is not None:
         console.print(Text.assemble("\n", ("Report: ", "bold"), str(report)), soft_wrap=True)
+
+
+def _remarks(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    for line in server_steps_text(verdict):
+        yield "Where the time went", line
+    for capacity in verdict.capacities:
+        yield "How far", capacity_text(capacity)
+    if verdict.beside is not None:
+        yield "Baseline", beside_text(verdict.beside)
 
 
 def print_verdicts(console: Console, runs: Sequence[tuple[Verdict, Path]]) -> None:

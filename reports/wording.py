@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
 from reports.assessment import uncertain
-from reports.figures import finding_value, metric_label, subject_label
+from reports.figures import figure, finding_value, metric_label, subject_label
 from reports.record import State
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _JOURNEYS = {
     Journey.ONBOARDING: "Onboarding",
 }
 
-_CONSEQUENCES = {"too_few_requests", "never_measured"}
+CONSEQUENCES = {"too_few_requests", "never_measured"}
 """Problems that something else has caused."""
 
 
@@ -58,7 +59,7 @@ def reason(verdict: Verdict) -> str:
     """What decided the verdict, in a few words; empty for a PASS."""
     if verdict.state is State.PASS:
         return ""
-    causes = [problem.message for problem in verdict.problems if problem.code not in _CONSEQUENCES]
+    causes = [problem.message for problem in verdict.problems if problem.code not in CONSEQUENCES]
     consequences = [problem.message for problem in verdict.problems]
     worst = [
         f"{subject_label(finding.subject)}: {metric_label(finding.metric)} {finding_value(finding)}"
@@ -123,6 +124,17 @@ def capacity_text(capacity: Capacity) -> str:
         f"{label}: up to {capacity.holds_up_to:,} users at once all criteria hold; with {capacity.fails_from:,} "
         "they do not."
     )
+
+
+def server_steps_text(verdict: Verdict) -> list[str]:
+    """What each answer's time went into as the portal tells it, the largest share first; a line per operation."""
+    lines = []
+    for operation, found in groupby(verdict.server_steps, key=lambda row: row.operation):
+        rows = sorted((row for row in found if row.share is not None), key=lambda row: -(row.share or 0.0))
+        if rows:
+            parts = [f"{row.label} {figure('share_ratio', row.share)}" for row in rows]
+            lines.append(f"{operation.label}: {', '.join(parts)}.")
+    return lines
 
 
 def scalability_text(scalability: Scalability) -> str:

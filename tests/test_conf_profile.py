@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import Load, Profile, Step
-from locustfiles._plan import Plan, build_plan
+from locustfiles._plan import Plan, Typed, build_plan
 
 STEPS = (Step(users=1, duration_s=2), Step(users=5, duration_s=3))
 PROFILE = Profile(
@@ -22,9 +21,8 @@ PROFILE = Profile(
 )
 
 
-def plan(*journeys: Journey, **typed: float) -> Plan:
-    options = {"num_users": None, "spawn_rate": None, "run_time": None, **typed}
-    return build_plan(journeys, PROFILE, Namespace(**options))
+def plan(*journeys: Journey, **typed: Any) -> Plan:
+    return build_plan(journeys, PROFILE, Typed(**typed))
 
 
 @pytest.mark.parametrize(
@@ -72,22 +70,20 @@ def test_nothing_typed_the_profile_decides() -> None:
 
 
 def test_users_and_spawn_rate_typed_replace_the_profiles_and_iterations_still_end_the_run() -> None:
-    assert plan(Journey.CHAT, num_users=3, spawn_rate=2) == Plan(3, 2, None, (), limited=True)
+    assert plan(Journey.CHAT, users=3, spawn_rate=2) == Plan(3, 2, None, (), limited=True)
 
 
 def test_a_run_time_typed_lifts_the_iterations() -> None:
-    assert plan(Journey.CHAT, run_time=30) == Plan(20, 60, 30, (), limited=False)
-    assert plan(Journey.ONBOARDING, run_time=30).run_time_s == 30
+    assert plan(Journey.CHAT, run_time_s=30) == Plan(20, 60, 30, (), limited=False)
+    assert plan(Journey.ONBOARDING, run_time_s=30).run_time_s == 30
 
 
 def test_users_or_a_run_time_typed_replace_the_steps_by_one_level() -> None:
-    assert plan(Journey.RAG, num_users=8) == Plan(8, 100, 5, (), limited=True)
-    assert plan(Journey.RAG, run_time=30) == Plan(5, 100, 30, (), limited=False)
+    assert plan(Journey.RAG, users=8) == Plan(8, 100, 5, (), limited=True)
+    assert plan(Journey.RAG, run_time_s=30) == Plan(5, 100, 30, (), limited=False)
     assert plan(Journey.RAG, spawn_rate=1).steps == STEPS
 
 
 def test_journeys_at_once_add_up_their_users_and_share_the_longest_time() -> None:
     assert plan(Journey.RAG, Journey.CHAT, Journey.ONBOARDING) == Plan(32, 100, 9, (), limited=True)
-    assert plan(Journey.CHAT, Journey.ONBOARDING, num_users=4, run_time=6) == Plan(
-        4, 100, 6, (), limited=False
-    )
+    assert plan(Journey.CHAT, Journey.ONBOARDING, users=4, run_time_s=6) == Plan(4, 100, 6, (), limited=False)

@@ -40,6 +40,7 @@ class Result(NamedTuple):
     message: str = ""
     step: int = 0
     planned: bool = False
+    server_ms: tuple[tuple[str, float], ...] = ()
 
     @property
     def method(self) -> str:
@@ -143,6 +144,9 @@ class BuiltRun:
             "users_peak": max(self.step_users),
             "houses": 20,
             "houses_shared": False,
+            "server_step_labels": {
+                "chat": {"auth": "Authentication", "retrieval": "Chunk retrieval", "llm": "Model"}
+            },
             "processes": [
                 {
                     "id": "local",
@@ -166,6 +170,8 @@ class BuiltRun:
                 operation = Operation(result.name)
                 tag = Tag(operation, result.outcome, result.step, result.planned)
                 recorders[number % 2].record(tag, result.ms / 1000)
+                for server_step, ms in result.server_ms:
+                    recorders[number % 2].record(tag._replace(server_step=server_step), ms / 1000)
                 if number % 40 == 39:
                     for recorder in recorders:
                         log.add(recorder.take())

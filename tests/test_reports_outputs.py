@@ -420,7 +420,7 @@ def test_the_same_record_gives_the_same_files(verdict: Verdict) -> None:
 # --- verdict.schema.json
 
 VALIDATOR = Draft202012Validator(build_schema())
-FREE = {"limits", "versions"}
+FREE = {"server_step_labels", "limits", "versions"}
 """Objects whose keys differ: only what is not the default, and one key per package."""
 
 

@@ -1,0 +1,67 @@
+"""What a run is to be: its journeys, its settings, and the plan they make, from the command line or the start form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conf.criteria import require_measurable
+from conf.errors import LoadTestError
+from conf.operations import Journey
+from locustfiles._plan import build_plan
+
+if TYPE_CHECKING:
+    from locust import User
+
+    from collections.abc import Iterable, Sequence
+
+    from conf.settings import Settings
+    from locustfiles._plan import Plan, Typed
+
+ALL = "all"
+"""The word for every journey there is a user class for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A run that may begin; ``plan`` is what *settings* and *journeys* make of what was typed."""
+
+    settings: Settings
+    journeys: tuple[Journey, ...]
+    plan: Plan
+
+
+def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) -> Choice:
+    """
+    Put a run together.
+
+    Raises:
+        LoadTestError: What was typed leaves nothing to judge, or criteria that cannot be judged.
+    """
+    plan = build_plan(journeys, settings.profile, typed)
+    step_users = [step.users for step in plan.steps]
+    require_measurable(settings.thresholds, settings.profile, journeys, step_users)
+    return Choice(settings, tuple(journeys), plan)
+
+
+def offered_journeys(user_classes: Iterable[type[User]]) -> tuple[Journey, ...]:
+    """The journeys that there are user classes for."""
+    return tuple(sorted({user.journey for user in user_classes if hasattr(user, "journey")}))
+
+
+def chosen_journeys(word: str, offered: Sequence[Journey]) -> tuple[Journey, ...]:
+    """
+    The journeys that ``--journey`` names.
+
+    Raises:
+        LoadTestError: No locustfile of this run has a user class for it.
+    """
+    if word == ALL:
+        return tuple(offered)
+    if word not in offered:
+        loaded = ", ".join(offered) or "none"
+        raise LoadTestError(
+            f"--journey: no user class for {word!r} is loaded (loaded: {loaded})",
+            "Load them all: locust -f locustfiles/",
+        )
+    return (Journey(word),)

@@ -1,0 +1,70 @@
+"""The verdict so far, for whoever looks at a run while it goes on."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from gevent.lock import RLock
+from gevent.threadpool import ThreadPool
+
+from reports.live import LiveRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from locustfiles._run import Run
+    from reports.record import Verdict
+
+_FRESH_S = 2.0
+
+
+class LiveView:
+    """
+    Judges the run under way when somebody asks, at most every two seconds, and remembers the last one that ended.
+
+    Judging takes some tenths of a second; a thread of its own does it, so that the event loop, which may be making
+    the load, goes on.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._thread = ThreadPool(1)
+        self._judging = RLock()
+        self._run: Run | None = None
+        self._collected = LiveRun()
+        self._verdict: Verdict | None = None
+        self._judged_at = float("-inf")
+        self.report: Path | None = None
+        """The page of the last run that ended; None while one is under way, and before the first."""
+
+    def begin(self) -> LiveRun:
+        """A run begins; what it measures goes into the result."""
+        self._collected, self._run, self._verdict, self.report = LiveRun(), None, None, None
+        return self._collected
+
+    def watch(self, run: Run) -> None:
+        """The run that has begun."""
+        self._run = run
+
+    def end(self, verdict: Verdict, report: Path) -> None:
+        """The run is over; this is what became of it."""
+        self._run, self._verdict, self.report = None, verdict, report
+
+    def verdict(self) -> Verdict | None:
+        """As of a moment ago; None before the first run."""
+        with self._judging:
+            run = self._run
+            if run is not None and self._clock() - self._judged_at >= _FRESH_S:
+                judged = self._thread.apply(self._collected.judge, run.so_far())
+                if run is self._run:  # it may have ended meanwhile
+                    self._verdict, self._judged_at = judged, self._clock()
+            return self._verdict
+
+    def keep_up(self) -> None:
+        """Merge what has arrived, without waiting for it; nobody may be asking for hours."""
+        self._thread.spawn(self._collected.measurements)

@@ -1,0 +1,30 @@
+"""What the portal says of where its time went: the ``Server-Timing`` header (https://www.w3.org/TR/server-timing/)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_PARAMETER = r"\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^;,]*))?"
+_METRIC = re.compile(rf"([^\s=;,\"]+)((?:{_PARAMETER})*)")
+_DURATION = re.compile(r";\s*dur\s*=\s*\"?(\d+(?:\.\d+)?)", re.IGNORECASE)
+_LONGEST = 2000
+"""Characters of a header that are read; it comes from outside."""
+
+
+def parse_server_timing(header: str, steps: Collection[str]) -> dict[str, float]:
+    """
+    Step → seconds, of those *steps* that the header gives a duration for.
+
+    A step that is named several times adds up. Whatever is not well-formed is passed over: a portal that says
+    nothing, or nonsense, is no worse a portal.
+    """
+    found: dict[str, float] = {}
+    for metric in _METRIC.finditer(header[:_LONGEST]):
+        name, parameters = metric.groups()
+        if name in steps and (duration := _DURATION.search(parameters)):
+            found[name] = found.get(name, 0.0) + float(duration[1]) / 1000
+    return found

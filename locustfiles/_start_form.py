@@ -1,0 +1,122 @@
+"""Locust's start form, with a journey and a profile: what is sent becomes the choice of the next run."""
+
+from __future__ import annotations
+
+from locust.util.timespan import parse_timespan
+
+from typing import TYPE_CHECKING, Any
+
+from flask import jsonify, request
+from werkzeug.datastructures import ImmutableMultiDict
+
+from conf.errors import LoadTestError
+from conf.loading import CONF_DIR, load_settings
+from locustfiles._choice import ALL, build_choice, chosen_journeys
+from locustfiles._plan import Typed
+from monitoring.measurement import utc_now
+from monitoring.preflight import require_ready
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.web import WebUI
+
+    from collections.abc import Mapping
+
+    from flask import Response
+
+    from locustfiles._owner import Owner
+    from locustfiles._plan import Plan
+
+
+class StartForm:
+    """
+    Stands before Locust's own handler of the form.
+
+    The form is filled with the numbers of the profile that was chosen before. A number that was left as it stood
+    there was not typed: the profile that is chosen now decides.
+
+    Args:
+        environment: Locust's.
+        owner: Of the next run.
+        profile: That the command line asked for.
+        typed: What was typed there; it holds for every run whose form says nothing else.
+    """
+
+    def __init__(self, environment: Environment, owner: Owner, profile: str, typed: Typed) -> None:
+        self._environment = environment
+        self._owner = owner
+        self._profile = profile
+        self._typed_before = typed
+
+    def install(self, web_ui: WebUI) -> None:
+        """Offer the profiles, and read what is chosen."""
+        assert web_ui.app is not None
+        known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
+        web_ui.template_args["all_profiles"] = list(dict.fromkeys([self._profile, *known]))
+        self._environment.profile = self._profile
+        web_ui.app.before_request(self._read)
+
+    def _read(self) -> Response | None:
+        if request.endpoint != "locust.swarm" or self._owner.is_running:
+            return None
+        try:
+            request.form = self._choose(request.form)
+        except LoadTestError as error:
+            return jsonify({"success": False, "message": str(error), "host": self._environment.host})
+        return None
+
+    def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+        """The form as Locust is to see it, once the owner knows what is wanted."""
+        profile = form.get("profile") or self._profile
+        host = form.get("host") or self._environment.host
+        settings = load_settings({"run.profile": profile, "target.base_url": host})
+        journeys = chosen_journeys(form.get("journey") or ALL, self._owner.offered)
+        choice = build_choice(settings, journeys, self._typed(form))
+        require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
+        self._owner.choose(choice)
+        self._profile = profile
+        return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
+
+    def _typed(self, form: Mapping[str, str]) -> Typed:
+        options: Any = self._environment.parsed_options
+        before = self._typed_before
+        if self._environment.shape_class is not None:
+            return before  # the fields cannot be edited: the profile has steps
+        users = _number("user_count", form)
+        spawn_rate = _number("spawn_rate", form)
+        run_time_s = _run_time(form)
+        return Typed(
+            before.users if users is None or users == options.num_users else int(users),
+            before.spawn_rate if spawn_rate == options.spawn_rate else spawn_rate,
+            before.run_time_s if run_time_s == options.run_time else run_time_s,
+        )
+
+
+def _number(name: str, form: Mapping[str, str]) -> float | None:
+    text = form.get(name, "")
+    try:
+        number = float(text) if text else None
+    except ValueError:
+        number = -1.0
+    if number is not None and not 0 < number < float("inf"):
+        raise LoadTestError(f"{name}: {text!r} is not a number above 0", "Correct the form, and start again.")
+    return number
+
+
+def _run_time(form: Mapping[str, str]) -> float | None:
+    text = form.get("run_time", "")
+    try:
+        return float(parse_timespan(text)) or None if text else None
+    except ValueError:
+        raise LoadTestError(
+            f"run time: {text!r} is not a length of time", "Write it like 20, 20s, 3m, 2h or 1h20m."
+        ) from None
+
+
+def _filled(plan: Plan) -> dict[str, str]:
+    """Locust's fields; those of a plan with steps mean nothing, but must be numbers."""
+    return {
+        "user_count": str(plan.users or 1),
+        "spawn_rate": str(plan.spawn_rate or 1),
+        "run_time": f"{plan.run_time_s:.0f}" if plan.run_time_s else "",
+    }

@@ -1,0 +1,123 @@
+"""A run under way, judged as it would be if it ended now: by the same functions as a finished one."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import starmap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from monitoring.measurement import Tag
+from reports.distribution import Distribution
+from reports.health_log import Readings
+from reports.judging import judge_files
+from reports.locust_csv import parse_failure
+from reports.manifest import Manifest, noted_problems
+from reports.memory_log import build_memory_row, portal_first
+from reports.run_directory import RunFiles
+from reports.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from reports.measurement_log import Measurements
+    from reports.record import Verdict
+
+_MOST_SAMPLES = 1000
+
+
+class LiveRun:
+    """
+    Collects what a run's processes measure, and judges it on demand.
+
+    `add` and its likes only put aside what they are given: they are called where the load is made. `judge` and
+    `measurements` do the work, and may be called in another thread, but always in the same one.
+    """
+
+    def __init__(self) -> None:
+        self._arrived: deque[tuple[float, Mapping[str, bytes]]] = deque()
+        self._measurements: Measurements = {}
+        self._memory: dict[str, _Samples] = {}
+        self._health: dict[str, _Samples] = {}
+
+    def add(self, time_s: float, snapshot: Mapping[str, bytes]) -> None:
+        """What a process measured up to *time_s*, in seconds since the epoch."""
+        if snapshot:
+            self._arrived.append((time_s, snapshot))
+
+    def add_memory(self, time_s: float, rss_bytes: Mapping[str, int]) -> None:
+        """A reading of each process."""
+        for process, rss in rss_bytes.items():
+            self._memory.setdefault(process, _Samples()).add(time_s, rss)
+
+    def add_health(
+        self, time_s: float, process: str, *, cpu_ratio: float, open_files: int, lag_p99_ms: float
+    ) -> None:
+        """A reading of a process that generates load."""
+        self._health.setdefault(process, _Samples()).add(time_s, cpu_ratio, open_files, lag_p99_ms)
+
+    def measurements(self) -> Measurements:
+        """Everything that has arrived, merged."""
+        while self._arrived:
+            time_s, snapshot = self._arrived.popleft()
+            for text, encoded in snapshot.items():
+                part = Distribution()
+                part.add_encoded(encoded)
+                self._measurements.setdefault(Tag.parse(text), Series()).add(time_s, part)
+        return self._measurements
+
+    def judge(self, manifest: Mapping[str, Any], failures: Iterable[tuple[str, str, str, int]]) -> Verdict:
+        """
+        The verdict if the run ended now.
+
+        Args:
+            manifest: What would be written as ``manifest.json``.
+            failures: What would be written as Locust's failures: method, name, error, and how often.
+        """
+        read = Manifest.model_validate(manifest)
+        return judge_files(
+            RunFiles(
+                run_id=read.run_id,
+                own=True,
+                manifest=read,
+                stats=(),
+                failures=tuple(starmap(parse_failure, failures)),
+                exceptions=(),
+                measurements=self.measurements(),
+                memory=tuple(
+                    portal_first(build_memory_row(name, *s.columns()) for name, s in _copied(self._memory))
+                ),
+                health=tuple(Readings(name, *s.columns()) for name, s in _copied(self._health)),
+                problems=tuple(noted_problems(read)),
+                finished=False,
+            )
+        )
+
+
+class _Samples:
+    """Readings over time, at most a thousand: when full, every other one goes, and half as many are kept from then on."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[float, ...]] = []
+        self._every = 1
+        self._seen = 0
+
+    def add(self, *row: float) -> None:
+        """One reading, its time first."""
+        if self._seen % self._every == 0:
+            self._rows.append(row)
+        self._seen += 1
+        if len(self._rows) > _MOST_SAMPLES:
+            self._rows, self._every = self._rows[::2], self._every * 2
+
+    def columns(self) -> Iterable[NDArray[np.float64]]:
+        """One array for each value of a reading."""
+        return np.array(self._rows, dtype=np.float64).T
+
+
+def _copied(samples: dict[str, _Samples]) -> list[tuple[str, _Samples]]:
+    """Others may be added meanwhile."""
+    return list(samples.items())
