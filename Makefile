@@ -9,7 +9,7 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest baseline test lint types unit schema lock clean
+.PHONY: help loadtest baseline test lint types unit schema alerts lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locus
 
 schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
 	$(BIN)/python -m reports.schema
+
+alerts: $(VENV)/.run  ## Write Prometheus's rules and Grafana's dashboard anew, after a change of the thresholds
+	$(BIN)/loadtest alerts --output conf/prometheus/rules.yml --dashboard conf/grafana/dashboards/openhouse.json
 
 bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
 	$(BIN)/python -m benchmarks.verdicts

@@ -1,5 +1,5 @@
 """
-Sees every request once, from outside the application: counts it, and adds its ``Server-Timing``.
+Sees every request once, from outside the application: counts and times it, and adds its ``Server-Timing``.
 
 A request is counted when its answer begins, before the client can have read a byte of it: whoever holds an
 answer finds it counted. The answer to a client that has left begins all the same, so it is counted too.
@@ -38,6 +38,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", UNMATCHED)
                 self._metrics.count(route, scope["method"], message["status"])
+                self._metrics.time(route, scope["method"], message["status"], timings)
                 if header := timings.header():
                     message["headers"] = [*message["headers"], (b"server-timing", header.encode("ascii"))]
             await send(message)

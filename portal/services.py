@@ -35,7 +35,12 @@ class Services:
 
 
 def build_services(
-    settings: Portal, *, database: Database, secret: str, clock: Callable[[], datetime]
+    settings: Portal,
+    *,
+    database: Database,
+    secret: str,
+    clock: Callable[[], datetime],
+    bounds_s: tuple[float, ...],
 ) -> Services:
     """Everything a portal needs; delays and faults come from two generators, so that one cannot disturb the other."""
     return Services(
@@ -43,7 +48,7 @@ def build_services(
         limiter=RateLimiter(settings.rate_limits, database, clock),
         model=SimulatedModel(settings.model, Random(f"model {settings.random_seed}")),  # noqa: S311 - no secret
         faults=Faults(settings.faults, Random(f"faults {settings.random_seed}")),  # noqa: S311 - no secret
-        metrics=Metrics(),
+        metrics=Metrics(database.pool_stats, bounds_s),
         clock=clock,
         secret=secret,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from conf.buckets import latency_bounds_s
 from conf.errors import LoadTestError
 from portal import READY
 from portal.app import build_app
@@ -53,7 +54,13 @@ async def _serve(
     async with open_database(
         url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s
     ) as database:
-        services = build_services(portal, database=database, secret=secret, clock=clock)
+        services = build_services(
+            portal,
+            database=database,
+            secret=secret,
+            clock=clock,
+            bounds_s=latency_bounds_s(settings.thresholds),
+        )
         config = uvicorn.Config(
             build_app(services),
             log_level="warning",

@@ -39,6 +39,10 @@ class Timings:
         """Milliseconds since the request arrived."""
         return (self._clock() - self._started_s) * 1000
 
+    def steps(self) -> dict[str, float]:
+        """Step → seconds, in the order they began."""
+        return dict(self._steps)
+
     def header(self) -> str:
         """The steps as ``name;dur=milliseconds``, in the order they began; empty when there are none."""
         return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self._steps.items())

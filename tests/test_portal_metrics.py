@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from portal_process import Estate, Portal, at_once, bearer, running_portal
 from prometheus_client.parser import text_string_to_metric_families
+from promtool import needs_promtool, promtool
+
+from conf.buckets import BOUNDS_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,3 +100,59 @@ def test_the_page_shows_the_portals_memory(portal: Portal) -> None:
     page = portal.ask("GET", "/metrics").body.decode()
     values = {f.name: f.samples[0].value for f in text_string_to_metric_families(page) if f.samples}
     assert 10e6 < values["process_resident_memory_bytes"] < 1e9
+
+
+def samples(portal: Portal) -> dict[str, float]:
+    """Every sample of the page as it is written there, labels in the alphabet's order."""
+    page = portal.ask("GET", "/metrics").body.decode()
+    lines = [line.rpartition(" ") for line in page.splitlines() if not line.startswith("#")]
+    return {sample: float(value) for sample, _, value in lines}
+
+
+def test_answers_are_timed_whole_and_by_step_and_refusals_are_not(portal: Portal, estate: Estate) -> None:
+    house = estate.houses[0]
+    portal.chat(house)
+    before = samples(portal)
+    at_once(3, lambda _: portal.chat(house))
+    portal.ask("POST", "/api/chat", {}, bearer(house))
+    portal.ask("GET", "/onboarding/unknown")
+    after = samples(portal)
+    counts = {name: after[name] - before.get(name, 0) for name in after if "_seconds_count" in name}
+    assert {name: count for name, count in counts.items() if count and '"/metrics"' not in name} == {
+        'portal_request_seconds_count{method="POST",route="/api/chat"}': 3,
+        'portal_step_seconds_count{route="/api/chat",step="auth"}': 3,
+        'portal_step_seconds_count{route="/api/chat",step="retrieval"}': 3,
+        'portal_step_seconds_count{route="/api/chat",step="llm"}': 3,
+        'portal_step_seconds_count{route="/api/chat",step="insert"}': 3,
+    }
+
+
+def test_a_request_is_as_long_as_it_took(slow_portal: Portal, estate: Estate) -> None:
+    before = samples(slow_portal)
+    slow_portal.chat(estate.houses[0])  # the model alone takes half a second
+    after = samples(slow_portal)
+    grown = {name: after[name] - before.get(name, 0) for name in after}
+    assert grown['portal_request_seconds_bucket{le="0.4",method="POST",route="/api/chat"}'] == 0
+    assert grown['portal_request_seconds_bucket{le="+Inf",method="POST",route="/api/chat"}'] == 1
+    llm_s = grown['portal_step_seconds_sum{route="/api/chat",step="llm"}']
+    assert 0.49 < llm_s <= grown['portal_request_seconds_sum{method="POST",route="/api/chat"}']
+
+
+def test_every_limit_of_the_thresholds_is_a_bound_of_the_histograms(portal: Portal, estate: Estate) -> None:
+    portal.chat(estate.houses[0])
+    bucket = 'portal_request_seconds_bucket{le="%s",method="POST",route="/api/chat"}'
+    shown = [name for name in samples(portal) if "request_seconds_bucket" in name and "/api/chat" in name]
+    assert shown == [bucket % bound for bound in (*BOUNDS_S, "+Inf")]
+
+
+def test_the_page_shows_the_pool(portal: Portal) -> None:
+    page = samples(portal)
+    idle, used = (page[f'portal_pool_connections{{state="{state}"}}'] for state in ("idle", "used"))
+    assert idle + used == 20
+    assert page["portal_pool_waiting"] == 0
+
+
+@needs_promtool
+def test_promtool_finds_nothing_wrong_with_the_page(portal: Portal, estate: Estate) -> None:
+    portal.chat(estate.houses[0])
+    assert promtool("check", "metrics", page=portal.ask("GET", "/metrics").body) == ""

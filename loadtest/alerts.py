@@ -1,0 +1,43 @@
+"""``loadtest alerts``: the thresholds as Prometheus's alert rules and Grafana's dashboard."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
+from typing import Annotated
+
+import typer
+
+from conf.alerts import rules_file
+from conf.dashboard import dashboard_file
+from conf.errors import LoadTestError
+from conf.loading import load_settings
+
+
+def command(
+    output: Annotated[Path | None, typer.Option(help="Write the rules there.", show_default="stdout")] = None,
+    dashboard: Annotated[Path | None, typer.Option(help="Write Grafana's dashboard there.")] = None,
+    config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
+) -> None:
+    """
+    Make Prometheus's alert rules of the thresholds.
+
+    Reads the settings. Prints the rules, or writes them, and Grafana's dashboard with the same limits. Sends nothing.
+
+    Exits with 0 when all is written, with 2 when the settings are not in order or a file cannot be written.
+    """
+    settings = load_settings(config_files=config or ())
+    if dashboard is not None:
+        _write(dashboard, dashboard_file(settings))
+    if output is not None:
+        _write(output, rules_file(settings))
+    elif dashboard is None:
+        typer.echo(rules_file(settings), nl=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LoadTestError(
+            f"{path}: cannot be written: {error.strerror}", "Name a file in a directory that is there."
+        ) from error

@@ -1,0 +1,259 @@
+"""
+A run as it stands, as a Prometheus page: plain data in, text out.
+
+Whoever owns the run fills `RunMetrics` anew for each scrape; nothing is kept between two of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from conf.buckets import BOUNDS_S
+from conf.operations import Outcome
+from monitoring.cumulative import cumulative
+from monitoring.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from hdrh.histogram import HdrHistogram
+
+    from conf.operations import Operation
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+"""Of the page."""
+STATE_NUMBERS = {"PASS": 0, "WARN": 1, "FAIL": 2, "NO VERDICT": 3}
+"""State as people read it → its number on the page; the larger is the worse."""
+MOST_FAILURES = 50
+"""Groups of failures that the page has, the most frequent first; messages are texts from outside, without bound."""
+LONGEST_MESSAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReading:
+    """
+    One process of the run as it last measured itself; None where it does not say.
+
+    Args:
+        process: As in ``memory.csv``: ``portal``, ``local``, ``master``, or a worker's name.
+        lag_p50_s: How late the event loop was, over the time since the last reading, or the whole run.
+    """
+
+    process: str
+    rss_bytes: int | None = None
+    cpu_ratio: float | None = None
+    open_files: int | None = None
+    open_files_limit: int | None = None
+    lag_p50_s: float | None = None
+    lag_p95_s: float | None = None
+    lag_p99_s: float | None = None
+    lag_max_s: float | None = None
+
+
+class Criterion(NamedTuple):
+    """
+    One criterion as it is judged now.
+
+    Args:
+        subject: As the settings spell it.
+        metric: As the settings spell it.
+        value: In the metric's unit; None where nothing was measured.
+        state: One of `STATE_NUMBERS`.
+    """
+
+    subject: str
+    metric: str
+    value: float | None
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """Failures that are alike; *message* is redacted here, and need not be before."""
+
+    operation: str
+    outcome: str
+    message: str
+    count: int
+    last_seen_s: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunMetrics:
+    """
+    Everything the page says; what is left out is not on it.
+
+    Args:
+        run_id: Name of the run directory; empty before the first run.
+        journeys: Joined with ``+``.
+        results: How many results each operation has had, by outcome.
+        latencies: Of each operation's successes (True) and failures (False); histograms in microseconds.
+        steps: Of each operation, by the step that the portal's ``Server-Timing`` names.
+        bounds_s: Of all histograms; from `conf.buckets.latency_bounds_s`.
+        problems: What makes the run no verdict: code → how often.
+        verdict: One of `STATE_NUMBERS`; None before there is one.
+    """
+
+    run_id: str = ""
+    journeys: str = ""
+    profile: str = ""
+    contract: str = ""
+    results: Mapping[tuple[Operation, Outcome], int] = field(default_factory=dict)
+    latencies: Mapping[tuple[Operation, bool], HdrHistogram] = field(default_factory=dict)
+    steps: Mapping[tuple[Operation, str], HdrHistogram] = field(default_factory=dict)
+    bounds_s: tuple[float, ...] = BOUNDS_S
+    users: int = 0
+    users_wanted: int = 0
+    houses: int = 0
+    houses_leased: int = 0
+    processes: Sequence[ProcessReading] = ()
+    criteria: Sequence[Criterion] = ()
+    problems: Mapping[str, int] = field(default_factory=dict)
+    verdict: str | None = None
+    failures: Sequence[FailureRow] = ()
+
+
+def render(metrics: RunMetrics) -> bytes:
+    """The page, in Prometheus's text format; its type is `CONTENT_TYPE`."""
+    registry = CollectorRegistry()
+    registry.register(_Collector(metrics))
+    return generate_latest(registry)
+
+
+class _Collector:
+    """What prometheus_client asks for the families."""
+
+    def __init__(self, metrics: RunMetrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _run(self._metrics)
+        yield from _results(self._metrics)
+        yield from _processes(self._metrics.processes)
+        yield from _judgement(self._metrics)
+        yield from _failures(self._metrics.failures)
+
+
+def _run(run: RunMetrics) -> Iterator[Metric]:
+    info = InfoMetricFamily("loadtest_run", "The run that this page is about.", labels=())
+    if run.run_id:
+        labels = {"run_id": run.run_id, "journeys": run.journeys}
+        info.add_metric((), {**labels, "profile": run.profile, "contract": run.contract})
+    yield info
+    yield GaugeMetricFamily("loadtest_users", "Users that live now.", run.users)
+    yield GaugeMetricFamily("loadtest_users_wanted", "Users that the load asks for now.", run.users_wanted)
+    yield GaugeMetricFamily("loadtest_houses", "Houses of the fixture.", run.houses)
+    yield GaugeMetricFamily(
+        "loadtest_houses_leased", "Houses in the hands of a live user.", run.houses_leased
+    )
+
+
+def _results(run: RunMetrics) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "loadtest_requests", "Results, those of the warm-up included.", labels=("operation", "outcome")
+    )
+    for operation in dict.fromkeys(operation for operation, _ in run.results):
+        for outcome in Outcome:  # also those that did not happen: a rate begins at 0
+            requests.add_metric((operation, outcome), run.results.get((operation, outcome), 0))
+    yield requests
+    latency = HistogramMetricFamily(
+        "loadtest_latency_seconds", "How long results took; outcome: success or failure.",
+        labels=("operation", "outcome"),
+    )  # fmt: skip
+    for (operation, succeeded), histogram in run.latencies.items():
+        labels = (operation, "success" if succeeded else "failure")
+        latency.add_metric(labels, *cumulative(histogram, run.bounds_s))
+    yield latency
+    step = HistogramMetricFamily(
+        "loadtest_server_step_seconds", "How long the portal says its steps took (Server-Timing).",
+        labels=("operation", "step"),
+    )  # fmt: skip
+    for labels, histogram in run.steps.items():
+        step.add_metric(labels, *cumulative(histogram, run.bounds_s))
+    yield step
+
+
+def _processes(readings: Sequence[ProcessReading]) -> Iterator[Metric]:
+    lag = Metric("loadtest_generator_lag_seconds", "How late a generator's event loop was.", "summary")
+    for one in readings:
+        quantiles = {"0.5": one.lag_p50_s, "0.95": one.lag_p95_s, "0.99": one.lag_p99_s, "1": one.lag_max_s}
+        for quantile, lag_s in quantiles.items():
+            if lag_s is not None:
+                lag.add_sample(lag.name, {"process": one.process, "quantile": quantile}, lag_s)
+    yield lag
+    figures: dict[str, tuple[str, list[float | None]]] = {
+        "loadtest_generator_cpu_ratio": (
+            "Time a generator spent on the processor, as a share of one core.",
+            [one.cpu_ratio for one in readings],
+        ),
+        "loadtest_process_resident_bytes": ("Resident memory.", [one.rss_bytes for one in readings]),
+        "loadtest_generator_open_files": ("Files and sockets.", [one.open_files for one in readings]),
+        "loadtest_generator_open_files_limit": (
+            "Files and sockets a generator may have open.",
+            [one.open_files_limit for one in readings],
+        ),
+    }
+    for name, (meaning, values) in figures.items():
+        family = GaugeMetricFamily(name, meaning, labels=("process",))
+        for one, value in zip(readings, values, strict=True):
+            if value is not None:
+                family.add_metric((one.process,), value)
+        yield family
+
+
+def _judgement(run: RunMetrics) -> Iterator[Metric]:
+    findings = GaugeMetricFamily("loadtest_findings", "Criteria by their state now.", labels=("state",))
+    for word in STATE_NUMBERS:
+        findings.add_metric((word,), sum(one.state == word for one in run.criteria))
+    yield findings
+    labels = ("subject", "metric")
+    value = GaugeMetricFamily(
+        "loadtest_criterion_value", "What a criterion measures, in its metric's unit.", labels=labels
+    )
+    state = GaugeMetricFamily(
+        "loadtest_criterion_state", "0 PASS, 1 WARN, 2 FAIL, 3 NO VERDICT.", labels=labels
+    )
+    for one in run.criteria:
+        if one.value is not None:
+            value.add_metric((one.subject, one.metric), one.value)
+        state.add_metric((one.subject, one.metric), STATE_NUMBERS[one.state])
+    yield from (value, state)
+    problems = GaugeMetricFamily(
+        "loadtest_problems", "What makes the run no verdict, by code.", labels=("code",)
+    )
+    for code, count in run.problems.items():
+        problems.add_metric((code,), count)
+    yield problems
+    verdict = GaugeMetricFamily("loadtest_verdict_state", "0 PASS, 1 WARN, 2 FAIL, 3 NO VERDICT.", labels=())
+    if run.verdict is not None:
+        verdict.add_metric((), STATE_NUMBERS[run.verdict])
+    yield verdict
+
+
+def _failures(rows: Iterable[FailureRow]) -> Iterator[Metric]:
+    groups: dict[tuple[str, str, str], tuple[int, float]] = {}
+    for row in rows:
+        key = (row.operation, row.outcome, redact(row.message)[:LONGEST_MESSAGE])
+        count, last_s = groups.get(key, (0, 0.0))
+        groups[key] = (count + row.count, max(last_s, row.last_seen_s))
+    labels = ("operation", "outcome", "message")
+    total = CounterMetricFamily("loadtest_failures", "Failures that are alike.", labels=labels)
+    last = GaugeMetricFamily(
+        "loadtest_failure_last_timestamp_seconds", "When such a failure was last seen.", labels=labels
+    )
+    most = sorted(groups.items(), key=lambda group: group[1][0], reverse=True)[:MOST_FAILURES]
+    for key, (count, last_s) in most:
+        total.add_metric(key, count)
+        last.add_metric(key, last_s)
+    yield from (total, last)
