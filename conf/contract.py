@@ -108,6 +108,9 @@ class Contract(BaseModel):
 
     description: str
     health: str = Field(pattern="^/", description="Path that answers 200 when the portal is up.")
+    health_db: str = Field(
+        default="", pattern="^(/.*)?$", description="Path that tells how the portal's pool of connections is."
+    )
     chat: Endpoint
     onboarding_page: Endpoint
     onboarding_resolve: Endpoint

@@ -121,6 +121,7 @@ class Generator:
             measurements=self.recorder.take(),
             recorded=self.recorder.recorded,
             parked=self.parked,
+            leased=self.houses.leased,
             shared=self.houses.shared,
             differs=self._differs,
             reused_at=self.houses.reused_at,
@@ -230,6 +231,9 @@ class Generator:
                 return
             self.ending = True
             runner.stop()
+            # Locust lets a worker wait so long before it is ready again; its users have ended, and the next run,
+            # which says anew how long it is, may begin.
+            self.environment.stop_timeout = 0.0
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)

@@ -53,6 +53,11 @@ class Houses:
         """Give a house back."""
         self._tenants[house] -= 1
 
+    @property
+    def leased(self) -> int:
+        """How many have a live user."""
+        return sum(tenants > 0 for tenants in self._tenants.values())
+
     def take_fresh(self) -> House:
         """A house that nobody has onboarded in this run; when there is none left, the one of the longest ago."""
         if not self._fresh:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 from gevent.lock import RLock
 from gevent.threadpool import ThreadPool
 
+from locustfiles._exposition import build_run_metrics, build_totals
+from monitoring.run_metrics import RunMetrics, render
 from reports.live import LiveRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from locustfiles._exposition import Totals
     from locustfiles._run import Run
     from reports.record import Verdict
 
@@ -45,6 +48,7 @@ class LiveView:
     def begin(self) -> LiveRun:
         """A run begins; what it measures goes into the result."""
         self._collected, self._run, self._verdict, self.report = LiveRun(), None, None, None
+        self._judged_at = float("-inf")
         return self._collected
 
     def watch(self, run: Run) -> None:
@@ -53,18 +57,29 @@ class LiveView:
 
     def end(self, verdict: Verdict, report: Path) -> None:
         """The run is over; this is what became of it."""
-        self._run, self._verdict, self.report = None, verdict, report
+        self._verdict, self.report = verdict, report
 
     def verdict(self) -> Verdict | None:
         """As of a moment ago; None before the first run."""
         with self._judging:
             run = self._run
-            if run is not None and self._clock() - self._judged_at >= _FRESH_S:
+            if run is not None and self.report is None and self._clock() - self._judged_at >= _FRESH_S:
                 judged = self._thread.apply(self._collected.judge, run.so_far())
-                if run is self._run:  # it may have ended meanwhile
+                if run is self._run and self.report is None:  # it may have ended meanwhile
                     self._verdict, self._judged_at = judged, self._clock()
             return self._verdict
+
+    def metrics_page(self) -> bytes:
+        """The run in Prometheus's text format; of the last one, when it has ended."""
+        verdict, run = self.verdict(), self._run
+        if verdict is None or run is None:
+            return render(RunMetrics())
+        totals = self._thread.apply(self._totals)
+        return render(build_run_metrics(run, verdict, totals))
 
     def keep_up(self) -> None:
         """Merge what has arrived, without waiting for it; nobody may be asking for hours."""
         self._thread.spawn(self._collected.measurements)
+
+    def _totals(self) -> Totals:
+        return build_totals(self._collected.measurements())

@@ -74,6 +74,8 @@ class Report(_Message):
     """Results since the start of the run, including those in *measurements*."""
     parked: int
     """Users that have made all their iterations."""
+    leased: int
+    """Houses that live users play."""
     shared: bool
     """Whether any house had two live users."""
     differs: bool

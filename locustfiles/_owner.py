@@ -234,9 +234,12 @@ class Owner:
             return
         self._collect(run)
         verdict = run.finish()
+        # Only the owner needs these, now that the load is over.
+        from reports.assessment import exit_code  # noqa: PLC0415
+        from reports.judging import REPORT_FILE  # noqa: PLC0415
+
         if self._view is not None:
-            self._view.end(verdict, run.report_file)
-        from reports.assessment import exit_code  # noqa: PLC0415 - only the owner needs it, now that the load is over
+            self._view.end(verdict, run.directory / REPORT_FILE)
 
         self._environment.process_exit_code = exit_code(verdict, strict=self._choice.settings.run.strict)
         self._progress.write(**run.progress(), finished=True)

@@ -11,27 +11,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from rich.console import Console
 
 from conf.criteria import stopping_criteria
-from conf.loading import choice_name
 from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
-from locustfiles._provenance import git_commit, package_versions, recorded_settings
+from locustfiles._manifest import build_manifest
+from locustfiles._portal_watch import PortalWatch
+from locustfiles._provenance import git_commit
 from locustfiles._run_directory import RunDirectory
-from locustfiles._slowest import slowest_of
 from locustfiles._workers import Contribution
 from monitoring.measurement import new_histogram, utc_now
-from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
-from monitoring.page import read_page
+from monitoring.memory import own_rss_bytes
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from collections.abc import Sequence
-
-    import gevent
-    from hdrh.histogram import HdrHistogram
 
     from locustfiles._choice import Choice
     from locustfiles._early_stop import EarlyStop
@@ -40,7 +35,6 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 _INTERVAL_TICKS = 5
-_METRICS_TIMEOUT_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -66,39 +60,38 @@ class Run:
         houses: int,
         live: LiveRun | None = None,
     ) -> None:
-        self._environment = environment
-        self._settings, self._journeys, self._plan = choice.settings, choice.journeys, choice.plan
-        self._houses = houses
+        self.environment = environment
+        self.choice = choice
+        self.houses = houses
         self._live = live
         self.started_at = utc_now()
         named = os.environ.get(RUN_DIR_VARIABLE)
-        directory = (
-            Path(named)
-            if named
-            else run_directory(self._settings.run.output_dir, self._journeys, self.started_at)
-        )
+        made = run_directory(choice.settings.run.output_dir, choice.journeys, self.started_at)
+        directory = Path(named) if named else made
         self._files = RunDirectory.create(directory, environment, self.started_at)
-        self._commit = git_commit()
-        self._processes: dict[str, Contribution] = {}
-        self._problems: dict[str, dict[str, str]] = {}
-        self._steps: list[dict[str, Any]] = []
-        self._stopped_by: dict[str, Any] | None = None
+        self.commit = git_commit()
+        self.processes: dict[str, Contribution] = {}
+        self.problems: dict[str, dict[str, str]] = {}
+        self.steps: list[dict[str, Any]] = []
+        self.stopped_by: dict[str, Any] | None = None
+        self.portal = PortalWatch(choice.settings)
+        self.memory: dict[str, int] = {}
         self._early_stop = self._build_early_stop()
-        self._users_peak = self._users_wanted = 0
+        self.users_peak = self.users_wanted = 0
         self._ticks = 0
-        self.limited = self._plan.limited
+        self.limited = choice.plan.limited
         self.houses_shared = False
         self.ended_by = ""
         self.ending = self.ended = False
         self.watcher: gevent.Greenlet | None = None
 
     def _build_early_stop(self) -> EarlyStop | None:
-        if not stopping_criteria(self._settings.thresholds):
+        if not stopping_criteria(self.choice.settings.thresholds):
             return None
         # scipy comes with it; who does not ask for it does not wait for it.
         from locustfiles._early_stop import EarlyStop  # noqa: PLC0415
 
-        return EarlyStop(self._settings, [step.users for step in self._plan.steps])
+        return EarlyStop(self.choice.settings, [step.users for step in self.choice.plan.steps])
 
     @property
     def elapsed_s(self) -> float:
@@ -107,7 +100,7 @@ class Run:
 
     def add(self, process: str, report: Report) -> None:
         """Merge what a process measured."""
-        contribution = self._processes.setdefault(process, Contribution())
+        contribution = self.processes.setdefault(process, Contribution())
         contribution.received += self._files.log.add(report.measurements)
         contribution.last = report
         lag = new_histogram()
@@ -136,19 +129,19 @@ class Run:
 
     def note_users(self, users: int) -> None:
         """Note how many users there are, and how many there should be."""
-        runner = self._environment.runner
+        runner = self.environment.runner
         assert runner is not None
-        self._users_peak = max(self._users_peak, users)
-        self._users_wanted = max(self._users_wanted, runner.target_user_count)
+        self.users_peak = max(self.users_peak, users)
+        self.users_wanted = max(self.users_wanted, runner.target_user_count)
 
     def note_problem(self, code: str, message: str, subject: str = "", at: datetime | None = None) -> None:
         """Note, once per *subject*, what makes the run invalid, and since when: now, unless *at* says otherwise."""
         moment = (at or utc_now()).isoformat(timespec="seconds")
-        self._problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
+        self.problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
 
     def note_lost(self, worker: str) -> None:
         """A worker is gone, and with it what it had not sent."""
-        self._processes.setdefault(worker, Contribution()).lost = True
+        self.processes.setdefault(worker, Contribution()).lost = True
         self.note_problem(
             "worker_lost",
             f"worker {worker} vanished: what it measured last and its share of the load are missing",
@@ -160,35 +153,34 @@ class Run:
         if self._early_stop is not None:
             self._early_stop.begin_step(index, self.elapsed_s)
         now = utc_now().isoformat()
-        self._steps.append({"index": index, "users": users, "started_at": now, "ended_at": now})
+        self.steps.append({"index": index, "users": users, "started_at": now, "ended_at": now})
 
     def end_step(self) -> None:
         """The step that has begun is over; nothing where none has."""
-        if self._steps and self._steps[-1]["ended_at"] == self._steps[-1]["started_at"]:
-            self._steps[-1]["ended_at"] = utc_now().isoformat()
+        if self.steps and self.steps[-1]["ended_at"] == self.steps[-1]["started_at"]:
+            self.steps[-1]["ended_at"] = utc_now().isoformat()
             if self._early_stop is not None:
                 self._early_stop.end_step(self.elapsed_s)
 
     def tick(self) -> None:
         """Read the memory of all processes and, every few seconds, write an interval of measurements."""
-        now, memory = utc_now(), self._memory()
-        self._files.add_memory(now, memory)
-        if self._live is not None:
-            self._live.add_memory(now.timestamp(), memory)
+        now = utc_now()
+        self._read_memory(now)
         self._ticks += 1
         if self._ticks % _INTERVAL_TICKS == 0:
             self._files.log.write_interval(now)
+            gevent.spawn(self.portal.look_at_pool)
 
     def is_done(self) -> bool:
         """Whether every user that was asked for has made its iterations."""
-        parked = sum(c.last.parked for c in self._processes.values() if c.last)
-        return self.limited and self._users_wanted > 0 and parked >= self._users_wanted
+        parked = sum(c.last.parked for c in self.processes.values() if c.last)
+        return self.limited and self.users_wanted > 0 and parked >= self.users_wanted
 
     def is_failing(self) -> bool:
         """Whether a criterion that may end the run fails; it is noted."""
         stop = self._early_stop.failed(self.elapsed_s) if self._early_stop else None
         if stop is not None:
-            self._stopped_by = asdict(stop) | {"at": utc_now().isoformat(timespec="seconds")}
+            self.stopped_by = asdict(stop) | {"at": utc_now().isoformat(timespec="seconds")}
         return stop is not None
 
     def progress(self) -> dict[str, Any]:
@@ -197,22 +189,36 @@ class Run:
         counted = [(operation, tally) for operation, tally in tallies if operation.kind is Kind.REQUEST]
         return {
             "elapsed_s": round(self.elapsed_s, 1),
-            "users": self._users_peak if not self._steps else self._steps[-1]["users"],
-            "step": len(self._steps),
+            "users": self.users_peak if not self.steps else self.steps[-1]["users"],
+            "step": len(self.steps),
             "requests": sum(tally.requests for _, tally in counted),
             "failures": sum(tally.failures for _, tally in counted),
         }
 
     def so_far(self) -> tuple[dict[str, Any], list[tuple[str, str, str, int]]]:
         """The manifest as it would be now, and the failures: method, name, error, and how often."""
-        errors = self._environment.stats.errors.values()
-        failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in errors]
-        return self._manifest(utc_now()), failures
+        failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in self.errors()]
+        return build_manifest(self, utc_now()), failures
+
+    def errors(self) -> list[StatsError]:
+        """Failures as Locust groups them."""
+        return list(self.environment.stats.errors.values())
 
     @property
-    def report_file(self) -> Path:
-        """The page that the run leaves behind."""
-        return self._files.path / "report.html"
+    def directory(self) -> Path:
+        """Where the run's files are."""
+        return self._files.path
+
+    @property
+    def users(self) -> int:
+        """How many there are now."""
+        runner = self.environment.runner
+        return 0 if runner is None or self.ended else runner.user_count
+
+    @property
+    def houses_leased(self) -> int:
+        """Houses that live users play now."""
+        return sum(c.last.leased for c in self.processes.values() if c.last) if not self.ended else 0
 
     def begin_ending(self, *, interrupted: bool) -> None:
         """The run is about to end: settle why, while what it ends for can still be seen."""
@@ -221,9 +227,11 @@ class Run:
             self.watcher.kill()
         self.end_step()
         if not self.ended_by:
-            ran_out = self._plan.run_time_s is not None and self.elapsed_s >= self._plan.run_time_s - 1
+            ran_out = (
+                self.choice.plan.run_time_s is not None and self.elapsed_s >= self.choice.plan.run_time_s - 1
+            )
             self.ended_by = "run time" if ran_out else "interrupted" if interrupted else "stopped"
-        if self.ended_by in {"interrupted", "stopped"} and (self._plan.steps or self._has_iterations()):
+        if self.ended_by in {"interrupted", "stopped"} and (self.choice.plan.steps or self._has_iterations()):
             self.note_problem("cut_short", "the run was ended before the profile's load had been made")
 
     def finish(self) -> Verdict:
@@ -237,20 +245,20 @@ class Run:
             self.watcher.kill(block=False)
         self._check_sums()
         self._check_houses()
-        self._files.add_memory(ended_at, self._memory())
-        self._files.close(self._manifest(ended_at), ended_at)
+        self._read_memory(ended_at)
+        self._files.close(build_manifest(self, ended_at), ended_at)
         verdict = judge_run(self._files.path)
         report = write_reports(verdict, self._files.path)
         if RUN_DIR_VARIABLE not in os.environ:
-            print_verdict(Console(), verdict, report, strict=self._settings.run.strict)
+            print_verdict(Console(), verdict, report, strict=self.choice.settings.run.strict)
         return verdict
 
     def _has_iterations(self) -> bool:
-        profile = self._settings.profile
-        return self.limited and any(profile.load(journey).iterations for journey in self._journeys)
+        profile = self.choice.settings.profile
+        return self.limited and any(profile.load(journey).iterations for journey in self.choice.journeys)
 
     def _check_sums(self) -> None:
-        for process, contribution in self._processes.items():
+        for process, contribution in self.processes.items():
             recorded = contribution.last.recorded if contribution.last else 0
             if recorded != contribution.received and not contribution.lost:
                 self.note_problem(
@@ -258,118 +266,31 @@ class Run:
                     f"{process} recorded {recorded:,} results, {contribution.received:,} arrived",
                     process,
                 )
-        if self._users_peak < self._users_wanted:
+        if self.users_peak < self.users_wanted:
             self.note_problem(
                 "fewer_users",
-                f"{self._users_wanted:,} users were asked for, at most {self._users_peak:,} ran at once",
+                f"{self.users_wanted:,} users were asked for, at most {self.users_peak:,} ran at once",
             )
 
     def _check_houses(self) -> None:
-        moments = [c.last.reused_at for c in self._processes.values() if c.last and c.last.reused_at]
-        if moments and not self._settings.profile.load(Journey.ONBOARDING).reuse_houses:
+        moments = [c.last.reused_at for c in self.processes.values() if c.last and c.last.reused_at]
+        if moments and not self.choice.settings.profile.load(Journey.ONBOARDING).reuse_houses:
             at = datetime.fromtimestamp(min(moments), UTC)
             self.note_problem(
                 "fixture_exhausted",
-                f"all {self._houses:,} houses had been onboarded, and were onboarded again: no new homeowners",
+                f"all {self.houses:,} houses had been onboarded, and were onboarded again: no new homeowners",
                 at=at,
             )
 
-    def _memory(self) -> dict[str, int]:
+    def _read_memory(self, now: datetime) -> None:
         readings = {
-            process: c.last.rss_bytes for process, c in self._processes.items() if c.last and not c.lost
+            process: c.last.rss_bytes for process, c in self.processes.items() if c.last and not c.lost
         }
         if "local" not in readings:
             readings["master"] = own_rss_bytes()
-        if (portal := self._portal_rss_bytes()) is not None:
+        if (portal := self.portal.rss_bytes()) is not None:
             readings["portal"] = portal
-        return readings
-
-    def _portal_rss_bytes(self) -> int | None:
-        target = self._settings.target
-        if target.pid is not None:
-            return tree_rss_bytes(target.pid)
-        if target.metrics_url is None:
-            return None
-        try:
-            _, page = read_page(target.metrics_url, _METRICS_TIMEOUT_S)
-            return exposed_rss_bytes(page.decode())
-        except (OSError, ValueError) as error:
-            _log.debug("target.metrics_url: %s", type(error).__name__)
-            return None
-
-    def _manifest(self, ended_at: datetime) -> dict[str, Any]:
-        settings = self._settings
-        reports = [contribution.last for contribution in self._processes.values() if contribution.last]
-        return {
-            "format": 1,
-            "run_id": self._files.path.name,
-            "journeys": list(self._journeys),
-            "profile": choice_name(settings.run.profile),
-            "profile_description": settings.profile.description,
-            "contract": choice_name(settings.target.contract),
-            "target": self._environment.host or settings.target.base_url,
-            "random_seed": settings.run.random_seed,
-            "started_at": self.started_at.isoformat(),
-            "ended_at": ended_at.isoformat(),
-            "git_commit": self._commit,
-            "versions": package_versions(),
-            "settings": recorded_settings(settings),
-            "users_wanted": self._users_wanted,
-            "users_peak": self._users_peak,
-            "houses": self._houses,
-            "houses_shared": self.houses_shared,
-            "server_step_labels": settings.contract.server_step_labels(),
-            "onboarded_before": sum(report.spent for report in reports),
-            "arrivals": self._arrivals(reports),
-            "slowest": [
-                {
-                    "operation": operation,
-                    "ms": round(seconds * 1000, 1),
-                    "started_at": datetime.fromtimestamp(ended - seconds, UTC).isoformat(
-                        timespec="milliseconds"
-                    ),
-                    "trace_id": trace_id,
-                }
-                for operation, seconds, ended, trace_id in slowest_of(report.slowest for report in reports)
-            ],
-            "processes": [
-                {
-                    "id": process,
-                    "requests": contribution.received,
-                    "lost": contribution.lost,
-                    "open_files_limit": contribution.last.open_files_limit if contribution.last else None,
-                    "lag_ms": _summary_ms(contribution.lag),
-                }
-                for process, contribution in self._processes.items()
-            ],
-            "steps": self._steps_until(ended_at),
-            "stopped_by": self._stopped_by,
-            "ended_by": self.ended_by,
-            "problems": list(self._problems.values()),
-        }
-
-    def _steps_until(self, now: datetime) -> list[dict[str, Any]]:
-        """The steps so far; one that goes on lasts until now."""
-        return [
-            step | {"ended_at": now.isoformat()} if step["ended_at"] == step["started_at"] else step
-            for step in self._steps
-        ]
-
-    def _arrivals(self, reports: Sequence[Report]) -> dict[str, float] | None:
-        """What was planned and what became of it; None where users waited for their answers."""
-        loads = [self._settings.profile.load(journey) for journey in self._journeys]
-        rates = [load.arrival_rate for load in loads if load.arrival_rate is not None]
-        if not rates:
-            return None
-        return {
-            "per_second": sum(rates),
-            "begun": sum(report.begun for report in reports),
-            "missed": sum(report.missed for report in reports),
-        }
-
-
-def _summary_ms(lag: HdrHistogram) -> dict[str, float] | None:
-    if not lag.get_total_count():
-        return None
-    percentiles = {f"p{percent}": lag.get_value_at_percentile(percent) / 1000 for percent in (50, 95, 99)}
-    return percentiles | {"max": lag.get_max_value() / 1000}
+        self.memory = readings
+        self._files.add_memory(now, readings)
+        if self._live is not None:
+            self._live.add_memory(now.timestamp(), readings)

@@ -29,11 +29,15 @@ from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
 from monitoring.measurement import utc_now
+from monitoring.metrics_server import MetricsServer
 from monitoring.preflight import require_ready
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
+
+    from conf.settings import Settings
+    from locustfiles._live import LiveView
 
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
 
@@ -82,22 +86,32 @@ def _join(environment: Environment) -> None:
     journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
     typed = Typed(options.num_users, options.spawn_rate, options.run_time)
     choice = build_choice(settings, journeys, typed)
-    if environment.web_ui is None:
-        Owner(environment, choice, _generators.get(environment), Progress.from_environment())
+    view = _open_view(environment, settings)
+    owner = Owner(environment, choice, _generators.get(environment), Progress.from_environment(), view)
+    if view is not None and environment.web_ui is not None:
+        from locustfiles._start_form import StartForm  # noqa: PLC0415 - only for a web UI
+        from locustfiles._web import extend_web_ui  # noqa: PLC0415 - as above
+
+        extend_web_ui(environment, StartForm(environment, owner, settings.run.profile, typed), view)
+    else:
         # Nobody is watching a headless run: what it needs must be there when it starts.
         require_ready(settings, journeys, options.run_time or 0, utc_now())
-    else:
-        # pandas and scipy come with these, and take a second or two.
-        from locustfiles._live import LiveView  # noqa: PLC0415
-        from locustfiles._start_form import StartForm  # noqa: PLC0415
-        from locustfiles._web import extend_web_ui  # noqa: PLC0415
-
-        view = LiveView()
-        owner = Owner(environment, choice, _generators.get(environment), Progress.from_environment(), view)
-        form = StartForm(environment, owner, settings.run.profile, typed)
-        extend_web_ui(environment, form, view)
     if options.csv_prefix:
         events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
+
+
+def _open_view(environment: Environment, settings: Settings) -> LiveView | None:
+    """For whoever looks at the run while it goes on: people in the web UI, Prometheus at a port. None for nobody."""
+    port = settings.monitoring.metrics_port
+    if environment.web_ui is None and port is None:
+        return None
+    # pandas and scipy come with it, and take a second or two.
+    from locustfiles._live import LiveView  # noqa: PLC0415
+
+    view = LiveView()
+    if environment.web_ui is None and port is not None:
+        MetricsServer(view.metrics_page, port).start()
+    return view
 
 
 stats.bucket_response_time = fine_bucket

@@ -11,6 +11,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from locustfiles._login import Login
+from monitoring.run_metrics import CONTENT_TYPE
 from reports import wording
 from reports.html_page import facts_of, render_parts, style_sheet, template_environment
 
@@ -78,6 +79,7 @@ class Pages:
             "/verdict": self._verdict_page,
             "/verdict/now": self._verdict_now,
             "/verdict/report": self._report,
+            "/metrics": self._metrics,
         }
         for path, page in shown.items():
             pages.add_url_rule(path, page.__name__, self._guarded(page))
@@ -117,6 +119,9 @@ class Pages:
             symbols=render_parts(verdict, "symbols") if verdict else "",
             parts=render_parts(verdict, *_PARTS) if verdict else "",
         )
+
+    def _metrics(self) -> Response:
+        return Response(self._view.metrics_page(), content_type=CONTENT_TYPE)
 
     def _report(self) -> Response:
         report = self._view.report

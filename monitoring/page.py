@@ -7,6 +7,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
+_MOST_BYTES = 1_000_000
+
 
 class _StayThere(HTTPRedirectHandler):
     def redirect_request(self, *_: Any, **__: Any) -> None:
@@ -25,17 +27,17 @@ def read_page(url: str, timeout_s: float) -> tuple[int, bytes]:
         timeout_s: For connecting, and for each read.
 
     Returns:
-        Status and body; no body where the status is not one of success.
+        Status and body, of which at most a megabyte is read.
 
     Raises:
         OSError: No answer, or one that is not HTTP; its text holds the reason alone.
     """
     try:
         with _opener.open(url, timeout=timeout_s) as answer:
-            return answer.status, answer.read()
+            return answer.status, answer.read(_MOST_BYTES)
     except HTTPError as error:
         with error:
-            return error.code, b""
+            return error.code, error.read(_MOST_BYTES)
     except HTTPException as error:
         raise OSError("what answers there does not speak HTTP") from error
     except URLError as error:

@@ -13,6 +13,7 @@ from reports.record import Latency
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hdrh.histogram import HdrHistogram
     from numpy.typing import NDArray
 
 _US_PER_MS = 1000
@@ -58,6 +59,11 @@ class Distribution:
             Exception: Of many types, as the decoder finds them: *payload* is damaged.
         """
         self._histogram.decode_and_add(payload)
+
+    @property
+    def histogram(self) -> HdrHistogram:
+        """The histogram itself, in microseconds; not to be changed."""
+        return self._histogram
 
     @property
     def count(self) -> int:

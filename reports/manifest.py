@@ -66,6 +66,17 @@ class SlowAnswer(_Part):
     trace_id: str = Field(pattern="^[0-9a-f]{32}$")
 
 
+class PoolSeen(_Part):
+    """The portal's pool of database connections, as it answered now and then during the run."""
+
+    looks: int = Field(ge=1)
+    unavailable: int = Field(ge=0)
+    exhausted: int = Field(ge=0)
+    most_waiting: int = Field(ge=0)
+    connections: int = Field(ge=0)
+    slowest_ms: float = Field(ge=0)
+
+
 class ArrivalsMade(_Part):
     """Planned starts of an open workload, and what became of them."""
 
@@ -132,6 +143,7 @@ class Manifest(_Part):
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
     slowest: tuple[SlowAnswer, ...] = ()
+    pool: PoolSeen | None = None
     processes: tuple[Process, ...]
     steps: tuple[StepSpan, ...]
     ended_by: str

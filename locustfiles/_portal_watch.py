@@ -1,0 +1,82 @@
+"""The portal as it can be seen from outside of the load: its memory, and its pool of database connections."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from monitoring.memory import exposed_rss_bytes, tree_rss_bytes
+from monitoring.page import read_page
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
+
+_TIMEOUT_S = 2.0
+_POOL_TIMEOUT_S = 5.0
+"""The portal itself gives its database two seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class PortalWatch:
+    """
+    Looks at the portal of a run now and then.
+
+    Args:
+        settings: Say where to look; what they do not name is not looked at.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._target = settings.target
+        self._health_db = settings.contract.health_db
+        self._looks = self._unavailable = self._exhausted = self._most_waiting = self._total = 0
+        self._slowest_ms = 0.0
+
+    def rss_bytes(self) -> int | None:
+        """Its resident memory; None where nobody may look, or it does not say."""
+        target = self._target
+        if target.pid is not None:
+            return tree_rss_bytes(target.pid)
+        if target.metrics_url is None:
+            return None
+        try:
+            _, page = read_page(target.metrics_url, _TIMEOUT_S)
+            return exposed_rss_bytes(page.decode())
+        except (OSError, ValueError) as error:
+            _log.debug("target.metrics_url: %s", type(error).__name__)
+            return None
+
+    def look_at_pool(self) -> None:
+        """Ask the portal how its connections to the database are; an answer that is not the contract's counts as none."""
+        if not self._health_db:
+            return
+        try:
+            # Under 503 the figures are there too: the pool may be why.
+            _, page = read_page(self._target.base_url + self._health_db, _POOL_TIMEOUT_S)
+            answer = json.loads(page)
+            pool = answer["poolStats"]
+            total, idle, waiting = (int(pool[name]) for name in ("totalCount", "idleCount", "waitingCount"))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _log.debug("%s: %s", self._health_db, type(error).__name__)
+            self._looks += 1
+            self._unavailable += 1
+            return
+        self._looks += 1
+        self._total = total
+        self._exhausted += idle == 0 and waiting > 0
+        self._most_waiting = max(self._most_waiting, waiting)
+        self._slowest_ms = max(self._slowest_ms, float(answer.get("latencyMs") or 0))
+
+    def pool(self) -> dict[str, Any] | None:
+        """What was seen of the pool; None where nobody looked."""
+        if not self._looks:
+            return None
+        return {
+            "looks": self._looks,
+            "unavailable": self._unavailable,
+            "exhausted": self._exhausted,
+            "most_waiting": self._most_waiting,
+            "connections": self._total,
+            "slowest_ms": self._slowest_ms,
+        }
