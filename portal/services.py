@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from conf.settings import Portal
+    from monitoring.tracker import Tracker
     from portal.database import Database
 
 
@@ -28,6 +29,7 @@ class Services:
     model: SimulatedModel
     faults: Faults
     metrics: Metrics
+    tracker: Tracker
     clock: Callable[[], datetime]
     """The wall clock, aware."""
     secret: str = field(repr=False)
@@ -35,7 +37,7 @@ class Services:
 
 
 def build_services(
-    settings: Portal, *, database: Database, secret: str, clock: Callable[[], datetime]
+    settings: Portal, *, database: Database, tracker: Tracker, secret: str, clock: Callable[[], datetime]
 ) -> Services:
     """Everything a portal needs; delays and faults come from two generators, so that one cannot disturb the other."""
     return Services(
@@ -44,6 +46,7 @@ def build_services(
         model=SimulatedModel(settings.model, Random(f"model {settings.random_seed}")),  # noqa: S311 - no secret
         faults=Faults(settings.faults, Random(f"faults {settings.random_seed}")),  # noqa: S311 - no secret
         metrics=Metrics(),
+        tracker=tracker,
         clock=clock,
         secret=secret,
     )

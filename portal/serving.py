@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from conf.errors import LoadTestError
+from monitoring.tracker import build_tracker
 from portal import READY
 from portal.app import build_app
 from portal.database import open_database
@@ -53,7 +54,9 @@ async def _serve(
     async with open_database(
         url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s
     ) as database:
-        services = build_services(portal, database=database, secret=secret, clock=clock)
+        services = build_services(
+            portal, database=database, tracker=build_tracker(settings), secret=secret, clock=clock
+        )
         config = uvicorn.Config(
             build_app(services),
             log_level="warning",

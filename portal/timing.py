@@ -24,6 +24,8 @@ class Timings:
         self._clock = clock
         self._started_s = clock()
         self._steps: dict[str, float] = {}
+        self.failed_step: str | None = None
+        """The innermost step that an exception ended; None where none did."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -31,6 +33,9 @@ class Timings:
         before_s = self._clock()
         try:
             yield
+        except Exception:
+            self.failed_step = self.failed_step or name
+            raise
         finally:
             self._steps[name] = self._steps.get(name, 0.0) + self._clock() - before_s
 
@@ -39,9 +44,14 @@ class Timings:
         """Milliseconds since the request arrived."""
         return (self._clock() - self._started_s) * 1000
 
+    @property
+    def steps_ms(self) -> dict[str, float]:
+        """Milliseconds of each step, in the order they began."""
+        return {name: seconds * 1000 for name, seconds in self._steps.items()}
+
     def header(self) -> str:
         """The steps as ``name;dur=milliseconds``, in the order they began; empty when there are none."""
-        return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in self._steps.items())
+        return ", ".join(f"{name};dur={milliseconds:.2f}" for name, milliseconds in self.steps_ms.items())
 
 
 def timings_of(request: Request) -> Timings:
