@@ -18,11 +18,13 @@ from gevent.lock import RLock
 from conf.operations import Journey, Operation, Outcome
 from locustfiles._arrivals import Schedule
 from locustfiles._failure import RequestFailed
+from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import Recorder, Tag
+from monitoring.tracker import build_tracker, configure_tracker
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -60,6 +62,9 @@ class Generator:
         """
         self._finished = False
         self._finishing = RLock()
+        self._tracker = build_tracker(settings)
+        configure_tracker(self._tracker)
+        self.failures = self._failure_log()
         self._lag = LagSampler(gevent.sleep)
         self._vitals = OwnVitals()
         gevent.spawn(self._lag.run)
@@ -74,6 +79,9 @@ class Generator:
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
+
+    def _failure_log(self) -> FailureLog:
+        return FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
 
     @property
     def index(self) -> int:
@@ -137,6 +145,7 @@ class Generator:
         outcome = Outcome.SUCCESS
         if exception is not None:
             outcome = exception.outcome if isinstance(exception, RequestFailed) else Outcome.CONNECTION
+            self.failures.add(name, outcome, exception)
         tag = Tag(Operation(name), outcome, step)
         seconds = response_time / 1000
         self.recorder.record(tag, seconds)
@@ -146,6 +155,8 @@ class Generator:
 
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)
+        self._tracker.run_id = begin.run_id
+        self.failures = self._failure_log()
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
         self.recorder = Recorder()
@@ -199,6 +210,7 @@ class Generator:
                 return
             self.ending = True
             runner.stop()
+            self.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)

@@ -21,6 +21,7 @@ from locustfiles._workers import Contribution
 from monitoring.measurement import new_histogram, utc_now
 from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
 from monitoring.page import read_page
+from monitoring.run_errors import copy_errors
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -97,6 +98,11 @@ class Run:
         from locustfiles._early_stop import EarlyStop  # noqa: PLC0415
 
         return EarlyStop(self._settings, [step.users for step in self._plan.steps])
+
+    @property
+    def run_id(self) -> str:
+        """Its directory's name."""
+        return self._files.path.name
 
     @property
     def elapsed_s(self) -> float:
@@ -213,6 +219,8 @@ class Run:
         self._check_sums()
         self._check_houses()
         self._files.add_memory(ended_at, self._memory())
+        log_dir = self._settings.monitoring.log_dir
+        copy_errors(log_dir, self._files.path, self.run_id, (self.started_at, ended_at))
         self._files.close(self._manifest(ended_at), ended_at)
         verdict = judge_run(self._files.path)
         report = write_reports(verdict, self._files.path)
@@ -277,7 +285,7 @@ class Run:
         reports = [contribution.last for contribution in self._processes.values() if contribution.last]
         return {
             "format": 1,
-            "run_id": self._files.path.name,
+            "run_id": self.run_id,
             "journeys": list(self._journeys),
             "profile": choice_name(settings.run.profile),
             "profile_description": settings.profile.description,
