@@ -42,6 +42,7 @@ schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change 
 
 bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
 	$(BIN)/python -m benchmarks.verdicts
+	$(BIN)/python -m benchmarks.tracker
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

@@ -30,8 +30,8 @@ _SPELLINGS = {
 }
 _COMMON = {*_IDS, "status", "step", "outcome", "generator", "left_out"}
 """Keys of the context that become fields of the record; the others stay together under ``context``."""
-_WORD = re.compile(r"[a-z_/{}-]{0,60}")
-"""Routes and steps; there is nothing in them to redact, which is most of the work."""
+_WORD = re.compile(r"[A-Za-z_/{}-]{0,60}")
+"""Routes, steps, methods; there is nothing in them to redact, which is most of the work."""
 _PLAIN_ID = re.compile(r"[\w.:+-]{1,100}")
 _SECRET_KEY = re.compile(
     r"(?i)secret|token(?!s?_?count)|passw|authori[sz]ation|cookie|jwt|api_?key|credential|\bqr|dsn|signature"
@@ -72,7 +72,7 @@ def describe_context(context: Mapping[str, object], secrets: Collection[str]) ->
 
 def clean_value(key: str, value: object, secrets: Collection[str]) -> bool | int | float | str:
     """A value that JSON can hold; numbers stay numbers. Hidden where the key says that it is secret."""
-    if _SECRET_KEY.search(key):
+    if _is_secret(key):
         return HIDDEN
     if isinstance(value, bool):
         return value
@@ -81,6 +81,11 @@ def clean_value(key: str, value: object, secrets: Collection[str]) -> bool | int
     if type(value) is float and math.isfinite(value):
         return value
     return clean_text(value, secrets, LONGEST_VALUE)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def clean_text(value: object, secrets: Collection[str], longest: int) -> str:

@@ -32,6 +32,8 @@ API, LLM, DATABASE, LOAD = "api", "llm", "database", "load"
 _BYTES_PER_MB = 1_000_000
 _SECONDS_PER_DAY = 86_400
 
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 
 class Tracker:
     """
@@ -116,10 +118,10 @@ class Tracker:
             if self.run_id:
                 fields["run_id"] = self.run_id
             fields |= describe_context(context, self._secrets)
-            record = json.dumps(fields, allow_nan=False)
+            record = _encode(fields)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is not the caller's
             fields = {"time": fields["time"], "kind": f"{kind}", "route": fields.get("route", "")}
-            record = json.dumps(fields | {"message": f"[cannot be described: {type(error).__name__}]"})
+            record = _encode(fields | {"message": f"[cannot be described: {type(error).__name__}]"})
         journal.append(record.encode("ascii"))
 
 
