@@ -45,6 +45,7 @@ alerts: $(VENV)/.run  ## Write Prometheus's rules and Grafana's dashboard anew, 
 
 bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
 	$(BIN)/python -m benchmarks.verdicts
+	$(BIN)/python -m benchmarks.tracker
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

@@ -211,6 +211,7 @@ class Faults(_Section):
     slow_s: float = Field(ge=0)
     hang_ratio: Ratio = Field(ge=0, le=1)
     foreign_source_ratio: Ratio = Field(ge=0, le=1)
+    model_error_ratio: Ratio = Field(ge=0, le=1)
     database_stall_s: float = Field(ge=0)
 
     @model_validator(mode="after")

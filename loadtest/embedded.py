@@ -88,7 +88,7 @@ def embedded_stack(
     Args:
         settings: The portal gets exactly these ``portal`` settings, but listens on any free port of the loopback.
         progress: Told what is being started.
-        log_dir: Receives ``portal.log``; made if need be.
+        log_dir: Receives ``portal.log``, and the records of the portal and of the load; made if need be.
         now: When the homeowners' JWTs begin.
         environ: The environment that the portal inherits.
 
@@ -110,7 +110,8 @@ def embedded_stack(
         progress("portal", 0, 1)
         shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
         log = log_dir / "portal.log"
-        portal = guard.start_portal(settings.portal, environ={**environ, **shared}, log=log)
+        tracked = {"LOADTEST_LOG_DIR": str(log_dir.resolve())}
+        portal = guard.start_portal(settings.portal, environ={**environ, **shared, **tracked}, log=log)
         base_url = _await_ready(portal, log)
         progress("portal", 1, 1)
 
@@ -120,6 +121,7 @@ def embedded_stack(
             "LOADTEST_METRICS_URL": f"{base_url}/metrics",
             "LOADTEST_FIXTURE": str(fixture),
             "LOADTEST_BASELINE": "embedded",
+            **tracked,
         }
         yield Stack(shared | found, base_url, database_url, portal.pid)
 

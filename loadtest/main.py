@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from conf.errors import ExitCode, LoadTestError
-from loadtest import alerts, baseline, check, compare, portal, qrs, report, run, seed, token
+from loadtest import alerts, baseline, check, compare, logs, portal, qrs, report, run, seed, token
 
 app = typer.Typer(
     name="loadtest",
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (run, report, check, seed, qrs, token, portal, compare, alerts):
+for module in (run, report, check, seed, qrs, token, portal, compare, alerts, logs):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 app.add_typer(baseline.app, name="baseline")
 

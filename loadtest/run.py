@@ -7,7 +7,7 @@ import tempfile
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,7 +37,6 @@ _BROUGHT_ALONG = {
     "LOADTEST_BASELINE",
 }
 """What an embedded run has of its own; the environment's values belong to another portal."""
-_LOG_DIR = Path("logs")
 _INTERRUPTED = 130
 
 
@@ -71,7 +70,8 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     Reads the settings, the fixture (loadtest seed), and DATABASE_URL for rag; with --embedded nothing but the
     settings. Writes a run directory per journey (runs/TIME-JOURNEY/) with Locust's CSV files, measurements,
-    verdict.json, report.html, summary.md and junit.xml, and logs/portal.log with --embedded.
+    verdict.json, report.html, summary.md and junit.xml, and, with --embedded, portal.log in
+    monitoring.log_dir.
 
     Exits with the worst verdict: 0 PASS or WARN (--strict: 1 for a WARN, and for a PASS that is not certain), 1 FAIL, 2 settings or environment not in
     order, 3 NO VERDICT, 130 interrupted.
@@ -94,7 +94,9 @@ def command(  # noqa: PLR0913 - one parameter per option
     try:
         with Display(Console(stderr=True)) as display:
             stack = (
-                embedded_stack(settings, display.stage, log_dir=_LOG_DIR, now=now, environ=inherited)
+                embedded_stack(
+                    settings, display.stage, log_dir=settings.monitoring.log_dir, now=now, environ=inherited
+                )
                 if embedded
                 else nullcontext()
             )
@@ -122,13 +124,14 @@ def _look_before_embedded(settings: Settings, host: str | None) -> None:
             "--host: an embedded run brings its own portal along", "Give --host or --embedded, not both."
         )
     check_output(settings)
+    log_dir = settings.monitoring.log_dir
     try:
-        _LOG_DIR.mkdir(exist_ok=True)
-        tempfile.TemporaryFile(dir=_LOG_DIR).close()
+        log_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=log_dir).close()
     except OSError as error:
         raise LoadTestError(
-            f"{_LOG_DIR}: cannot be written: {error.strerror}",
-            f"Make room for the portal's log, or run elsewhere: mv {_LOG_DIR} {_LOG_DIR}.old",
+            f"{log_dir}: cannot be written: {error.strerror}",
+            f"Make room for the portal's log, or run elsewhere: mv {log_dir} {log_dir}.old",
         ) from error
 
 

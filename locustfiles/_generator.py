@@ -21,6 +21,7 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from locustfiles._arrivals import Schedule
 from locustfiles._failure import RequestFailed
+from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
@@ -29,6 +30,7 @@ from locustfiles._slowest import Slowest
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import Recorder, Tag
 from monitoring.tracing import Tracing, open_tracer
+from monitoring.tracker import build_tracker, configure_tracker
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -75,6 +77,9 @@ class Generator:
         """
         self._finished = False
         self._finishing = RLock()
+        self._tracker = build_tracker(settings)
+        configure_tracker(self._tracker)
+        self.failures = self._failure_log()
         self._lag = LagSampler(gevent.sleep)
         self._vitals = OwnVitals()
         gevent.spawn(self._lag.run)
@@ -89,6 +94,9 @@ class Generator:
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
+
+    def _failure_log(self) -> FailureLog:
+        return FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
 
     @property
     def index(self) -> int:
@@ -151,6 +159,7 @@ class Generator:
         outcome = Outcome.SUCCESS
         if exception is not None:
             outcome = exception.outcome if isinstance(exception, RequestFailed) else Outcome.CONNECTION
+            self.failures.add(name, outcome, exception, context.get("trace_id"))
         tag = Tag(Operation(name), outcome, step)
         seconds = response_time / 1000
         self.recorder.record(tag, seconds)
@@ -167,6 +176,8 @@ class Generator:
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
+        self._tracker.run_id = begin.run_id
+        self.failures = self._failure_log()
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
         self.recorder, self.slowest = Recorder(), Slowest()
@@ -234,6 +245,7 @@ class Generator:
             # Locust lets a worker wait so long before it is ready again; its users have ended, and the next run,
             # which says anew how long it is, may begin.
             self.environment.stop_timeout = 0.0
+            self.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)

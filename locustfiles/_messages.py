@@ -23,6 +23,8 @@ class Begin(_Message):
     """Owner → process, before the first user starts: what the run needs of you."""
 
     TYPE: ClassVar = "loadtest:begin"
+    run_id: str
+    """Stands in every record that the process writes."""
     houses: list[dict[str, Any]]
     limited: bool
     """Whether the profile's iterations end each user's work; False where a run time was asked for."""

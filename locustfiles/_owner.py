@@ -124,7 +124,8 @@ class Owner:
         hands = self._workers.begin() if self._workers else [""]
         self._step = WARM_UP if self._choice.plan.warm_up_s else 0
         for share, (client, dealt) in enumerate(zip(hands, deal(houses, len(hands)), strict=True)):
-            self._send(Begin.TYPE, self._begin(dealt, share=share, shares=len(hands)).pack(), client)
+            begin = self._begin(self._run, dealt, share=share, shares=len(hands))
+            self._send(Begin.TYPE, begin.pack(), client)
         if self._choice.plan.steps:
             self._begin_step(0, self._choice.plan.steps[0].users)
         elif self._choice.plan.warm_up_s:
@@ -133,8 +134,9 @@ class Owner:
             self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
 
-    def _begin(self, houses: Share, *, share: int, shares: int) -> Begin:
+    def _begin(self, run: Run, houses: Share, *, share: int, shares: int) -> Begin:
         return Begin(
+            run.run_id,
             houses,
             limited=self._choice.plan.limited,
             step=self._step,
@@ -152,7 +154,8 @@ class Owner:
             houses = check_fixture(self._choice.settings, 0, utc_now())
             self._run.houses_shared = True
             # Its share of planned arrivals stays with those they were dealt to.
-            self._send(Begin.TYPE, self._begin(deal(houses, 1)[0], share=0, shares=0).pack(), client_id)
+            begin = self._begin(self._run, deal(houses, 1)[0], share=0, shares=0)
+            self._send(Begin.TYPE, begin.pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
         """To one worker, to all, or to this process itself where it generates the load."""
@@ -233,6 +236,8 @@ class Owner:
         if run is None or run.ended:
             return
         self._collect(run)
+        if self._generator is not None:
+            self._generator.failures.finish()
         verdict = run.finish()
         # Only the owner needs these, now that the load is over.
         from reports.assessment import exit_code  # noqa: PLC0415

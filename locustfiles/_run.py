@@ -24,6 +24,7 @@ from locustfiles._run_directory import RunDirectory
 from locustfiles._workers import Contribution
 from monitoring.measurement import new_histogram, utc_now
 from monitoring.memory import own_rss_bytes
+from monitoring.run_errors import copy_errors
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -92,6 +93,11 @@ class Run:
         from locustfiles._early_stop import EarlyStop  # noqa: PLC0415
 
         return EarlyStop(self.choice.settings, [step.users for step in self.choice.plan.steps])
+
+    @property
+    def run_id(self) -> str:
+        """Its directory's name."""
+        return self._files.path.name
 
     @property
     def elapsed_s(self) -> float:
@@ -246,6 +252,8 @@ class Run:
         self._check_sums()
         self._check_houses()
         self._read_memory(ended_at)
+        log_dir = self.choice.settings.monitoring.log_dir
+        copy_errors(log_dir, self.directory, self.run_id, (self.started_at, ended_at))
         self._files.close(build_manifest(self, ended_at), ended_at)
         verdict = judge_run(self._files.path)
         report = write_reports(verdict, self._files.path)

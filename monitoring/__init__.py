@@ -1,1 +1,1 @@
-"""What is observed: measurements, process memory."""
+"""What is observed: measurements, process memory, errors and times."""

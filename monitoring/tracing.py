@@ -6,6 +6,7 @@ configured by its own ``OTEL_*`` variables, both sides of it export spans.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _WANTED_BY = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -124,6 +126,12 @@ def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Tracer
     return provider.get_tracer("openhouse-loadtest")
 
 
+def trace_id_of(traceparent: str) -> str:
+    """The trace that a header names; empty where it names none."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    return match[1] if match else ""
+
+
 @contextmanager
 def server_span(tracer: Tracer | None, name: str, traceparent: str) -> Iterator[Any]:
     """The span of a request that came in, part of the trace that its header names; None without a tracer."""
@@ -136,3 +144,13 @@ def server_span(tracer: Tracer | None, name: str, traceparent: str) -> Iterator[
     context = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
     with tracer.start_as_current_span(name, context, SpanKind.SERVER) as span:
         yield span
+
+
+@contextmanager
+def inner_span(tracer: Tracer | None, name: str, **attributes: str) -> Iterator[None]:
+    """A part of the request at hand, by what it is; nothing without a tracer."""
+    if tracer is None:
+        yield
+        return
+    with tracer.start_as_current_span(name, attributes=attributes):
+        yield

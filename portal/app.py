@@ -11,8 +11,10 @@ from starlette.requests import ClientDisconnect
 
 from portal import chat, documents, health, metrics, onboarding
 from portal.database import DatabaseGoneError
+from portal.model import ModelError
 from portal.observing import Observed
 from portal.refusal import CLIENT_GONE, Refusal, answer_refusal
+from portal.tracking import note_error
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -28,15 +30,30 @@ def build_app(services: Services) -> Observed:
         app.include_router(room.router)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(DatabaseGoneError, _answer_unavailable)
+    app.add_exception_handler(ModelError, _answer_bad_gateway)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
-    return Observed(app, services.metrics)
+    app.add_exception_handler(Exception, _answer_failure)
+    return Observed(app, services.metrics, services.tracker, services.tracer)
 
 
-async def _answer_unavailable(_: Request, error: Exception) -> JSONResponse:
+async def _answer_unavailable(request: Request, error: Exception) -> JSONResponse:
+    note_error(request, error)
     _log.error("the database is gone: %s", error)
     return JSONResponse({"error": "The database is not available"}, status_code=503)
 
 
-async def _answer_nobody(_: Request, __: Exception) -> Response:
+async def _answer_bad_gateway(request: Request, error: Exception) -> JSONResponse:
+    note_error(request, error)
+    return JSONResponse({"error": "The model did not answer"}, status_code=502)
+
+
+async def _answer_failure(request: Request, error: Exception) -> JSONResponse:
+    """Whatever nobody thought of; uvicorn writes its traceback to the log."""
+    note_error(request, error)
+    return JSONResponse({"error": "Internal server error"}, status_code=500)
+
+
+async def _answer_nobody(request: Request, error: Exception) -> Response:
     """The client left before its request was read; answered all the same, so that it is counted."""
+    note_error(request, error)
     return Response(status_code=CLIENT_GONE)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from portal.refusal import Refusal
 from portal.timing import timings_of
+from portal.tracking import note_house
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,13 +80,14 @@ async def authenticate(request: Request) -> Homeowner:
     services: Services = request.app.state.services
     with timings_of(request).step("auth"):
         homeowner = verify(_sent_token(request), services.secret)
+        note_house(request, homeowner.tenant_id, homeowner.development_id, homeowner.house_id)
         house = await services.database.fetch_row(
             _HOUSE, homeowner.house_id, homeowner.development_id, homeowner.tenant_id
         )
-    if house is None:
-        raise Refusal(401, "Unauthorized")
-    if any(request.headers.get(name, house["tenant"]) != house["tenant"] for name in TENANT_HEADERS):
-        raise Refusal(403, "The token belongs to another tenant")
+        if house is None:
+            raise Refusal(401, "Unauthorized")
+        if any(request.headers.get(name, house["tenant"]) != house["tenant"] for name in TENANT_HEADERS):
+            raise Refusal(403, "The token belongs to another tenant")
     return homeowner
 
 

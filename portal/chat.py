@@ -60,7 +60,8 @@ async def answer(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     with timings.step("retrieval"):
         chunks = await retrieve(services.database, question.message, homeowner)
     with timings.step("llm"):
-        completion = await services.model.complete(question.message, chunks)
+        fails = services.faults.draw_model_error()
+        completion = await services.model.complete(question.message, chunks, fails=fails)
     with timings.step("insert"):
         await _insert(services.database, homeowner, question.message, completion, timings.elapsed_ms)
     if services.faults.draw_foreign_source():

@@ -10,10 +10,13 @@ import asyncpg
 from pgvector.asyncpg import register_vector
 
 from conf.errors import LoadTestError
+from monitoring.tracing import inner_span
 from seed.database import VECTOR_SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from opentelemetry.trace import Tracer
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 30.0
@@ -53,28 +56,30 @@ class Database:
 
     Args:
         pool: Open.
+        tracer: Exports a span of each query, and of its wait for a connection; None exports nothing.
         stall_s: Each query waits this long first, holding its connection: a fault, for tests.
     """
 
-    def __init__(self, pool: asyncpg.Pool, stall_s: float = 0.0) -> None:
+    def __init__(self, pool: asyncpg.Pool, stall_s: float = 0.0, tracer: Tracer | None = None) -> None:
         self._pool = pool
+        self._tracer = tracer
         self._stall_s = stall_s
         self._waiting = 0
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """All rows."""
-        async with self._connection() as connection:
+        async with self._connection(query) as connection:
             rows: list[asyncpg.Record] = await connection.fetch(query, *arguments)
             return rows
 
     async def fetch_row(self, query: str, *arguments: object) -> asyncpg.Record | None:
         """The first row, or None."""
-        async with self._connection() as connection:
+        async with self._connection(query) as connection:
             return await connection.fetchrow(query, *arguments)
 
     async def execute(self, query: str, *arguments: object) -> None:
         """Run a statement that returns nothing."""
-        async with self._connection() as connection:
+        async with self._connection(query) as connection:
             await connection.execute(query, *arguments)
 
     def pool_stats(self) -> PoolStats:
@@ -82,18 +87,22 @@ class Database:
         return PoolStats(self._pool.get_size(), self._pool.get_idle_size(), self._waiting)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self, query: str) -> AsyncIterator[Any]:
         self._waiting += 1
         try:
-            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT_S)
+            with inner_span(self._tracer, "wait for a connection"):
+                connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT_S)
         except _REFUSED as error:
             raise DatabaseGoneError(type(error).__name__) from error
         finally:
             self._waiting -= 1
         try:
-            if self._stall_s:
-                await asyncio.sleep(self._stall_s)
-            yield connection
+            with inner_span(
+                self._tracer, "query", **{"db.system.name": "postgresql", "db.query.text": query}
+            ):
+                if self._stall_s:
+                    await asyncio.sleep(self._stall_s)
+                yield connection
         except _LOST as error:
             raise DatabaseGoneError(type(error).__name__) from error
         finally:
@@ -101,7 +110,9 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int, stall_s: float = 0.0) -> AsyncIterator[Database]:
+async def open_database(
+    url: str, *, pool_size: int, stall_s: float = 0.0, tracer: Tracer | None = None
+) -> AsyncIterator[Database]:
     """
     Connect the whole pool at once, so that a burst of requests finds it ready; close it at the end.
 
@@ -111,7 +122,7 @@ async def open_database(url: str, *, pool_size: int, stall_s: float = 0.0) -> As
     pool = await _connect(url, pool_size)
     try:
         await _check_tables(pool)
-        yield Database(pool, stall_s)
+        yield Database(pool, stall_s, tracer)
     finally:
         try:
             await asyncio.wait_for(pool.close(), _CLOSE_TIMEOUT_S)

@@ -53,6 +53,11 @@ class Faults:
         """Whether the next chat answer names a source of another development."""
         return self._random.random() < self._settings.foreign_source_ratio
 
+    def draw_model_error(self) -> bool:
+        """Whether the model fails to answer the next question; without this fault nothing is drawn."""
+        ratio = self._settings.model_error_ratio
+        return ratio > 0 and self._random.random() < ratio
+
     async def strike(self, request: Request) -> None:
         """
         Do to *request* what was drawn for it.

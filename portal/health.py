@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from portal.database import DatabaseGoneError
+from portal.tracking import note_error
 
 if TYPE_CHECKING:
     from portal.services import Services
@@ -34,8 +35,10 @@ async def database_health(request: Request) -> JSONResponse:
     try:
         await asyncio.wait_for(services.database.fetch_row("SELECT 1"), DATABASE_TIMEOUT_S)
         healthy = True
-    except (DatabaseGoneError, TimeoutError):
+    except (DatabaseGoneError, TimeoutError) as error:
         healthy = False
+        gone = error if isinstance(error, DatabaseGoneError) else DatabaseGoneError("no answer in time")
+        note_error(request, gone)
     stats = services.database.pool_stats()
     body: dict[str, Any] = {
         "status": "ok" if healthy else "error",

@@ -80,8 +80,8 @@ class Metrics:
         if status >= _FIRST_FAILURE:
             return
         self._seconds.labels(route, method).observe(timings.elapsed_ms / 1000)
-        for step, seconds in timings.steps().items():
-            self._step_seconds.labels(route, step).observe(seconds)
+        for step, milliseconds in timings.steps_ms.items():
+            self._step_seconds.labels(route, step).observe(milliseconds / 1000)
 
 
 @router.get("/metrics")

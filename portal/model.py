@@ -30,6 +30,10 @@ class Completion(NamedTuple):
     cost_usd: Decimal
 
 
+class ModelError(Exception):
+    """The model did not answer; says nothing about the question."""
+
+
 class SimulatedModel:
     """
     Draws each answer's delay from a log-normal distribution, clipped to its bounds.
@@ -55,9 +59,16 @@ class SimulatedModel:
         drawn_s = self._random.lognormvariate(math.log(self._settings.median_s), self._settings.sigma)
         return min(max(drawn_s, self._settings.minimum_s), self._settings.maximum_s)
 
-    async def complete(self, question: str, chunks: Sequence[Chunk]) -> Completion:
-        """Answer *question* from the best of *chunks*, best first."""
+    async def complete(self, question: str, chunks: Sequence[Chunk], *, fails: bool = False) -> Completion:
+        """
+        Answer *question* from the best of *chunks*, best first.
+
+        Raises:
+            ModelError: *fails*, once the time of an answer has passed.
+        """
         await self._sleep(self.delay_s())
+        if fails:
+            raise ModelError("the model did not answer")
         reply = compose_reply(chunks)
         context = sum(len(chunk.content) for chunk in chunks)
         tokens = (len(question) + context + len(reply)) // _CHARACTERS_PER_TOKEN

@@ -16,6 +16,7 @@ from portal.faults import strike
 from portal.houses import claim_house, find_house, find_house_by_token
 from portal.refusal import Refusal
 from portal.timing import timings_of
+from portal.tracking import note_house
 from seed.tokens import LIFETIME, homeowner_token
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ async def onboarding_page(request: Request, token: str) -> Response:
     timings = timings_of(request)
     with timings.step("lookup"):
         house = await find_house_by_token(services.database, token)
-    if house is None:
-        raise Refusal(404, "Unknown QR code")
+        if house is None:
+            raise Refusal(404, "Unknown QR code")
+    note_house(request, house.tenant_id, house.development_id, house.house_id)
     if house.onboarded:
         return RedirectResponse(HOME, status_code=307)
     with timings.step("render"):
@@ -74,7 +76,11 @@ async def resolve(request: Request) -> JSONResponse:
         house = await claim_house(services.database, scan.token, now)
         if house is None:
             known = await find_house_by_token(services.database, scan.token)
-            raise Refusal(409, "Already onboarded") if known else Refusal(404, "Unknown QR code")
+            if known is None:
+                raise Refusal(404, "Unknown QR code")
+            note_house(request, known.tenant_id, known.development_id, known.house_id)
+            raise Refusal(409, "Already onboarded")
+    note_house(request, house.tenant_id, house.development_id, house.house_id)
     with timings.step("sign"):
         jwt = homeowner_token(house.fixture(scan.token), services.secret, now)
     answer = JSONResponse({"token": jwt, "house": house.summary()})

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from fastapi.responses import JSONResponse
 
+from portal.tracking import note_error
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,7 +34,8 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a mistake
         self.headers = headers
 
 
-async def answer_refusal(_: Request, refusal: Exception) -> JSONResponse:
+async def answer_refusal(request: Request, refusal: Exception) -> JSONResponse:
     """The handler FastAPI calls for a Refusal."""
     assert isinstance(refusal, Refusal)
+    note_error(request, refusal)
     return JSONResponse({"error": refusal.error}, status_code=refusal.status, headers=refusal.headers)

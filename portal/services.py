@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
+from conf.buckets import latency_bounds_s
+from monitoring.tracker import build_tracker
 from portal.faults import Faults
 from portal.metrics import Metrics
 from portal.model import SimulatedModel
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from conf.settings import Portal
+    from opentelemetry.trace import Tracer
+
+    from conf.settings import Settings
+    from monitoring.tracker import Tracker
     from portal.database import Database
 
 
@@ -28,6 +33,9 @@ class Services:
     model: SimulatedModel
     faults: Faults
     metrics: Metrics
+    tracker: Tracker
+    tracer: Tracer | None
+    """Exports the requests' spans; None where OpenTelemetry is not configured."""
     clock: Callable[[], datetime]
     """The wall clock, aware."""
     secret: str = field(repr=False)
@@ -35,20 +43,23 @@ class Services:
 
 
 def build_services(
-    settings: Portal,
+    settings: Settings,
     *,
     database: Database,
+    tracer: Tracer | None,
     secret: str,
     clock: Callable[[], datetime],
-    bounds_s: tuple[float, ...],
 ) -> Services:
     """Everything a portal needs; delays and faults come from two generators, so that one cannot disturb the other."""
+    portal = settings.portal
     return Services(
         database=database,
-        limiter=RateLimiter(settings.rate_limits, database, clock),
-        model=SimulatedModel(settings.model, Random(f"model {settings.random_seed}")),  # noqa: S311 - no secret
-        faults=Faults(settings.faults, Random(f"faults {settings.random_seed}")),  # noqa: S311 - no secret
-        metrics=Metrics(database.pool_stats, bounds_s),
+        limiter=RateLimiter(portal.rate_limits, database, clock),
+        model=SimulatedModel(portal.model, Random(f"model {portal.random_seed}")),  # noqa: S311 - no secret
+        faults=Faults(portal.faults, Random(f"faults {portal.random_seed}")),  # noqa: S311 - no secret
+        metrics=Metrics(database.pool_stats, latency_bounds_s(settings.thresholds)),
+        tracker=build_tracker(settings),
+        tracer=tracer,
         clock=clock,
         secret=secret,
     )

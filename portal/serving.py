@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from conf.buckets import latency_bounds_s
 from conf.errors import LoadTestError
+from monitoring.tracing import open_tracer
 from portal import READY
 from portal.app import build_app
 from portal.database import open_database
@@ -51,16 +51,11 @@ async def _serve(
     settings: Settings, url: str, secret: str, clock: Callable[[], datetime], listening: socket.socket
 ) -> None:
     portal = settings.portal
+    tracer = open_tracer("openhouse-portal")
     async with open_database(
-        url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s
+        url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s, tracer=tracer
     ) as database:
-        services = build_services(
-            portal,
-            database=database,
-            secret=secret,
-            clock=clock,
-            bounds_s=latency_bounds_s(settings.thresholds),
-        )
+        services = build_services(settings, database=database, tracer=tracer, secret=secret, clock=clock)
         config = uvicorn.Config(
             build_app(services),
             log_level="warning",

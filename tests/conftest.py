@@ -45,6 +45,13 @@ class SeededDatabase(NamedTuple):
     houses: list[House]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _records_of_the_tests_are_not_the_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOADTEST_LOG_DIR", str(tmp_path_factory.mktemp("logs")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
     """

@@ -85,6 +85,7 @@ class Estate:
 class Portal:
     address: tuple[str, int]
     process: subprocess.Popen[str]
+    log_dir: Path
 
     def ask(
         self,
@@ -132,7 +133,8 @@ def portal_command(*arguments: str) -> list[str]:
 
 
 def portal_environ(url: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOADTEST_")}
+    own = ("LOADTEST_LOG_DIR",)
+    inherited = {n: v for n, v in os.environ.items() if n in own or not n.startswith("LOADTEST_")}
     return inherited | {"SESSION_SECRET": SECRET, "DATABASE_URL": url}
 
 
@@ -141,10 +143,11 @@ def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator
     """A portal on a free port, until the end of the block; it must stop when told to."""
     config, log = (directory / f"{uuid.uuid4().hex}.{kind}" for kind in ("toml", "log"))
     config.write_text(settings, encoding="utf-8")
+    log_dir = directory / f"{config.stem}-logs"
     with log.open("w") as errors:
         process = subprocess.Popen(
             portal_command("--port", "0", "--config", str(config)),
-            env=portal_environ(url),
+            env=portal_environ(url) | {"LOADTEST_LOG_DIR": str(log_dir)},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -156,7 +159,7 @@ def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator
         address = urlsplit(ready.removeprefix(READY).strip())
         assert address.hostname
         assert address.port
-        yield Portal((address.hostname, address.port), process)
+        yield Portal((address.hostname, address.port), process, log_dir)
     finally:
         process.terminate()
         try:

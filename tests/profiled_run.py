@@ -166,6 +166,7 @@ def site_for(plan: Plan, directory: Path) -> Iterator[Site]:
             "LOADTEST_FIXTURE": str(directory / "houses.jsonl"),
             "LOADTEST_PROFILE": str(directory / "own.toml"),
             "LOADTEST_CONFIG": str(directory / "settings.toml"),
+            "LOADTEST_LOG_DIR": str(directory / "logs"),
             "SESSION_SECRET": SECRET,
             **plan.environ,
         }

@@ -45,6 +45,7 @@ from conf.settings import Settings
 from conf.subject import GENERATOR, PORTAL
 from conf.thresholds import Limits
 from loadtest.main import app
+from monitoring.tracker import Tracker
 from reports.advice import RULES
 
 if TYPE_CHECKING:
@@ -377,6 +378,11 @@ class Ended:
     output: str
 
 
+def log_api_error_of_another_run(directory: Path) -> None:
+    """There is something to show, and to verify."""
+    Tracker(directory, run_id="another").log_api_error("/api/chat", "the examples have something to show")
+
+
 class Sandbox:
     """A directory like a checkout's, where examples run against the stack."""
 
@@ -392,6 +398,7 @@ class Sandbox:
         random.Random(0).shuffle(results)
         BuiltRun(results).write(directory / "finished")
         plain = {n: v for n, v in os.environ.items() if not n.startswith(("LOADTEST_", "LOCUST_", "PG"))}
+        log_api_error_of_another_run(Path(stack.environ["LOADTEST_LOG_DIR"]))
         self.environ = plain | stack.environ | {"LOADTEST_PROFILE": "smoke", "LOADTEST_CONFIG": "easy.toml"}
         self.seeding = {"DATABASE_URL": database_url, "LOADTEST_FIXTURE": "data/houses.jsonl"}
 

@@ -1,0 +1,63 @@
+"""Failed requests as records of the tracker; at a high rate some of them, and how many were left out."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from locustfiles._failure import RequestFailed
+from monitoring.tracker import LOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.operations import Outcome
+    from monitoring.tracker import Tracker
+
+
+class FailureLog:
+    """
+    Writes at most so many failures per second; records and numbers left out add up to all failures.
+
+    Args:
+        tracker: Where to.
+        per_second: At most.
+        index: Which of the run's load-generating processes this is.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self, tracker: Tracker, per_second: int, index: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tracker = tracker
+        self._per_second = per_second
+        self._index = index
+        self._clock = clock
+        self._second = 0
+        self._written = 0
+        self._left_out = 0
+
+    def add(
+        self, operation: str, outcome: Outcome, error: BaseException, trace_id: str | None = None
+    ) -> None:
+        """Write a failure, or count it; *trace_id* finds it in the portal's own records."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._written = second, 0
+        if self._written >= self._per_second:
+            self._left_out += 1
+            return
+        self._written += 1
+        # A RequestFailed is a result: where in our own code it was made says nothing of it.
+        told = error.message if isinstance(error, RequestFailed) else error
+        self._write(operation, told, outcome=outcome, trace_id=trace_id)
+
+    def finish(self) -> None:
+        """At the end of the run: say how many were left out since the last record."""
+        if self._left_out:
+            self._write("", "the last failures were left out")
+
+    def _write(self, operation: str, told: object, **context: object) -> None:
+        left_out, self._left_out = self._left_out or None, 0
+        context |= {"generator": self._index, "left_out": left_out}
+        self._tracker.log_error(LOAD, operation, told, context)

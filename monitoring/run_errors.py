@@ -1,0 +1,60 @@
+"""The errors of a run, copied beside its other files: the logs' own segments go after a week."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from monitoring.journal_reading import JournalReader
+from monitoring.segments import timestamp
+from monitoring.tracker import ERRORS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from monitoring.journal_reading import Record
+
+RUN_ERRORS = "errors.jsonl"
+"""In the run directory."""
+SUMMARY_KIND = "summary"
+"""The ``kind`` of the last line."""
+MOST_RECORDS = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+def copy_errors(
+    log_dir: Path, run_dir: Path, run_id: str, between: tuple[datetime, datetime], most: int = MOST_RECORDS
+) -> int:
+    """
+    Write the newest errors *between* two moments into the run directory; how many there were in all.
+
+    They are those of this host: of this run's users, and of the portal where it runs here. The last line is a summary,
+    ``records``, ``copied``, ``left_out`` by the load's own limit, and ``by_kind``; it is there without errors too.
+    A log or run directory that fails costs the copy and nothing else.
+    """
+    first, last = (timestamp(moment.timestamp()) for moment in between)
+    newest: deque[Record] = deque(maxlen=most)
+    by_kind: Counter[str] = Counter()
+    left_out = 0
+    try:
+        for record in JournalReader(log_dir, ERRORS, since=first).read():
+            if str(record.get("time", "")) <= last and record.get("run_id", run_id) == run_id:
+                newest.append(record)
+                by_kind[str(record.get("kind"))] += 1
+                left_out += int(record.get("left_out", 0))
+        summary = {
+            "kind": SUMMARY_KIND,
+            "records": by_kind.total(),
+            "copied": len(newest),
+            "left_out": left_out,
+            "by_kind": dict(sorted(by_kind.items())),
+        }
+        with (run_dir / RUN_ERRORS).open("w", encoding="ascii") as file:
+            file.writelines(json.dumps(record) + "\n" for record in (*newest, summary))
+    except (OSError, ValueError, TypeError) as error:
+        _log.warning("%s: the run's errors were not copied: %s", log_dir, error)
+    return by_kind.total()

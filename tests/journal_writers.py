@@ -1,0 +1,71 @@
+"""Real processes that write a journal, and designs that are held against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+TIMEOUT_S = 90.0
+
+
+def started(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start Python with *code*; it finds the suite and this directory."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE)))},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def together(code: str, arguments: Iterable[Iterable[object]]) -> list[str]:
+    """Start one process per line of *arguments*, let go at the same moment; what each says, all ended with 0."""
+    processes = [started(code, *one) for one in arguments]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    said = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, _ = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0
+        said.append(out)
+    return said
+
+
+def await_go() -> None:
+    """In a process: say that it is ready, and wait until all are."""
+    print("ready", flush=True)  # noqa: T201 - to the test
+    sys.stdin.readline()
+
+
+def append_as_documented(path: Path, line: str) -> None:
+    """The Phase 17 document's ``atomicAppend``: opens, appends, closes; tries once more."""
+    try:
+        with path.open("a") as file:
+            file.write(line)
+    except OSError:
+        with path.open("a") as file:
+            file.write(line)
+
+
+def rotate_as_documented(path: Path) -> None:
+    """The Phase 17 document's rotation: keeps recent lines in a temporary file, which is renamed over the log."""
+    lines = path.read_text().splitlines()
+    recent = [line for line in lines if line and json.loads(line)["time"] >= "2000"]
+    temporary = path.with_name(f"{path.name}.tmp.{os.urandom(8).hex()}")
+    temporary.write_text("\n".join(recent) + "\n")
+    temporary.rename(path)
