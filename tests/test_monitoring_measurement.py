@@ -37,10 +37,11 @@ class Result(NamedTuple):
 
 
 tags = st.builds(
-    Tag,
+    lambda operation, outcome, step, account: Tag(operation, outcome, step, *account),
     st.sampled_from([Operation.CHAT, Operation.RAG_SEARCH]),
     st.sampled_from([Outcome.SUCCESS, Outcome.TIMEOUT]),
     st.integers(0, 1),
+    st.sampled_from([(False, ""), (True, ""), (False, "llm")]),
 )
 durations_us = (
     st.integers(1, 3_000) | st.integers(1, HIGHEST_US) | st.sampled_from([1, 2047, 2048, HIGHEST_US])

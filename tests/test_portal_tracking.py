@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from portal_process import QUICK, SECRET, Estate, Portal, bearer, running_portal
 
+from conf.buckets import BOUNDS_S
 from monitoring.journal_proof import prove
 from monitoring.journal_reading import JournalReader, newest
 from monitoring.tracker import Tracker
 from portal.app import build_app
+from portal.database import PoolStats
 from portal.metrics import Metrics
 from portal.timing import Timings
 
@@ -152,7 +154,8 @@ class _Services:
     """As much of the portal as an onboarding page needs."""
 
     def __init__(self, tracker: Any) -> None:
-        self.tracker, self.metrics, self.database = tracker, Metrics(), _BrokenDatabase()
+        self.tracker, self.tracer, self.database = tracker, None, _BrokenDatabase()
+        self.metrics = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
         self.faults = self
 
     async def strike(self, _: object) -> None:
