@@ -20,6 +20,7 @@ from reports.assessment import (
 )
 from reports.beside import build_beside
 from reports.capacity import build_capacities
+from reports.course import build_course
 from reports.health_log import build_health_rows
 from reports.html_page import render_html
 from reports.json_file import render_json
@@ -117,6 +118,7 @@ def judge_run(
         health=tuple(health),
         problems=tuple(problems),
         notes=tuple(_notes(run, rows, findings, journeys)),
+        course=build_course(run.measurements, run.users, run.manifest),
     )
     return replace(verdict, advice=advise(verdict), beside=build_beside(run))
 
