@@ -15,6 +15,7 @@ from reports.record import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.charts import Gallery
     from reports.record import Finding, OperationRow, StepRow, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -42,8 +43,17 @@ def render_html(verdict: Verdict) -> str:
         lag_column=figures.Column([row.lag.p50_ms for row in verdict.health if row.lag]),
         breakdowns=_breakdowns(verdict.operations),
         step_groups=_by_operation(verdict),
+        galleries=_galleries(verdict),
         from_csv=any(row.source is Source.LOCUST_CSV for row in verdict.operations),
     )
+
+
+def _galleries(verdict: Verdict) -> list[Gallery]:
+    if verdict.course is None:
+        return []
+    from reports.charts import draw_charts  # noqa: PLC0415 - takes time and memory that only drawing needs
+
+    return draw_charts(verdict)
 
 
 def _facts(verdict: Verdict) -> list[tuple[str, str]]:
