@@ -8,7 +8,7 @@ this module takes a third of a second, the first drawing another: only who draws
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import altair as alt
@@ -76,6 +76,8 @@ class Plane:
     height: int = 170
     right: int = RIGHT
     """Room behind the right edge, for names at the ends of lines."""
+    _datasets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What the marks stand for, beside the specification: Altair would take longer to look at it than to draw it."""
 
     def line(
         self,
@@ -96,7 +98,7 @@ class Plane:
                 strokeJoin="round",
                 invalid="break-paths-show-path-domains",
             )
-            .encode(x=self._x("x"), y=self._y("y"), order=alt.value(None))
+            .encode(x=self._x("x"), y=self._y("y"), order=alt.OrderValue(None))
         )
         return chart
 
@@ -107,7 +109,7 @@ class Plane:
         fill: alt.Chart = (
             self._chart(rows)
             .mark_area(color=PALE)
-            .encode(x=self._x("x"), y=self._y("y"), y2="floor:Q", order=alt.value(None))
+            .encode(x=self._x("x"), y=self._y("y"), y2=alt.Y2("floor"), order=alt.OrderValue(None))
         )
         return [fill, self.line(roof, ACCENT, width=1.75)]
 
@@ -117,9 +119,14 @@ class Plane:
             {"x": box.left, "x2": box.right, "y": box.bottom, "y2": box.top, "text": box.text}
             for box in boxes
         ]
-        encoding: dict[str, Any] = {"x": self._x("x"), "x2": "x2:Q", "y": self._y("y"), "y2": "y2:Q"}
+        encoding: dict[str, Any] = {
+            "x": self._x("x"),
+            "x2": alt.X2("x2"),
+            "y": self._y("y"),
+            "y2": alt.Y2("y2"),
+        }
         if any(row["text"] for row in rows):
-            encoding["description"] = "text:N"
+            encoding["description"] = alt.Description("text", type="nominal")
         chart: alt.Chart = self._chart(rows).mark_rect(color=colour, opacity=opacity).encode(**encoding)
         return chart
 
@@ -160,7 +167,7 @@ class Plane:
         """Names behind the ends of lines (x, y, name, colour), moved apart where they would overlap."""
         placed: list[alt.Chart] = []
         least = float("inf")
-        for x, y, name, colour in sorted(ends, key=lambda end: end[1]):
+        for x, y, name, colour in sorted(ends, key=lambda end: end[1:3]):
             wanted = self.height * (1 - (y - self.y.low) / (self.y.high - self.y.low))
             pixel = min(wanted, least)
             least = pixel - _LINE_HEIGHT
@@ -177,16 +184,19 @@ class Plane:
             background="transparent",
             padding={"left": LEFT, "right": self.right, "top": TOP, "bottom": BOTTOM},
         ).configure_view(stroke=None)  # fmt: skip
-        return _inline(vl_convert.vegalite_to_svg(chart.to_dict(validate=False)), title)
+        specification = chart.to_dict(validate=False) | {"datasets": self._datasets}
+        return _inline(vl_convert.vegalite_to_svg(specification), title)
 
     def _chart(self, rows: list[dict[str, Any]]) -> alt.Chart:
-        return alt.Chart(alt.InlineData(values=rows))
+        name = f"rows{len(self._datasets)}"
+        self._datasets[name] = rows
+        return alt.Chart(alt.NamedData(name))
 
-    def _x(self, field: str) -> alt.X:
-        return alt.X(field, type="quantitative", scale=_scale(self.x), axis=_axis(self.x, grid=False))
+    def _x(self, name: str) -> alt.X:
+        return alt.X(name, type="quantitative", scale=_scale(self.x), axis=_axis(self.x, grid=False))
 
-    def _y(self, field: str) -> alt.Y:
-        return alt.Y(field, type="quantitative", scale=_scale(self.y), axis=_axis(self.y, grid=True))
+    def _y(self, name: str) -> alt.Y:
+        return alt.Y(name, type="quantitative", scale=_scale(self.y), axis=_axis(self.y, grid=True))
 
 
 def _scale(axis: Axis) -> alt.Scale:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
 from reports import figures
@@ -14,6 +14,8 @@ from reports.time_charts import value_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import altair as alt
 
     from conf.thresholds import Limits
     from reports.course import Bin, CurvePoint, OperationCourse
@@ -27,7 +29,7 @@ def draw_percentiles(
     main: OperationCourse, others: Sequence[OperationCourse], limits: Mapping[str, Limits]
 ) -> Drawing | None:
     """
-    Which share of the results took at most how long; the last hundredth is as wide as the first nine tenths.
+    Which share of the results took at most how long; 90 to 99 % is as wide as 0 to 90 %, and so is 99 to 99.9 %.
 
     Args:
         main: The operation that is judged.
@@ -58,15 +60,7 @@ def draw_percentiles(
         layers.append(plane.line(points, colour, width=2.25 if row is main else 1.25))
         if others:
             ends.append((*points[-1], _short(row), colour))
-    for percent, value in passes:
-        at = _tail(percent)
-        align: Literal["left", "right"]
-        short = [(max(at - _HALF_A_TICK, 0), value), (min(at + _HALF_A_TICK, axis.high), value)]
-        ends_at, align = (short[1], "right") if at > axis.high / 2 else (short[0], "left")
-        layers += [
-            plane.line(short, INK, width=2),
-            plane.text(ends_at, f"p{percent:g} < {value:,g}", dy=-8, align=align),
-        ]
+    layers += [mark for percent, value in passes for mark in _limit(plane, percent, value)]
     layers += [*plane.ends(ends), plane.columns(_between(main.percentiles))]
     title = "Percentile curve"
     return Drawing(title, main.operation.label, _curve_caption(main, passes), plane.svg(title, layers))
@@ -104,6 +98,19 @@ def draw_distribution(row: OperationCourse) -> Drawing | None:
 def _tail(percent: float) -> float:
     """Where a percentile stands: 90 at 1, 99 at 2, 99.9 at 3."""
     return -math.log10(1 - percent / 100)
+
+
+def _limit(plane: Plane, percent: float, value: float) -> list[alt.Chart]:
+    """A short line where a percentile passes; what it says stays inside of the plane."""
+    at = _tail(percent)
+    left, right = (max(at - _HALF_A_TICK, 0), value), (min(at + _HALF_A_TICK, plane.x.high), value)
+    text = f"p{percent:g} < {value:,g}"
+    named = (
+        plane.text(right, text, dy=-8, align="right")
+        if at > plane.x.high / 2
+        else plane.text(left, text, dy=-8)
+    )
+    return [plane.line([left, right], INK, width=2), named]
 
 
 def _short(row: OperationCourse) -> str:

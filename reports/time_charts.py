@@ -22,8 +22,10 @@ _STEPS_S = (0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 72
 _MOST_TICKS = 7
 _PASS_WITHIN, _FAIL_WITHIN = 2.5, 1.4
 """A limit is drawn up to so many times the largest value; beyond, the values would be a flat line."""
-_ROW = 0.16
-"""Height of a row of failures, as a share of the throughput's."""
+_ROW = 0.2
+"""Height of a row of failures, as a share of the throughput's; the upper half is its name's."""
+_ENOUGH = 20
+"""A window with fewer results has no p95 but its slowest: a caption speaks of it only where there is no other."""
 _MINUTES_FROM_S = 120
 _HOURS_FROM_S = 7200
 
@@ -88,14 +90,14 @@ def draw_latency(row: OperationCourse, timeline: Timeline, limits: Limits | None
     plane = Plane(timeline.axis, value_axis(max([largest, *(value for value, _, _ in bounds)]), "ms"))
     lines = (("p99", SOFT, 1.25), ("p50", INK, 1.5), ("p95", ACCENT, 2.25))
     layers = timeline.backdrop(plane)
-    for value, text, dash in bounds:
-        layers += [
-            plane.level(value, INK, dash),
-            plane.text((timeline.axis.high, value), f"{text} {value:,g} ms", dy=-8, align="right"),
-        ]
+    layers += [plane.level(value, INK, dash) for value, _, dash in bounds]
     last = known[-1]
     ends = [(last.start_s + last.length_s, _value(last, name), name, colour) for name, colour, _ in lines]
     layers += [plane.line(_stairs(row.windows, name), colour, width=width) for name, colour, width in lines]
+    layers += [
+        plane.text((timeline.axis.high, value), f"{text} {value:,g} ms", dy=-8, align="right")
+        for value, text, _ in bounds
+    ]
     layers += [*plane.ends(ends), plane.columns(_spans(row.windows, _latency_text))]
     title = "Latency over time"
     return Drawing(title, row.operation.label, _latency_caption(known), plane.svg(title, layers))
@@ -107,7 +109,7 @@ def draw_throughput(row: OperationCourse, timeline: Timeline) -> Drawing:
     upper = value_axis(max(rates) or 1.0, "per second")
     step = upper.high * _ROW
     axis = Axis(-step * len(row.outcomes), upper.high, upper.ticks, upper.title)
-    plane = Plane(timeline.axis, axis, height=170 + 26 * len(row.outcomes))
+    plane = Plane(timeline.axis, axis, height=170 + 34 * len(row.outcomes))
     bars = [
         Box(window.start_s, window.start_s + window.length_s, 0, rate)
         for window, rate in zip(row.windows, rates, strict=True)
@@ -117,14 +119,14 @@ def draw_throughput(row: OperationCourse, timeline: Timeline) -> Drawing:
         floor, counts = -step * (number + 1), [window.failures[number] for window in row.windows]
         most = max(counts) or 1
         failed = [
-            Box(window.start_s, window.start_s + window.length_s, floor, floor + step * 0.8 * count / most)
+            Box(window.start_s, window.start_s + window.length_s, floor, floor + step * 0.5 * count / most)
             for window, count in zip(row.windows, counts, strict=True)
             if count
         ]
         text = f"{outcome}: {sum(counts):,}"
         layers += [
             plane.boxes(failed, FAIL),
-            plane.text((timeline.axis.low, floor + step * 0.4), text, INK, dx=4),
+            plane.text((timeline.axis.low, floor + step * 0.74), text, INK, dx=2),
         ]
         layers.append(plane.level(floor, LINE, ()))
 
@@ -231,6 +233,7 @@ def _latency_caption(known: Sequence[Window]) -> str:
     if len(known) == 1:
         p95 = figures.figure("p95_ms", known[0].p95_ms)
         return f"p95 {p95}, in the one window of {figures.seconds(known[0].length_s)}."
+    known = [window for window in known if window.successes >= _ENOUGH] or known
     low = min(known, key=lambda window: _value(window, "p95"))
     high = max(known, key=lambda window: _value(window, "p95"))
     least, most = (figures.figure("p95_ms", window.p95_ms) for window in (low, high))
