@@ -1,7 +1,7 @@
 """
 A real browser's view of one page, as JSON: what it said, what it asked for, what can be read on it.
 
-    python tests/browsing.py URL [--width 390] [--height 900] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
+    python tests/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
         [--do 'click CSS' | 'fill CSS TEXT' | 'wait CSS' ...] [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
 
 A process of its own: Playwright brings an event loop along, which must not meet gevent in the tests' process.
@@ -14,8 +14,6 @@ import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +35,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=900)
     parser.add_argument("--scale", type=float, default=1, help="device pixels per CSS pixel")
+    parser.add_argument(
+        "--touch", action="store_true", help="a telephone: fingers, and no pointer that could rest"
+    )
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--print", action="store_true", dest="printed", help="as on paper")
     parser.add_argument("--do", action="append", default=[], metavar="ACTION", help="in this order")
@@ -96,6 +97,8 @@ def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def browse(arguments: argparse.Namespace) -> dict[str, Any]:
     """Open the page, do what is asked, and say what happened."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module, and not that one
+
     console: list[dict[str, str]] = []
     requests: list[str] = []
     with sync_playwright() as playwright:
@@ -103,6 +106,8 @@ def browse(arguments: argparse.Namespace) -> dict[str, Any]:
         page = browser.new_page(
             viewport={"width": arguments.width, "height": arguments.height},
             device_scale_factor=arguments.scale,
+            is_mobile=arguments.touch,
+            has_touch=arguments.touch,
             color_scheme="dark" if arguments.dark else "light",
         )
         page.set_default_timeout(TIMEOUT_MS)
