@@ -9,7 +9,7 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest baseline test lint types unit schema alerts lock clean
+.PHONY: help loadtest baseline test lint types unit schema bench alerts pictures lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,15 @@ alerts: $(VENV)/.run  ## Write Prometheus's rules and Grafana's dashboard anew, 
 bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
 	$(BIN)/python -m benchmarks.verdicts
 	$(BIN)/python -m benchmarks.tracker
+
+# A real run, looked at with a real browser (Debian's chromium); light, dark, and on a telephone.
+pictures: $(VENV)/.dev  ## Take the pictures in docs/pictures anew: chat against the embedded stack, step by step
+	@runs=runs/pictures-$$(date -u +%Y%m%dT%H%M%SZ) && \
+	$(BIN)/loadtest run chat --embedded --profile capacity --output-dir $$runs $(ARGS) && \
+	page=file://$$(realpath $$runs/*-chat/report.html) && look="$(BIN)/python tests/browsing.py" && \
+	$$look $$page --width 1120 --height 1392 --screenshot docs/pictures/report-light.png >/dev/null && \
+	$$look "$$page#charts" --width 1120 --height 1320 --dark --screenshot docs/pictures/charts-dark.png >/dev/null && \
+	$$look "$$page#charts" --width 390 --height 844 --scale 1.5 --touch --screenshot docs/pictures/report-phone.png >/dev/null
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from conf.operations import Operation
+    from reports.charts import Gallery
     from reports.record import Finding, OperationRow, ServerStepRow, StepRow, Verdict
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -28,7 +29,8 @@ def render_html(verdict: Verdict) -> str:
 
     Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
     """
-    return template_environment().get_template("report.html.j2").render(_context(verdict))
+    context = _context(verdict) | {"galleries": _galleries(verdict)}
+    return template_environment().get_template("report.html.j2").render(context)
 
 
 def render_parts(verdict: Verdict, *names: str) -> str:
@@ -72,6 +74,14 @@ def _context(verdict: Verdict) -> dict[str, Any]:
         "server_step_groups": _server_steps(verdict),
         "from_csv": any(row.source is Source.LOCUST_CSV for row in verdict.operations),
     }
+
+
+def _galleries(verdict: Verdict) -> list[Gallery]:
+    if verdict.course is None:
+        return []
+    from reports.charts import draw_charts  # noqa: PLC0415 - takes time and memory that only drawing needs
+
+    return draw_charts(verdict)
 
 
 def facts_of(verdict: Verdict) -> list[tuple[str, str]]:

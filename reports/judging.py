@@ -20,6 +20,7 @@ from reports.assessment import (
 )
 from reports.beside import build_beside
 from reports.capacity import build_capacities
+from reports.course import build_course
 from reports.health_log import build_health_rows
 from reports.html_page import render_html
 from reports.json_file import render_json
@@ -125,6 +126,7 @@ def judge_files(
         health=tuple(health),
         problems=tuple(problems),
         notes=tuple(_notes(run, rows, findings, journeys)),
+        course=build_course(run.measurements, run.users, run.manifest) if run.finished else None,
     )
     return replace(verdict, advice=advise(verdict), beside=build_beside(run) if run.finished else None)
 

@@ -86,6 +86,7 @@ class LiveRun:
                 stats=(),
                 failures=tuple(starmap(parse_failure, failures)),
                 exceptions=(),
+                users=(),
                 measurements=self.measurements(),
                 memory=tuple(
                     portal_first(build_memory_row(name, *s.columns()) for name, s in _copied(self._memory))

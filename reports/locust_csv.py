@@ -11,7 +11,7 @@ import pandas as pd
 from conf.operations import Outcome
 from monitoring.redaction import redact
 from reports.record import Latency, Problem
-from reports.table import CODE, load_table
+from reports.table import CODE, load_numbers, load_table
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -112,6 +112,19 @@ def load_exceptions(path: Path, problems: list[Problem]) -> list[tuple[int, str]
     table = load_table(path, ["Count", "Message"], problems)
     pairs = [(_count(record["Count"]), redact(str(record["Message"]))) for record in table.to_dict("records")]
     return [(count or 1, message) for count, message in pairs]
+
+
+def load_users(path: Path) -> list[tuple[float, int]]:
+    """
+    Read from ``…_stats_history.csv`` how many users there were, and when, in seconds since the epoch.
+
+    A picture is made of it and no figure: what is missing or damaged is left out, and no problem.
+    """
+    table = load_numbers(path, ["Name"], ["Timestamp", "User Count"], [])
+    total = table[table["Name"] == _AGGREGATED]
+    return [
+        (float(at_s), int(users)) for at_s, users in zip(total["Timestamp"], total["User Count"], strict=True)
+    ]
 
 
 def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:

@@ -17,7 +17,9 @@ from reports.table import CODE
 if TYPE_CHECKING:
     from pathlib import Path
 
-_INTERVAL = re.compile(r"Tag=(?P<tag>[^,]+),(?P<start>\d+(?:\.\d+)?),[\d.]+,[\d.]+,(?P<payload>\S+)")
+_INTERVAL = re.compile(
+    r"Tag=(?P<tag>[^,]+),(?P<start>\d+(?:\.\d+)?),(?P<length>\d+(?:\.\d+)?),[\d.]+,(?P<payload>\S+)"
+)
 """Tag, start and length in seconds, longest in milliseconds, histogram."""
 
 _DAMAGES = (
@@ -80,5 +82,5 @@ def _add_line(line: str, measurements: Measurements) -> bool:
         interval.add_encoded(match["payload"])
     except _DAMAGES:
         return False
-    measurements.setdefault(tag, Series()).add(float(match["start"]), interval)
+    measurements.setdefault(tag, Series()).add(float(match["start"]), interval, float(match["length"]))
     return True

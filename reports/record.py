@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conf.operations import Journey, Operation, Outcome
     from conf.thresholds import Limits
     from reports.certainty import Interval
+    from reports.course import Course
     from reports.manifest import Manifest
     from reports.scalability import Scalability
 
@@ -342,6 +343,7 @@ class Verdict:
         judged_by: Where the limits come from, in words.
         problems: Each makes the state NO VERDICT.
         notes: What a reader must know to read the figures rightly; they change no state.
+        course: What the charts are drawn from; None for somebody else's CSV, and where nothing was measured.
     """
 
     state: State
@@ -361,6 +363,7 @@ class Verdict:
     notes: tuple[str, ...]
     advice: tuple[Advice, ...] = ()
     beside: Beside | None = None
+    course: Course | None = None
 
     @property
     def asked(self) -> tuple[int, int]:

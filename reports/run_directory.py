@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
 from reports.health_log import load_health
-from reports.locust_csv import load_exceptions, load_failures, load_stats
+from reports.locust_csv import load_exceptions, load_failures, load_stats, load_users
 from reports.manifest import load_manifest
 from reports.measurement_log import load_measurements
 from reports.memory_log import load_memory
@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 MEASUREMENTS = "measurements.hlog"
 MEMORY = "memory.csv"
 HEALTH = "health.csv"
+HISTORY = "locust_stats_history.csv"
 _OWN_PREFIX = "locust"
 _STATS_ENDING = "_stats.csv"
 
@@ -38,6 +39,7 @@ class RunFiles:
         run_id: The directory's name.
         own: Whether this suite made the run; if not, there are only Locust's CSV files.
         exceptions: What user classes raised instead of finishing: how often, and the message.
+        users: Moment in seconds since the epoch, and users then.
         problems: What is wrong with the files, and what the manifest lists.
         finished: Whether there is anything to reconcile; a run under way has no statistics yet.
     """
@@ -51,6 +53,7 @@ class RunFiles:
     measurements: Measurements
     memory: tuple[MemoryRow, ...]
     health: tuple[Readings, ...]
+    users: tuple[tuple[float, int], ...]
     problems: tuple[Problem, ...]
     finished: bool = True
 
@@ -86,6 +89,7 @@ def load_run(run_dir: Path) -> RunFiles:
         measurements=load_measurements(run_dir / MEASUREMENTS, problems) if own else {},
         memory=tuple(load_memory(run_dir / MEMORY, problems)) if own else (),
         health=tuple(load_health(run_dir / HEALTH, problems)) if own else (),
+        users=tuple(load_users(run_dir / HISTORY)) if own else (),
         manifest=load_manifest(run_dir / MANIFEST, problems) if own else None,
         problems=tuple(problems),
     )

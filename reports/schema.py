@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from reports.certainty import Interval
+from reports.course import Course
 from reports.json_file import FORMAT
 from reports.manifest import Manifest
 from reports.record import OperationRow, State, Verdict
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA_FILE = Path(__file__).with_name("verdict.schema.json")
 
-_NAMED = (Journey, Operation, Outcome, Limits, Interval, Manifest, Scalability)
+_NAMED = (Journey, Operation, Outcome, Limits, Interval, Course, Manifest, Scalability)
 """What the record's annotations name, and the record itself imports for type checkers only."""
 
 

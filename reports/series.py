@@ -28,6 +28,8 @@ class Series:
         self._width_s = _WIDTH_S
         self._windows: dict[int, dict[int, int]] = {}
         """Number of a window → index of a bucket → results in it."""
+        self._spans_s: dict[int, tuple[float, float]] = {}
+        """Number of a window → when its first interval began and its last one ended."""
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:
@@ -37,15 +39,36 @@ class Series:
             total._add_series(part)
         return total
 
-    def add(self, start_s: float, interval: Distribution) -> None:
+    def add(self, start_s: float, interval: Distribution, length_s: float = 0) -> None:
         """Add the results of an interval that began at *start_s*, in seconds since the epoch."""
         self.whole.add(interval)
-        self._add_window(start_s, interval.bucket_counts())
+        self._add_window(start_s, (start_s, start_s + length_s), interval.bucket_counts())
 
     @property
     def count(self) -> int:
         """Number of results."""
         return self.whole.count
+
+    @property
+    def width_s(self) -> float:
+        """How long a window is; a window begins at a multiple of it since the epoch."""
+        return self._width_s
+
+    def counts(self, width_s: float) -> dict[int, dict[int, int]]:
+        """Number of a window of *width_s*, twice, four times … as long as here → index of a bucket → results."""
+        times = round(width_s / self._width_s)
+        grouped: dict[int, dict[int, int]] = {}
+        for number, counts in self._windows.items():
+            _add_counts(grouped.setdefault(number // times, {}), counts)
+        return grouped
+
+    def spans_s(self, width_s: float) -> dict[int, tuple[float, float]]:
+        """Number of such a window → when its first interval began and its last one ended, since the epoch."""
+        times = round(width_s / self._width_s)
+        grouped: dict[int, tuple[float, float]] = {}
+        for number, span_s in self._spans_s.items():
+            grouped[number // times] = _joined(grouped.get(number // times, span_s), span_s)
+        return grouped
 
     def windows(self) -> Windows:
         """The results by window and value; a window without results is not among them."""
@@ -62,20 +85,25 @@ class Series:
         self.whole.add(other.whole)
         self._widen(other._width_s)
         for number, counts in other._windows.items():
-            self._add_window(number * other._width_s, counts)
+            self._add_window(number * other._width_s, other._spans_s[number], counts)
 
-    def _add_window(self, start_s: float, counts: dict[int, int]) -> None:
-        window = self._windows.setdefault(int(start_s // self._width_s), {})
-        for index, count in counts.items():
-            window[index] = window.get(index, 0) + count
+    def _add_window(self, start_s: float, span_s: tuple[float, float], counts: dict[int, int]) -> None:
+        number = int(start_s // self._width_s)
+        _add_counts(self._windows.setdefault(number, {}), counts)
+        self._spans_s[number] = _joined(self._spans_s.get(number, span_s), span_s)
         while len(self._windows) > _MOST_WINDOWS:
             self._widen(self._width_s * 2)
 
     def _widen(self, width_s: float) -> None:
-        while self._width_s < width_s:
-            narrow, self._windows = self._windows, {}
-            self._width_s *= 2
-            for number, counts in narrow.items():
-                window = self._windows.setdefault(number // 2, {})
-                for index, count in counts.items():
-                    window[index] = window.get(index, 0) + count
+        if self._width_s < width_s:
+            self._windows, self._spans_s = self.counts(width_s), self.spans_s(width_s)
+            self._width_s = width_s
+
+
+def _add_counts(window: dict[int, int], counts: dict[int, int]) -> None:
+    for index, count in counts.items():
+        window[index] = window.get(index, 0) + count
+
+
+def _joined(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return min(one[0], other[0]), max(one[1], other[1])

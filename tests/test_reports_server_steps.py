@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from test_reports_building import BuiltRun, Result, evenly, failing
 
 from conf.operations import Operation
+from reports.charts import draw_charts
 from reports.html_page import render_html
 from reports.judging import judge_run
 from reports.server_steps import slowest_step
@@ -88,3 +90,23 @@ def test_the_slowest_step_is_the_one_with_the_largest_share(tmp_path: Path) -> N
     assert slowest is not None
     assert slowest.name == "llm"
     assert slowest_step(verdict.server_steps, Operation.ONBOARDING_PAGE) is None
+
+
+def test_a_chart_draws_each_step_over_time_and_names_it(tmp_path: Path) -> None:
+    verdict = judge_run(BuiltRun(answers(auth=10, retrieval=190, llm=700)).write(tmp_path / "run"))
+    assert verdict.course is not None
+    (chat,) = verdict.course.operations
+    assert chat.server_steps == ("Authentication", "Chunk retrieval", "Model")
+    assert [window.steps_ms for window in chat.windows] == [
+        tuple(pytest.approx(ms, rel=2e-3) for ms in (10, 190, 700))
+    ] * len(chat.windows)
+    ((_, drawings),) = draw_charts(verdict)
+    (drawing,) = (one for one in drawings if one.title == "Where the time went, step by step")
+    assert drawing.caption == "Model takes longest: up to 700\u00a0ms on average."
+    assert {"Authentication", "Chunk retrieval", "Model"} <= set(re.findall(r">([^<>]+)</text>", drawing.svg))
+    assert "Authentication 10.0\u00a0ms, Chunk retrieval 190\u00a0ms, Model 700\u00a0ms" in drawing.svg
+
+
+def test_a_portal_that_tells_nothing_has_no_such_chart(tmp_path: Path) -> None:
+    ((_, drawings),) = draw_charts(judge_run(BuiltRun(answers()).write(tmp_path / "run")))
+    assert "Where the time went, step by step" not in {drawing.title for drawing in drawings}

@@ -1,0 +1,317 @@
+"""The course of a run and the spread of its results: what the charts of a report are drawn from."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from conf.operations import Operation, Outcome
+from conf.subject import Subject
+from reports.distribution import Distribution, nearest_rank
+from reports.sample import select_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.manifest import Manifest
+    from reports.measurement_log import Measurements
+    from reports.series import Series
+
+_MOST_WINDOWS = 360
+"""Of all operations of a run together, but no more than 120 of each: the record stays below 300 kB."""
+_MOST_BINS = 60
+_MOST_LEVELS = 240
+_LEAST_GAP_S = 0.5
+_PERCENTS = (
+    *range(0, 95, 5), 92.5, 95, 96, 97, 98, 98.5, 99, 99.25, 99.5, 99.7, 99.8, 99.9, 99.95, 99.98, 99.99,
+    99.995, 99.999,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """
+    One operation in a stretch of time.
+
+    Args:
+        start_s: Seconds since the start of the run.
+        failures: By outcome, in the order of the course's *outcomes*.
+        p50_ms: Of successful requests; None, like the others, where there were none.
+        steps_ms: How long each of the course's *server_steps* took on average; None where no answer named it.
+    """
+
+    start_s: float
+    length_s: float
+    successes: int
+    failures: tuple[int, ...]
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    steps_ms: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """*percent* of the successful requests took at most *value_ms*."""
+
+    percent: float
+    value_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many successful requests took longer than *over_ms* and at most *to_ms*."""
+
+    over_ms: float
+    to_ms: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCourse:
+    """
+    One operation over the run.
+
+    Args:
+        outcomes: How its failures ended.
+        server_steps: What people call the steps that the target's own timing names, in the contract's order.
+        windows: At most 120, of the whole run; those of the warm-up too. Nothing is missing between two.
+        percentiles: Up to the last that so many results have; the warm-up is not in it.
+        bins: At most 60, likewise. All are of one width, or each as many times as wide as the one before.
+    """
+
+    operation: Operation
+    outcomes: tuple[Outcome, ...]
+    server_steps: tuple[str, ...]
+    windows: tuple[Window, ...]
+    percentiles: tuple[CurvePoint, ...]
+    bins: tuple[Bin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """From *at_s*, in seconds since the start of the run, there were so many users."""
+
+    at_s: float
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """
+    The course of a run.
+
+    Args:
+        users: Changes of the number of users; the last says when it was last seen. Empty where nobody saw it.
+    """
+
+    users: tuple[Level, ...]
+    operations: tuple[OperationCourse, ...]
+
+
+def build_course(
+    measurements: Measurements, users: Sequence[tuple[float, int]], manifest: Manifest | None
+) -> Course | None:
+    """
+    What the charts need; None where nothing was measured.
+
+    Args:
+        measurements: The whole run's.
+        users: Moment in seconds since the epoch, and users then.
+        manifest: Says when the run began; without it, it began with the first results.
+    """
+    measured = {tag: series for tag, series in measurements.items() if tag.is_result and series.count}
+    if not measured:
+        return None
+    clock = _read_clock(measured, manifest)
+    present = {tag.operation for tag in measured}
+    return Course(
+        users=_levels(users, clock.began_s),
+        operations=tuple(
+            _operation_course(
+                operation,
+                measured,
+                _server_steps(operation, measurements, clock.width_s, manifest),
+                clock,
+                manifest,
+            )
+            for operation in Operation
+            if operation in present
+        ),
+    )
+
+
+class _Clock(NamedTuple):
+    """Windows of *width_s*: number of each → the time that it covered; seconds since the epoch."""
+
+    began_s: float
+    width_s: float
+    spans_s: dict[int, tuple[float, float]]
+
+
+def _read_clock(measured: Measurements, manifest: Manifest | None) -> _Clock:
+    width_s = max(series.width_s for series in measured.values())
+    most = _MOST_WINDOWS // max(len({tag.operation for tag in measured}), 3)
+    while max(spans_s := _spans_s(measured, width_s)) - min(spans_s) >= most:
+        width_s *= 2
+    first_s = min(start for start, _ in spans_s.values())
+    return _Clock(manifest.started_at.timestamp() if manifest else first_s, width_s, spans_s)
+
+
+def _spans_s(measured: Measurements, width_s: float) -> dict[int, tuple[float, float]]:
+    """Number of each window → the time that its intervals covered, whatever was measured in them."""
+    found: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for series in measured.values():
+        for number, span_s in series.spans_s(width_s).items():
+            found[number].append(span_s)
+    return {
+        number: (min(start for start, _ in spans), max(end for _, end in spans))
+        for number, spans in sorted(found.items())
+    }
+
+
+def _server_steps(
+    operation: Operation, measurements: Measurements, width_s: float, manifest: Manifest | None
+) -> dict[str, dict[int, dict[int, int]]]:
+    """What people call a step → number of a window → index of a bucket → answers."""
+    labels = manifest.server_step_labels.get(operation, {}) if manifest else {}
+    found: dict[str, dict[int, dict[int, int]]] = {}
+    for tag, series in measurements.items():
+        if tag.operation is operation and tag.server_step:
+            counts = found.setdefault(tag.server_step, defaultdict(dict))
+            _add_windows(counts, series.counts(max(width_s, series.width_s)))
+    known = [name for name in labels if name in found] + sorted(set(found) - set(labels))
+    return {labels.get(name, name): found[name] for name in known}
+
+
+def _operation_course(
+    operation: Operation,
+    measured: Measurements,
+    steps: dict[str, dict[int, dict[int, int]]],
+    clock: _Clock,
+    manifest: Manifest | None,
+) -> OperationCourse:
+    counts: dict[Outcome, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    for tag, series in measured.items():
+        if tag.operation is operation:
+            _add_windows(counts[tag.outcome], series.counts(clock.width_s))
+    outcomes = tuple(outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and outcome in counts)
+    scale = Distribution()
+    windows = [
+        Window(
+            start_s=round(max(start - clock.began_s, 0.0), 2),
+            length_s=round(end - start, 2),
+            successes=sum(counts[Outcome.SUCCESS][number].values()),
+            failures=tuple(sum(counts[outcome][number].values()) for outcome in outcomes),
+            **_percentiles(counts[Outcome.SUCCESS][number], scale),
+            steps_ms=tuple(_mean_ms(windows.get(number, {}), scale) for windows in steps.values()),
+        )
+        for number, (start, end) in clock.spans_s.items()
+    ]
+    successes = select_sample(measured, Subject(operation), manifest).results.get(Outcome.SUCCESS)
+    return OperationCourse(
+        operation, outcomes, tuple(steps), _without_gaps(windows), _curve(successes), _bins(successes)
+    )
+
+
+def _add_windows(total: dict[int, dict[int, int]], windows: dict[int, dict[int, int]]) -> None:
+    for number, counts in windows.items():
+        window = total[number]
+        for index, count in counts.items():
+            window[index] = window.get(index, 0) + count
+
+
+def _percentiles(counts: dict[int, int], scale: Distribution) -> dict[str, float | None]:
+    indices = sorted(counts)
+    reached = np.cumsum([counts[index] for index in indices])
+    return {
+        f"p{percent}_ms": round(
+            scale.upper_edge_ms(
+                indices[int(np.searchsorted(reached, nearest_rank(int(reached[-1]), percent)))]
+            ),
+            3,
+        )
+        if indices
+        else None
+        for percent in (50, 95, 99)
+    }
+
+
+def _mean_ms(counts: dict[int, int], scale: Distribution) -> float | None:
+    """Of a window; a bucket stands for its upper edge."""
+    total = sum(counts.values())
+    spent_ms = sum(scale.upper_edge_ms(index) * count for index, count in counts.items())
+    return round(spent_ms / total, 3) if total else None
+
+
+def _without_gaps(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """Between two windows nothing ended where time is missing: that is a window too, and an empty one."""
+    whole = list(windows[:1])
+    for before, after in pairwise(windows):
+        end_s = before.start_s + before.length_s
+        if after.start_s - end_s >= _LEAST_GAP_S:
+            nothing, unknown = (0,) * len(after.failures), (None,) * len(after.steps_ms)
+            length_s = round(after.start_s - end_s, 2)
+            whole.append(Window(round(end_s, 2), length_s, 0, nothing, None, None, None, unknown))
+        whole.append(after)
+    return tuple(whole)
+
+
+def _curve(successes: Series | None) -> tuple[CurvePoint, ...]:
+    if successes is None or not successes.count:
+        return ()
+    whole, count = successes.whole, successes.count
+    return tuple(
+        CurvePoint(percent, round(whole.percentile(percent), 3))
+        for percent in _PERCENTS
+        if nearest_rank(count, percent) < count or count == 1
+    )
+
+
+def _bins(successes: Series | None) -> tuple[Bin, ...]:
+    if successes is None or not successes.count:
+        return ()
+    counts = successes.whole.bucket_counts()
+    values = np.array([successes.whole.upper_edge_ms(index) for index in counts])
+    edges = _edges(float(values.min()), float(values.max()), successes.count)
+    places = np.searchsorted(edges, values)  # a value on an edge belongs to the bin that ends there
+    held = np.bincount(places, weights=list(counts.values()), minlength=len(edges))
+    return tuple(
+        Bin(round(float(low), 4), round(float(high), 4), int(count))
+        for (low, high), count in zip(pairwise(edges), held[1:], strict=True)
+    )
+
+
+def _edges(low: float, high: float, count: int) -> Sequence[float]:
+    """Round widths where results lie close together; where they do not, equal ratios."""
+    wanted = min(max(int(2 * count**0.5), 16), _MOST_BINS - 2)
+    if high > low * 8:
+        ratio = (high / low) ** (1 / wanted)
+        return [low * ratio ** (number - 1) * (1 + 1e-9) for number in range(wanted + 2)]
+    width = round_up((high - low) / wanted or high / 10)
+    first, last = math.ceil(low / width - 1e-9) - 1, math.ceil(high / width - 1e-9)
+    return [width * number for number in range(first, last + 1)]
+
+
+def round_up(number: float) -> float:
+    """The next of 1, 2, 5, 10, 20, 50 …; for widths and steps that people can read."""
+    power = 10.0 ** math.floor(math.log10(number))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= number * (1 - 1e-9))
+
+
+def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[Level, ...]:
+    seen = [Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in users]
+    changes = [
+        level
+        for before, level in zip([None, *seen], seen, strict=False)
+        if not before or before.users != level.users
+    ]
+    if seen and changes[-1] != seen[-1]:
+        changes.append(seen[-1])
+    stride = -(-len(changes) // _MOST_LEVELS)
+    return tuple(changes[:: max(stride, 1)])

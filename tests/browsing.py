@@ -1,0 +1,128 @@
+"""
+A real browser's view of one page, as JSON: what it said, what it asked for, what can be read on it.
+
+    python tests/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
+        [--do 'click CSS' | 'fill CSS TEXT' | 'wait CSS' ...] [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
+
+A process of its own: Playwright brings an event loop along, which must not meet gevent in the tests' process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Page
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
+TIMEOUT_MS = 30_000
+_COLOURS = """e => { const s = getComputedStyle(e);
+    return {color: s.color, background: s.backgroundColor, fill: s.fill, stroke: s.stroke, display: s.display} }"""
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("url")
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=900)
+    parser.add_argument("--scale", type=float, default=1, help="device pixels per CSS pixel")
+    parser.add_argument(
+        "--touch", action="store_true", help="a telephone: fingers, and no pointer that could rest"
+    )
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--print", action="store_true", dest="printed", help="as on paper")
+    parser.add_argument("--do", action="append", default=[], metavar="ACTION", help="in this order")
+    parser.add_argument("--read", action="append", default=[], metavar="CSS", help="texts of all that match")
+    parser.add_argument(
+        "--colour", action="append", default=[], metavar="CSS", help="computed, of the first that matches"
+    )
+    parser.add_argument("--screenshot", type=Path)
+    parser.add_argument("--whole", action="store_true", help="the whole page rather than what is in view")
+    parser.add_argument("--part", metavar="CSS", help="of the first element that matches")
+    parser.add_argument("--pdf", type=Path)
+    return parser.parse_args(arguments)
+
+
+def act(page: Page, action: str) -> None:
+    """Do one thing: ``click CSS``, ``fill CSS TEXT`` (no blank in CSS), ``wait CSS``."""
+    verb, _, rest = action.partition(" ")
+    match verb:
+        case "click":
+            page.click(rest)
+        case "fill":
+            selector, _, text = rest.partition(" ")
+            page.fill(selector, text)
+        case "wait":
+            page.wait_for_selector(rest)
+        case _:
+            sys.exit(f"{action!r} is none of: click CSS, fill CSS TEXT, wait CSS")
+
+
+def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What can be seen of a page that is there."""
+    size = page.evaluate(
+        "() => { const e = document.documentElement; return [e.scrollWidth, e.clientWidth, e.scrollHeight] }"
+    )
+    seen = {
+        "title": page.title(),
+        "text": page.inner_text("body"),
+        "scroll_width": size[0],
+        "client_width": size[1],
+        "height": size[2],
+        "texts": {css: page.locator(css).all_inner_texts() for css in arguments.read},
+        "colours": {css: page.locator(css).first.evaluate(_COLOURS) for css in arguments.colour},
+    }
+    if arguments.screenshot:
+        target = page.locator(arguments.part).first if arguments.part else page
+        whole = {"full_page": True} if arguments.whole and not arguments.part else {}
+        target.screenshot(path=arguments.screenshot, **whole)
+    if arguments.pdf:
+        page.pdf(
+            path=arguments.pdf,
+            format="A4",
+            print_background=False,
+            margin=dict.fromkeys(("top", "bottom", "left", "right"), "12mm"),
+        )
+    return seen
+
+
+def browse(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Open the page, do what is asked, and say what happened."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module, and not that one
+
+    console: list[dict[str, str]] = []
+    requests: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(
+            viewport={"width": arguments.width, "height": arguments.height},
+            device_scale_factor=arguments.scale,
+            is_mobile=arguments.touch,
+            has_touch=arguments.touch,
+            color_scheme="dark" if arguments.dark else "light",
+        )
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("console", lambda message: console.append({"type": message.type, "text": message.text}))
+        page.on("pageerror", lambda error: console.append({"type": "error", "text": str(error)}))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(arguments.url)
+        if arguments.printed:
+            page.emulate_media(media="print", color_scheme="light")
+        for action in arguments.do:
+            act(page, action)
+        seen = look(page, arguments)
+        browser.close()
+    return {"url": arguments.url, "console": console, "requests": requests, **seen}
+
+
+if __name__ == "__main__":
+    print(json.dumps(browse(parse_arguments(sys.argv[1:]))))  # noqa: T201 - its output
