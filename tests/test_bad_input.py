@@ -222,7 +222,7 @@ def test_a_run_directory_that_cannot_be_written(
 
 def test_a_log_directory_that_cannot_be_written(commands: Commands) -> None:
     (commands.directory / "logs").write_text("somebody's")
-    told = commands.refused("loadtest", "run", "chat", "--embedded")
+    told = commands.refused("loadtest", "run", "chat", "--embedded", LOADTEST_LOG_DIR="logs")
     assert "logs: cannot be written: File exists" in told
 
 
