@@ -111,6 +111,9 @@ class Contract(BaseModel):
     health_db: str = Field(
         default="", pattern="^(/.*)?$", description="Path that tells how the portal's pool of connections is."
     )
+    token_check: Endpoint | None = Field(
+        default=None, description="A request that changes nothing and needs a JWT; for loadtest check."
+    )
     chat: Endpoint
     onboarding_page: Endpoint
     onboarding_resolve: Endpoint

@@ -14,6 +14,7 @@ from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey
 from monitoring.preflight import preflight
+from monitoring.probe import probe
 
 
 def command(
@@ -24,10 +25,10 @@ def command(
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:
     """
-    Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database.
+    Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database, vector index.
 
-    Reads the settings, the fixture and the environment; asks the portal's health page and the database.
-    Writes nothing. Sends no load.
+    Reads the settings, the fixture and the environment; asks the database, and the portal for its health, and whether it
+    knows the first house's JWT and QR token. Writes nothing, uses no token up. Sends no load.
 
     Exits with 0 when a run can begin, with 2 when something must be put right first.
     """
@@ -35,7 +36,10 @@ def command(
     longest_s = settings.profile.longest_s(Journey)
     console = Console(soft_wrap=True)
     failed = False
-    for check in preflight(settings, Journey, longest_s, datetime.now(UTC)):
+    checks = list(preflight(settings, Journey, longest_s, datetime.now(UTC)))
+    if all(check.error is None for check in checks if check.name == "portal"):
+        checks += probe(settings)
+    for check in checks:
         failed = failed or check.error is not None
         found = check.found if check.error is None else check.error.message
         console.print(

@@ -25,6 +25,7 @@ from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
 from locustfiles._provenance import load_digest
+from locustfiles._rate_limits import TOO_MANY, RateLimits
 from locustfiles._server_timing import parse_server_timing
 from locustfiles._slowest import Slowest
 from monitoring.health import LagSampler, OwnVitals
@@ -53,7 +54,7 @@ class Generator:
     def __init__(self, environment: Environment, settings: Settings) -> None:
         self.environment = environment
         self.settings = settings
-        self.recorder, self.slowest = Recorder(), Slowest()
+        self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.houses = Houses([])
         self.tracing = Tracing(open_tracer("openhouse-loadtest"))
         self.schedules: dict[Journey, Schedule] = {}
@@ -136,6 +137,7 @@ class Generator:
             spent=self.spent,
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
+            rate_limits=self.rate_limits.listed(),
             slowest=self.slowest.listed(),
             lag=self._lag.take(),
             rss_bytes=vitals.rss_bytes,
@@ -163,15 +165,23 @@ class Generator:
         tag = Tag(Operation(name), outcome, step)
         seconds = response_time / 1000
         self.recorder.record(tag, seconds)
-        if (trace_id := context.get("trace_id")) is not None:
-            self.slowest.add(name, seconds, trace_id)
         late_s = context.get("late_s")
         if late_s is not None:
             self.recorder.record(tag._replace(planned=True), seconds + late_s)
-        steps = self._server_steps.get(tag.operation)
-        if steps and exception is None and (header := response.headers.get("server-timing")):
-            for server_step, took_s in parse_server_timing(header, steps).items():
-                self.recorder.record(tag._replace(server_step=server_step), took_s)
+        if (trace_id := context.get("trace_id")) is not None:
+            self._note_answer(tag, seconds, trace_id, response)
+
+    def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
+        """What an answer of the portal tells beside its content: its steps, or why it is none."""
+        name = tag.operation.value
+        self.slowest.add(name, seconds, trace_id)
+        if tag.outcome is Outcome.SUCCESS:
+            steps = self._server_steps.get(tag.operation)
+            if steps and (header := response.headers.get("server-timing")):
+                for server_step, took_s in parse_server_timing(header, steps).items():
+                    self.recorder.record(tag._replace(server_step=server_step), took_s)
+        elif response.status_code == TOO_MANY:
+            self.rate_limits.refuse(name, response.headers)
 
     def _on_begin(self, msg: Any, **_: object) -> None:
         begin = Begin.unpack(msg.data)
@@ -180,7 +190,7 @@ class Generator:
         self.failures = self._failure_log()
         self.houses = Houses(begin.houses)
         self.limited = begin.limited
-        self.recorder, self.slowest = Recorder(), Slowest()
+        self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.step = begin.step
         self._differs = begin.load != load_digest(self.settings)
         self.parked = self.spent = 0

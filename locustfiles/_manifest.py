@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from conf.loading import choice_name
 from locustfiles._provenance import package_versions, recorded_settings
+from locustfiles._rate_limits import rate_limits_of
 from locustfiles._slowest import slowest_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "onboarded_before": sum(report.spent for report in reports),
         "arrivals": _arrivals(run, reports),
         "slowest": _slowest(reports),
+        "rate_limited": rate_limits_of(report.rate_limits for report in reports),
+        "vector_index": asdict(run.vector_index) if run.vector_index else None,
         "pool": run.portal.pool(),
         "processes": _processes(run.processes),
         "steps": _steps(run, ended_at),

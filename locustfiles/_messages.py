@@ -90,6 +90,8 @@ class Report(_Message):
     """Planned starts that were made."""
     missed: int
     """Planned starts that were not; known once the process has finished."""
+    rate_limits: list[list[Any]]
+    """Since the start of the run: what the portal's limiter refused, as `RateLimits.listed` says it."""
     slowest: list[list[Any]]
     """Since the start of the run: operation, seconds, when it ended in seconds since the epoch, trace."""
     lag: bytes

@@ -25,6 +25,7 @@ from locustfiles._shape import StepShape
 from locustfiles._workers import Workers
 from monitoring.measurement import WARM_UP, utc_now
 from monitoring.preflight import check_fixture
+from monitoring.vector_index import look_at_vector_index
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from locustfiles._houses import Share
     from locustfiles._live import LiveView
     from locustfiles._progress import Progress
+    from seed.fixture import House
 
 _TICK_S = 1.0
 _FINISH_MARGIN_S = 10.0
@@ -133,6 +135,13 @@ class Owner:
         if self._view is not None:
             self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
+        gevent.spawn(self._look_at_index, self._run, houses[0])
+
+    def _look_at_index(self, run: Run, house: House) -> None:
+        """Once, while the users start; the database may be far away, so that a thread waits for it."""
+        database = self._choice.settings.database
+        if database.url is not None:
+            run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
     def _begin(self, run: Run, houses: Share, *, share: int, shares: int) -> Begin:
         return Begin(

@@ -14,8 +14,8 @@ from conf.operations import Operation, Outcome
 from locustfiles._answer import assess_answer
 from locustfiles._failure import RequestFailed
 from locustfiles._journey_user import JourneyUser
-from locustfiles._request import build_request
 from locustfiles._session import generator_of
+from seed.request import build_request
 
 if TYPE_CHECKING:
     from locust.contrib.fasthttp import FastResponse

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from locustfiles._choice import Choice
     from locustfiles._early_stop import EarlyStop
     from locustfiles._messages import Report
+    from monitoring.vector_index import VectorIndex
     from reports.live import LiveRun
     from reports.record import Verdict
 
@@ -76,6 +77,7 @@ class Run:
         self.steps: list[dict[str, Any]] = []
         self.stopped_by: dict[str, Any] | None = None
         self.portal = PortalWatch(choice.settings)
+        self.vector_index: VectorIndex | None = None
         self.memory: dict[str, int] = {}
         self._early_stop = self._build_early_stop()
         self.users_peak = self.users_wanted = 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MOST_BYTES = 1_000_000
 
@@ -18,13 +21,14 @@ class _StayThere(HTTPRedirectHandler):
 _opener = build_opener(_StayThere, ProxyHandler({}))
 
 
-def read_page(url: str, timeout_s: float) -> tuple[int, bytes]:
+def read_page(url: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
     """
     Ask the host that *url* names, and no other: redirects are not followed, proxies of the environment not used.
 
     Args:
         url: An http address whose host the settings allow.
         timeout_s: For connecting, and for each read.
+        headers: Of the request.
 
     Returns:
         Status and body, of which at most a megabyte is read.
@@ -33,7 +37,8 @@ def read_page(url: str, timeout_s: float) -> tuple[int, bytes]:
         OSError: No answer, or one that is not HTTP; its text holds the reason alone.
     """
     try:
-        with _opener.open(url, timeout=timeout_s) as answer:
+        asked = Request(url, headers=dict(headers or {}))  # noqa: S310 - the settings allow no other scheme
+        with _opener.open(asked, timeout=timeout_s) as answer:
             return answer.status, answer.read(_MOST_BYTES)
     except HTTPError as error:
         with error:

@@ -17,6 +17,7 @@ from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.run_directory import unwritable
 from monitoring.page import read_page
+from monitoring.vector_index import find_vector_index
 from seed.database import connect, require_url
 from seed.fixture import load_fixture
 from seed.tokens import refuse_expiring, require_secret
@@ -47,18 +48,18 @@ def preflight(
 ) -> Iterator[Check]:
     """Look at everything that a run of *journeys* needs; each check stands for itself."""
     needs = set(journeys)
-    yield _check("criteria", lambda: check_criteria(settings, needs))
-    yield _check("run directory", lambda: check_output(settings))
-    yield _check(
+    yield check("criteria", lambda: check_criteria(settings, needs))
+    yield check("run directory", lambda: check_output(settings))
+    yield check(
         "fixture", lambda: f"{len(check_fixture(settings, run_time_s, now))} houses with valid tokens"
     )
     house = _first_house(settings)
-    if settings.session_secret is not None and house is not None:
-        yield _check("secret", lambda: check_secret(settings, house))
+    if house is not None:
+        yield check("secret", lambda: check_secret(settings, house))
     if needs & {Journey.CHAT, Journey.ONBOARDING}:
-        yield _check("portal", lambda: check_portal(settings))
+        yield check("portal", lambda: check_portal(settings))
     if Journey.RAG in needs:
-        yield _check("database", lambda: check_database(settings, house))
+        yield check("database", lambda: check_database(settings, house))
 
 
 def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime) -> None:
@@ -73,7 +74,8 @@ def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: f
         raise LoadTestError("\n".join(found).removeprefix("Error: "))
 
 
-def _check(name: str, look: Callable[[], str]) -> Check:
+def check(name: str, look: Callable[[], str]) -> Check:
+    """Look, and remember what was seen, or what is wrong."""
     try:
         return Check(name, found=look())
     except LoadTestError as error:
@@ -134,11 +136,13 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[
 
 def check_secret(settings: Settings, house: House) -> str:
     """
-    Whether SESSION_SECRET signed the fixture's tokens, of which *house* has one.
+    Whether SESSION_SECRET, where it is set here, signed the fixture's tokens, of which *house* has one.
 
     Raises:
         LoadTestError: It is too short, or another one did; the portal would answer 401 to everything.
     """
+    if settings.session_secret is None:
+        return "SESSION_SECRET is not set here: whether the fixture's tokens are the portal's cannot be told before a run"
     secret = require_secret(settings.session_secret)
     try:
         jwt.decode(house.jwt, secret, algorithms=["HS256"], options={"verify_exp": False})
@@ -192,6 +196,7 @@ def check_database(settings: Settings, house: House | None) -> str:
                 (house.tenant_id, house.development_id),
             )
             counted = cursor.fetchone()
+            index = find_vector_index(cursor, house)
     except psycopg2.Error as error:  # its own text quotes the fixture
         raise LoadTestError(
             f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
@@ -202,4 +207,4 @@ def check_database(settings: Settings, house: House | None) -> str:
             f"DATABASE_URL: the database holds no chunks of the fixture's development {house.development_id}",
             "Seed it, which writes a fixture that fits: loadtest seed",
         )
-    return f"{counted[0]:,} chunks of the first development"
+    return f"{counted[0]:,} chunks of the first development; {index}"

@@ -14,6 +14,19 @@ from reports.evidence import (
     requests_failed,
     tolerated_never,
 )
+from reports.portal_evidence import (
+    chat_slow_untold,
+    errors_tracked,
+    index_missing,
+    index_unused,
+    memory_growing,
+    model_slow,
+    pool_exhausted,
+    rate_limited,
+    retrieval_slow,
+    tokens_used,
+    waiting_slow,
+)
 from reports.record import Advice
 
 if TYPE_CHECKING:
@@ -29,6 +42,7 @@ _STRAY_CHUNKS = (
     'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM doc_chunks c '
     'JOIN developments d ON d.id = c.development_id WHERE d.tenant_id <> c.tenant_id GROUP BY 1, 2"'
 )
+_ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
 _POOL = "curl -s {target}/api/health/db"
 _HEALTH = "curl -i {target}/api/health"
 _WEB = (Journey.CHAT, Journey.ONBOARDING, None)
@@ -100,9 +114,11 @@ RULES = (
     Rule(
         "rate_limited",
         "The portal's rate limit refused requests",
-        requests_failed(r"\b429\b"),
+        lambda verdict: "; ".join(
+            filter(None, (requests_failed(r"\b429\b")(verdict), rate_limited(verdict)))
+        ),
         "The load is above the portal's limit: 60 chat requests per minute and tenant; 30 token resolutions per "
-        "minute, 5 of the same token. Wait a minute, and spread the load.",
+        "minute, 5 of the same token. Wait until it is over, and spread the load.",
         ("loadtest run all --profile pilot",),
     ),
     Rule(
@@ -149,7 +165,7 @@ RULES = (
         "Answers did not come in time",
         requests_failed(r"(?i)timed? ?out|timeout|within", journeys=_WEB, outcomes=(Outcome.TIMEOUT, None)),
         "The portal is overloaded or hangs: its model, its pool of connections, or a lock in the database.",
-        (_POOL, 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'),
+        (_POOL, _ACTIVITY),
     ),
     Rule(
         "server_error",
@@ -166,11 +182,60 @@ RULES = (
         ("loadtest check", "loadtest seed"),
     ),
     Rule(
+        "pool_exhausted",
+        "The portal's pool of database connections was exhausted",
+        pool_exhausted,
+        "Each request waits for a free connection. Slow queries hold them too long, the pool is too small, or more "
+        "instances share the database than it has connections for.",
+        (_POOL, _ACTIVITY, "loadtest logs --kind database --since 1h"),
+    ),
+    Rule(
+        "index_missing",
+        "The vector index is missing",
+        index_missing,
+        "Every search reads every row. The migration that makes the index was not run, or the index was dropped for a "
+        "load of documents and not made again.",
+        (_INDEXES, "loadtest check"),
+    ),
+    Rule(
+        "index_unused",
+        "The vector index is not used",
+        index_unused,
+        "The planner's statistics are old, the index is of another operator class than the search's <=>, or too few "
+        "lists are probed for the filter by tenant and development.",
+        (_INDEXES, 'psql "$DATABASE_URL" -c "ANALYZE doc_chunks"', "loadtest check"),
+    ),
+    Rule(
+        "retrieval_slow",
+        "Chat answers are slow because of the chunk retrieval",
+        retrieval_slow,
+        "The vector search takes longer than it may: a missing or unused index, too many rows for one tenant, or "
+        "connections that are waited for. Search alone shows it without the model.",
+        (_INDEXES, _POOL, "loadtest run rag"),
+    ),
+    Rule(
+        "model_slow",
+        "Chat answers are slow because of the model",
+        model_slow,
+        "The step above takes most of the time, and the chunk retrieval does not: the provider's latency or rate "
+        "limits, a larger model or longer prompt than before. The portal itself need not be changed.",
+        ("loadtest logs --kind llm --since 1h", "loadtest logs --performance --summary --since 1h"),
+    ),
+    Rule(
+        "waiting_slow",
+        "Chat answers are slow before the portal begins, or on the way",
+        waiting_slow,
+        "Most of the time passes outside of the steps that the portal times: requests wait for a free worker of it or "
+        "of a proxy, its process is busy, or the network is slow.",
+        (_HEALTH, "uptime"),
+    ),
+    Rule(
         "chat_slow",
         "Chat answers are slow",
-        latency_above(Journey.CHAT),
+        chat_slow_untold,
         "The model (its provider's rate limits), the vector search (missing indexes), an exhausted pool of "
-        "database connections, or the network. Search alone tells the first two apart.",
+        "database connections, or the network. Search alone tells the first two apart; so does a portal that answers "
+        "with Server-Timing.",
         (_INDEXES, _POOL, "loadtest run rag"),
     ),
     Rule(
@@ -198,6 +263,29 @@ RULES = (
         memory_above,
         "A leak, or caches without a bound. Memory that still grows under a steady load is a leak.",
         ("loadtest run chat --profile soak",),
+    ),
+    Rule(
+        "memory_growing",
+        "The portal's memory grows",
+        memory_growing,
+        "Under a steady load it should level off: a leak, or a cache without a bound. At this rate it reaches its limit "
+        "some time after the run.",
+        ("loadtest run chat --profile soak",),
+    ),
+    Rule(
+        "errors_tracked",
+        "The portal wrote down errors during the run",
+        errors_tracked,
+        "What failed inside of the portal, by kind and route; the records have the stack, the house and the trace.",
+        ("loadtest logs --since 1h", "loadtest logs --summary --since 1h"),
+    ),
+    Rule(
+        "token_used",
+        "QR tokens had been used before",
+        tokens_used,
+        "The houses were onboarded by an earlier run, and the portal answered 409. That is quicker than an onboarding: "
+        "the figures are of something else. Seeding takes onboardings back.",
+        ("loadtest seed",),
     ),
     Rule(
         "worker_lost",

@@ -71,7 +71,7 @@ def requests_failed(
         failed = Counter[str]()
         for group in shown:
             failed[group.name] += group.count
-        return _listed(
+        return listed(
             f"{subject_label(group.name)}: {count(group.count)} of {count(requests.get(group.name))} requests: "
             f"{group.message}"
             for group in shown
@@ -83,7 +83,7 @@ def requests_failed(
 
 def latency_above(journey: Journey) -> Evidence:
     """A latency of one of the journey's operations is not where it passes."""
-    return lambda verdict: _listed(
+    return lambda verdict: listed(
         _excess(finding)
         for finding in verdict.findings
         if finding.limits is not None
@@ -96,7 +96,7 @@ def latency_above(journey: Journey) -> Evidence:
 
 def memory_above(verdict: Verdict) -> str:
     """The portal's memory is not where it passes."""
-    return _listed(
+    return listed(
         _excess(finding)
         for finding in verdict.findings
         if finding.subject == PORTAL and finding.state in {State.WARN, State.FAIL}
@@ -105,7 +105,7 @@ def memory_above(verdict: Verdict) -> str:
 
 def tolerated_never(verdict: Verdict) -> str:
     """Somebody saw somebody else's data."""
-    return _listed(
+    return listed(
         f"{subject_label(finding.subject)}: {finding_value(finding)} answers with somebody else's data"
         for finding in verdict.findings
         if finding.metric == ISOLATION
@@ -114,7 +114,7 @@ def tolerated_never(verdict: Verdict) -> str:
 
 def problem_noted(code: str) -> Evidence:
     """The manifest or a reader noted a problem of this kind."""
-    return lambda verdict: _listed(problem.message for problem in verdict.problems if problem.code == code)
+    return lambda verdict: listed(problem.message for problem in verdict.problems if problem.code == code)
 
 
 def _journey(group: FailureGroup) -> Journey | None:
@@ -129,7 +129,8 @@ def _excess(finding: Finding) -> str:
     )
 
 
-def _listed(sights: Iterable[str]) -> str:
+def listed(sights: Iterable[str]) -> str:
+    """At most four of them, and how many there are besides; empty where there are none."""
     remaining = iter(sights)
     shown = list(islice(remaining, _MOST_SHOWN))
     more = sum(1 for _ in remaining)

@@ -122,6 +122,7 @@ def judge_files(
         server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
         capacities=tuple(build_capacities(steps)),
         failures=tuple(failures),
+        tracked=run.tracked,
         memory=run.memory,
         health=tuple(health),
         problems=tuple(problems),

@@ -66,6 +66,24 @@ class SlowAnswer(_Part):
     trace_id: str = Field(pattern="^[0-9a-f]{32}$")
 
 
+class RateLimited(_Part):
+    """Requests of an operation that the portal's rate limiter refused (429)."""
+
+    operation: Operation
+    refused: int = Field(ge=1)
+    first_at: AwareDatetime
+    longest_wait_s: float = Field(ge=0)
+
+
+class VectorIndexSeen(_Part):
+    """What serves the vector search, as the database said when the run began."""
+
+    chunks: int = Field(ge=0)
+    name: str
+    method: str
+    used: bool
+
+
 class PoolSeen(_Part):
     """The portal's pool of database connections, as it answered now and then during the run."""
 
@@ -143,6 +161,8 @@ class Manifest(_Part):
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
     slowest: tuple[SlowAnswer, ...] = ()
+    rate_limited: tuple[RateLimited, ...] = ()
+    vector_index: VectorIndexSeen | None = None
     pool: PoolSeen | None = None
     processes: tuple[Process, ...]
     steps: tuple[StepSpan, ...]

@@ -179,6 +179,28 @@ class FailureGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackedErrors:
+    """
+    Errors of one kind, route, step and message that the portal wrote down while the run went on.
+
+    Args:
+        kind: ``api``, ``llm`` or ``database``.
+        route: Its template.
+        step: Of its work, in which the error happened; empty where it is not told.
+        status: That it was answered with; None where it is not told.
+        last_at: When last, as ISO 8601.
+    """
+
+    kind: str
+    route: str
+    step: str
+    message: str
+    status: int | None
+    count: int
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Slope:
     """How quickly memory grows, in MB per hour, with its 95 % interval."""
 
@@ -357,6 +379,7 @@ class Verdict:
     server_steps: tuple[ServerStepRow, ...]
     capacities: tuple[Capacity, ...]
     failures: tuple[FailureGroup, ...]
+    tracked: tuple[TrackedErrors, ...]
     memory: tuple[MemoryRow, ...]
     health: tuple[HealthRow, ...]
     problems: tuple[Problem, ...]

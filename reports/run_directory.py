@@ -11,6 +11,7 @@ from reports.locust_csv import load_exceptions, load_failures, load_stats, load_
 from reports.manifest import load_manifest
 from reports.measurement_log import load_measurements
 from reports.memory_log import load_memory
+from reports.tracked_errors import load_tracked_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reports.locust_csv import FailureRow, StatsRow
     from reports.manifest import Manifest
     from reports.measurement_log import Measurements
-    from reports.record import MemoryRow, Problem
+    from reports.record import MemoryRow, Problem, TrackedErrors
 
 MANIFEST = "manifest.json"
 MEASUREMENTS = "measurements.hlog"
@@ -41,6 +42,7 @@ class RunFiles:
         exceptions: What user classes raised instead of finishing: how often, and the message.
         users: Moment in seconds since the epoch, and users then.
         problems: What is wrong with the files, and what the manifest lists.
+        tracked: What was written down while the run went on.
         finished: Whether there is anything to reconcile; a run under way has no statistics yet.
     """
 
@@ -55,6 +57,7 @@ class RunFiles:
     health: tuple[Readings, ...]
     users: tuple[tuple[float, int], ...]
     problems: tuple[Problem, ...]
+    tracked: tuple[TrackedErrors, ...] = ()
     finished: bool = True
 
 
@@ -92,6 +95,7 @@ def load_run(run_dir: Path) -> RunFiles:
         users=tuple(load_users(run_dir / HISTORY)) if own else (),
         manifest=load_manifest(run_dir / MANIFEST, problems) if own else None,
         problems=tuple(problems),
+        tracked=tuple(load_tracked_errors(run_dir)) if own else (),
     )
 
 

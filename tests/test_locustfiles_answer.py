@@ -7,8 +7,8 @@ import pytest
 from conf.loading import load_settings
 from conf.operations import Outcome
 from locustfiles._answer import assess_answer
-from locustfiles._request import build_request
 from seed.fixture import House
+from seed.request import build_request
 
 CONTRACT = load_settings(environ={}).contract
 HOUSE = House("h", "t", "longview-estates", "own-development", None, 1, "LV-001", "qr", "the-jwt")

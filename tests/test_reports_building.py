@@ -78,6 +78,8 @@ class BuiltRun:
     """Process → CPU ratio, open files and lag in ms, once a second."""
     manifest: dict[str, Any] = field(default_factory=dict)
     step_users: tuple[int, ...] = (20,)
+    tracked: list[dict[str, Any]] = field(default_factory=list)
+    """Records of ``errors.jsonl``; kind, route and message have defaults."""
     exceptions: list[tuple[int, str]] = field(default_factory=list)
 
     def write(self, directory: Path) -> Path:
@@ -98,6 +100,10 @@ class BuiltRun:
                     file.write(
                         f"{STARTED.timestamp() + second},{process},{cpu},{files},{lag_ms},{lag_ms * 2}\n"
                     )
+        if self.tracked:
+            defaults = {"time": STARTED.isoformat(), "kind": "api", "route": "/api/chat", "message": "failed"}
+            lines = [json.dumps(defaults | record) for record in self.tracked]
+            (directory / "errors.jsonl").write_text("\n".join([*lines, '{"kind": "summary"}', ""]))
         return directory
 
     def write_csv(self, directory: Path, prefix: str = "somebody", *, own: bool = False) -> Path:

@@ -1,0 +1,73 @@
+"""Requests that the portal's rate limiter refused (429): since when, and how long it asks to wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from time import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+TOO_MANY = 429
+_EPOCH_S, _EPOCH_MS = 1e9, 1e11
+"""From these on, a number is a moment in seconds or milliseconds rather than a length of time."""
+
+
+class RateLimits:
+    """
+    Refusals of one process, by operation.
+
+    Args:
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._refused: dict[str, list[Any]] = {}
+
+    def refuse(self, operation: str, headers: Mapping[str, str]) -> None:
+        """A request was refused with 429."""
+        now_s = self._clock()
+        refused = self._refused.setdefault(operation, [0, now_s, 0.0])
+        refused[0] += 1
+        refused[2] = max(refused[2], wait_s(headers, now_s))
+
+    def listed(self) -> list[list[Any]]:
+        """Operation, refused, when first in seconds since the epoch, longest wait in seconds."""
+        return [[operation, *refused] for operation, refused in self._refused.items()]
+
+
+def wait_s(headers: Mapping[str, str], now_s: float) -> float:
+    """How long a refusal asks to wait: by ``Retry-After``, else ``X-RateLimit-Reset``; 0 where neither says so."""
+    if (told := _number(headers.get("Retry-After"))) is not None:
+        return told
+    reset = _number(headers.get("X-RateLimit-Reset")) or 0.0
+    if reset >= _EPOCH_MS:
+        return max(reset / 1000 - now_s, 0.0)
+    return max(reset - now_s, 0.0) if reset >= _EPOCH_S else reset
+
+
+def rate_limits_of(parts: Iterable[list[list[Any]]]) -> list[dict[str, Any]]:
+    """Of all processes together, by operation."""
+    merged: dict[str, list[Any]] = {}
+    for operation, refused, first_s, wait in (row for part in parts for row in part):
+        before = merged.get(operation, [0, first_s, 0.0])
+        merged[operation] = [before[0] + refused, min(before[1], first_s), max(before[2], wait)]
+    return [
+        {
+            "operation": operation,
+            "refused": refused,
+            "first_at": datetime.fromtimestamp(first_s, UTC).isoformat(timespec="seconds"),
+            "longest_wait_s": round(wait, 1),
+        }
+        for operation, (refused, first_s, wait) in merged.items()
+    ]
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < float("inf") else None

@@ -1,0 +1,163 @@
+"""Predicates over what was seen of the portal's inside: its steps, pool, index, limits, memory and errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from conf.operations import Journey, Operation
+from conf.subject import parse_subject
+from monitoring.tracker import DATABASE, LLM
+from monitoring.vector_index import MANY_CHUNKS
+from reports.evidence import latency_above, listed
+from reports.figures import count, figure
+from reports.memory_log import PORTAL_PROCESS
+from reports.server_steps import REST, slowest_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reports.manifest import RateLimited
+    from reports.record import ServerStepRow, Verdict
+
+RETRIEVAL = frozenset({"retrieval", "search", "vector", "chunk-retrieval"})
+"""What portals call the step that searches for chunks."""
+_SLOW_SEARCH_MS = 500.0
+"""Where vector search is expected to pass (p95); of a run whose thresholds say it, what they say."""
+_LEAST_FOR_GROWTH_S = 600
+_LEAST_GROWTH_MB_PER_HOUR = 5.0
+_LIMITS = {
+    Operation.CHAT: "the limit of a tenant's questions",
+    Operation.ONBOARDING_PAGE: "a limit of page loads",
+    Operation.ONBOARDING_RESOLVE: "the limit of all token resolutions, or of one token",
+}
+
+
+def rate_limited(verdict: Verdict) -> str:
+    """Which limit refused how much, since when, and how long it asks to wait."""
+    manifest = verdict.manifest
+    answered = {row.operation: row.successes for row in verdict.operations}
+    return listed(
+        _limit_text(row, answered.get(row.operation, 0))
+        for row in (manifest.rate_limited if manifest else ())
+    )
+
+
+def _limit_text(row: RateLimited, answered: int) -> str:
+    wait = f"; the portal asks to wait up to {row.longest_wait_s:,.0f} s" if row.longest_wait_s else ""
+    return (
+        f"{row.operation.label}: {count(row.refused)} refused by {_LIMITS.get(row.operation, 'a limit')} since "
+        f"{row.first_at:%H:%M:%S} UTC, {count(answered)} answered{wait}"
+    )
+
+
+def pool_exhausted(verdict: Verdict) -> str:
+    """Requests waited for a connection, or the portal could not say because the pool did not answer."""
+    pool = verdict.manifest.pool if verdict.manifest else None
+    if pool is None or not pool.exhausted:
+        return ""
+    return (
+        f"no connection of {count(pool.connections)} was idle and others waited in {pool.exhausted} of {pool.looks} "
+        f"looks; up to {count(pool.most_waiting)} waited"
+    )
+
+
+def index_missing(verdict: Verdict) -> str:
+    """The vector column has no index at all."""
+    index = verdict.manifest.vector_index if verdict.manifest else None
+    if index is None or index.name:
+        return ""
+    return f"doc_chunks has no ivfflat or hnsw index on embedding, and {count(index.chunks)} rows"
+
+
+def index_unused(verdict: Verdict) -> str:
+    """There is an index, the planner does not choose it, and there are too many rows for that to be right."""
+    index = verdict.manifest.vector_index if verdict.manifest else None
+    if index is None or not index.name or index.used or index.chunks < MANY_CHUNKS:
+        return ""
+    return f"the planner reads {count(index.chunks)} rows of doc_chunks instead of the {index.method} index {index.name}"
+
+
+def retrieval_slow(verdict: Verdict) -> str:
+    """Chat is slow, and its chunk retrieval is slower than vector search may be."""
+    return listed(_step_text(step) for step in _slow_retrieval(verdict))
+
+
+def model_slow(verdict: Verdict) -> str:
+    """Chat is slow, retrieval is not, and another step takes most of the time."""
+    return _slowest(verdict, lambda step: step.name != REST)
+
+
+def waiting_slow(verdict: Verdict) -> str:
+    """Chat is slow, and most of the time passes where the portal times nothing."""
+    return _slowest(verdict, lambda step: step.name == REST)
+
+
+def chat_slow_untold(verdict: Verdict) -> str:
+    """Chat is slow, and the portal does not say where its time goes."""
+    told = any(step.operation is Operation.CHAT for step in verdict.server_steps)
+    return "" if told else latency_above(Journey.CHAT)(verdict)
+
+
+def memory_growing(verdict: Verdict) -> str:
+    """The portal's memory certainly grows, in a run that is long enough to tell."""
+    if verdict.manifest is None or verdict.manifest.length_s < _LEAST_FOR_GROWTH_S:
+        return ""
+    return listed(
+        f"{row.process}: {row.slope.mb_per_hour:,.1f} MB per hour (95 %: {row.slope.low:,.1f} to {row.slope.high:,.1f}), "
+        f"from {row.first_mb:,.0f} to {row.last_mb:,.0f} MB in {verdict.manifest.length_s / 60:,.0f} minutes"
+        for row in verdict.memory
+        if row.process == PORTAL_PROCESS and row.slope and row.slope.low > _LEAST_GROWTH_MB_PER_HOUR
+    )
+
+
+def tokens_used(verdict: Verdict) -> str:
+    """Homeowners scanned codes that had been used before the run."""
+    used = verdict.manifest.onboarded_before if verdict.manifest else 0
+    return f"{count(used)} token resolutions answered 409: already onboarded" if used else ""
+
+
+def errors_tracked(verdict: Verdict) -> str:
+    """The portal wrote down failures of its own while the run went on; what it refused is among the failures."""
+    return listed(
+        f"{count(group.count)} of {group.kind} on {group.route}{f', in {group.step}' if group.step else ''}: {group.message}"
+        for group in verdict.tracked
+        if group.kind in {DATABASE, LLM} or (group.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    )
+
+
+def _slow_retrieval(verdict: Verdict) -> list[ServerStepRow]:
+    if not latency_above(Journey.CHAT)(verdict):
+        return []
+    thresholds = verdict.manifest.settings.thresholds if verdict.manifest else {}
+    limits = next(
+        (
+            metrics["p95_ms"]
+            for subject, metrics in thresholds.items()
+            if parse_subject(subject).operation is Operation.RAG_SEARCH and "p95_ms" in metrics
+        ),
+        None,
+    )
+    most_ms = (limits.pass_below if limits else None) or _SLOW_SEARCH_MS
+    return [
+        step
+        for step in verdict.server_steps
+        if step.operation is Operation.CHAT
+        and step.name in RETRIEVAL
+        and (step.latency.p95_ms or 0) >= most_ms
+    ]
+
+
+def _slowest(verdict: Verdict, is_meant: Callable[[ServerStepRow], bool]) -> str:
+    if not latency_above(Journey.CHAT)(verdict) or _slow_retrieval(verdict):
+        return ""
+    step = slowest_step(verdict.server_steps, Operation.CHAT)
+    return _step_text(step) if step is not None and is_meant(step) else ""
+
+
+def _step_text(step: ServerStepRow) -> str:
+    p95 = f", p95 {figure('p95_ms', step.latency.p95_ms)}" if step.latency.p95_ms is not None else ""
+    return (
+        f"{step.label}: {figure('share_ratio', step.share)} of the mean chat answer, "
+        f"{figure('mean_ms', step.latency.mean_ms)} on average{p95}"
+    )
