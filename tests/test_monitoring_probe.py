@@ -1,0 +1,126 @@
+"""What `loadtest check` asks of a real portal before a run: a JWT, a QR token, the pool."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from portal_process import SECRET, running_portal
+
+from conf.loading import load_settings
+from monitoring.probe import probe
+from monitoring.vector_index import look_at_vector_index
+from seed.tokens import homeowner_token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from portal_process import Estate, Portal
+
+    from conf.settings import Settings
+    from monitoring.preflight import Check
+    from seed.fixture import House
+
+pytest_plugins = ["portal_estate"]
+
+
+def settings_for(portal: Portal, house: House, directory: Path) -> Settings:
+    fixture = directory / "houses.jsonl"
+    fixture.write_text(json.dumps(asdict(house)) + "\n")
+    address = "http://{}:{}".format(*portal.address)
+    return load_settings({"target.base_url": address, "seed.fixture": str(fixture)}, environ={})
+
+
+def checks(portal: Portal, house: House, directory: Path) -> dict[str, Check]:
+    return {check.name: check for check in probe(settings_for(portal, house, directory))}
+
+
+def test_a_portal_that_knows_the_house_says_so_and_nothing_is_used_up(
+    own_estate: Estate, tmp_path: Path
+) -> None:
+    house = own_estate.houses[0]
+    with running_portal(own_estate.url, tmp_path) as portal:
+        first, second = checks(portal, house, tmp_path), checks(portal, house, tmp_path)
+        assert first == second
+        assert [check.found for check in first.values()] == [
+            "the portal accepts the first house's (/api/documents answered 200)",
+            "the portal knows the first house's",
+            "20 connections, 20 of them idle",
+        ]
+        assert portal.resolve(house.qr_token).status == 200
+        assert checks(portal, house, tmp_path)["QR token"].found.endswith(", which has been used")
+
+
+def test_another_secret_another_tenant_and_an_unknown_code_are_told_with_what_to_do(
+    portal: Portal, estate: Estate, tmp_path: Path
+) -> None:
+    house = estate.houses[0]
+    wrong = replace(house, jwt=homeowner_token(house, SECRET[::-1], datetime.now(UTC)))
+    error = checks(portal, wrong, tmp_path)["JWT"].error
+    assert error is not None
+    assert "(401): it was signed with another SESSION_SECRET" in str(error)
+    assert "loadtest token" in str(error)
+    assert house.jwt not in str(error)
+    error = checks(portal, replace(house, tenant_slug="another"), tmp_path)["JWT"].error
+    assert error is not None
+    assert "(403)" in str(error)
+    error = checks(portal, replace(house, qr_token="nobody-has-it"), tmp_path)["QR token"].error  # noqa: S106 - of no house
+    assert error is not None
+    assert "does not know the first house's QR token (404)" in str(error)
+    assert "loadtest qrs" in str(error)
+
+
+def test_a_pool_that_is_waited_for_before_there_is_load_is_told(own_estate: Estate, tmp_path: Path) -> None:
+    slow = "[portal]\npool_size = 1\n[portal.faults]\ndatabase_stall_s = 2.5\n"
+    with running_portal(own_estate.url, tmp_path, slow) as portal:
+        error = checks(portal, own_estate.houses[0], tmp_path)["pool"].error
+        assert error is not None
+        assert "the portal answered 503" in str(error)
+
+
+def test_without_a_fixture_nothing_is_asked(portal: Portal, tmp_path: Path) -> None:
+    address = "http://{}:{}".format(*portal.address)
+    settings = load_settings(
+        {"target.base_url": address, "seed.fixture": str(tmp_path / "none.jsonl")}, environ={}
+    )
+    assert list(probe(settings)) == []
+
+
+def test_a_portal_that_is_not_there_is_one_sentence_each(estate: Estate, tmp_path: Path) -> None:
+    fixture = tmp_path / "houses.jsonl"
+    fixture.write_text(json.dumps(asdict(estate.houses[0])) + "\n")
+    settings = load_settings(
+        {"target.base_url": "http://127.0.0.1:1", "seed.fixture": str(fixture)}, environ={}
+    )
+    errors = [str(check.error) for check in probe(settings)]
+    assert len(errors) == 3
+    assert all("cannot be reached" in error and estate.houses[0].qr_token not in error for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("SELECT 1", "ivfflat index doc_chunks_embedding on 462 chunks: not needed for so few"),
+        ("DROP INDEX doc_chunks_embedding", "no vector index on 462 chunks"),
+    ],
+)
+def test_the_vector_index_is_asked_of_the_database(own_estate: Estate, statement: str, found: str) -> None:
+
+    own_estate.execute(statement)
+    settings = load_settings(environ={"DATABASE_URL": own_estate.url})
+    assert str(look_at_vector_index(settings.database, own_estate.houses[0])) == found
+
+
+def test_an_index_that_the_planner_chooses_is_used(own_estate: Estate) -> None:
+
+    database = own_estate.name
+    own_estate.execute(f'ALTER DATABASE "{database}" SET enable_seqscan = off')
+    own_estate.execute(f'ALTER DATABASE "{database}" SET enable_sort = off')
+    settings = load_settings(environ={"DATABASE_URL": own_estate.url})
+    index = look_at_vector_index(settings.database, own_estate.houses[0])
+    assert index is not None
+    assert index.used
+    assert str(index).endswith(": used")
