@@ -72,10 +72,16 @@ class Finished:
 
 
 def start(stack: Stack, output_dir: Path, arguments: Sequence[str], **environ: str) -> subprocess.Popen[str]:
-    """Start Locust in a session of its own, so that a signal can go to all its processes."""
+    """
+    Start Locust in a session of its own, so that a signal can go to all its processes.
+
+    Master and workers meet at a port of their own: another test's workers may look for a master at Locust's default.
+    """
+    port = str(free_port())
+    meeting = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
     return subprocess.Popen(
         [sys.executable, "-m", "locust", *arguments],
-        env={**os.environ, **stack.environ, "LOADTEST_OUTPUT_DIR": str(output_dir), **environ},
+        env={**os.environ, **stack.environ, **meeting, "LOADTEST_OUTPUT_DIR": str(output_dir), **environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
