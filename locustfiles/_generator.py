@@ -10,10 +10,12 @@ from __future__ import annotations
 from locust.runners import LocalRunner, WorkerRunner
 
 import logging
+from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.event import Event
 from gevent.lock import RLock
 
 from conf.errors import LoadTestError
@@ -56,7 +58,7 @@ class Generator:
         self.settings = settings
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.houses = Houses([])
-        self.tracing = Tracing(open_tracer("openhouse-loadtest"))
+        self._prepared, self._until_the_end = Event(), ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
         self.limited = True
         self.step = 0
@@ -95,6 +97,10 @@ class Generator:
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
+        # Last: opening a tracer lets other greenlets run, and a worker's master may send its message already.
+        environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
+        self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest")))
+        self._prepared.set()
 
     def _failure_log(self) -> FailureLog:
         return FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
@@ -184,6 +190,7 @@ class Generator:
             self.rate_limits.refuse(name, response.headers)
 
     def _on_begin(self, msg: Any, **_: object) -> None:
+        self._prepared.wait()  # Locust's own messages, the one that starts users among them, wait with it
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id
@@ -237,6 +244,7 @@ class Generator:
 
     def _on_quitting(self, **_: object) -> None:
         self._finish()
+        self._until_the_end.close()  # after a signal, Locust may end the process before it comes to `quit`
 
     def _finish(self) -> None:
         """

@@ -63,7 +63,7 @@ class PortalUser(JourneyUser, FastHttpUser):
         """
         request = build_request(endpoint, house, question)
         trace = self.generator.tracing.begin(operation.value)
-        failed: RequestFailed | None = None
+        ended = "broken off"  # unless an answer comes first: the user was killed
         status = 0
         timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
@@ -79,6 +79,7 @@ class PortalUser(JourneyUser, FastHttpUser):
             ) as response:
                 status = response.status_code or 0
                 failed = self._assess(endpoint, response, house, timed_out=not timeout.pending)
+                ended = repr(failed) if failed else ""
                 if failed is None:
                     response.success()
                 else:
@@ -86,7 +87,7 @@ class PortalUser(JourneyUser, FastHttpUser):
                 return failed
         finally:
             timeout.close()
-            trace.end(repr(failed) if failed else "", **{"http.response.status_code": status})
+            trace.end(ended, status)
 
     def _assess(
         self, endpoint: Endpoint, response: FastResponse, house: House, *, timed_out: bool

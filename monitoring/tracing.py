@@ -5,18 +5,27 @@ configured by its own ``OTEL_*`` variables, both sides of it export spans.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from contextlib import contextmanager
+from http import HTTPStatus
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from opentelemetry.trace import Tracer
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span, Tracer
 
-_TRACEPARENT = re.compile("[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-_WANTED_BY = ("OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_TRACEPARENT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_OTLP, _CONSOLE, _NONE = "otlp", "console", "none"
+_FLUSH_S = 3.0
+"""How long the end of a process may wait for a collector. OpenTelemetry's own half a minute would outlast the run."""
+
+_log = logging.getLogger(__name__)
 
 
 class Trace(Protocol):
@@ -29,8 +38,8 @@ class Trace(Protocol):
     def traceparent(self) -> str:
         """The header's value."""
 
-    def end(self, error: str = "", **attributes: str | int) -> None:
-        """The answer is there; *error* says in words why it is none."""
+    def end(self, error: str, status: int) -> None:
+        """It is over; *error* says in words why there is no good answer, or is empty; *status* is 0 without one."""
 
 
 class _Named:
@@ -46,7 +55,7 @@ class _Named:
     def traceparent(self) -> str:
         return f"00-{self.trace_id}-{self._span_id}-01"
 
-    def end(self, error: str = "", **attributes: str | int) -> None:
+    def end(self, error: str, status: int) -> None:
         """Nothing was begun."""
 
 
@@ -66,11 +75,13 @@ class _Recorded:
         context = self._span.get_span_context()
         return f"00-{self.trace_id}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
-    def end(self, error: str = "", **attributes: str | int) -> None:
+    def end(self, error: str, status: int) -> None:
         from opentelemetry.trace import StatusCode  # noqa: PLC0415 - as above
 
-        self._span.set_attributes(attributes)
+        if status:
+            self._span.set_attribute("http.response.status_code", status)
         if error:
+            self._span.set_attribute("error.type", error.partition(":")[0])
             self._span.set_status(StatusCode.ERROR, error)
         self._span.end()
 
@@ -91,43 +102,62 @@ class Tracing:
         return _Named() if self._tracer is None else _Recorded(self._tracer, name)
 
 
-def is_configured(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for traces."""
-    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    return any(environ.get(variable, "none") not in {"", "none"} for variable in _WANTED_BY)
+def wanted_exporters(environ: Mapping[str, str]) -> set[str]:
+    """Where the standard variables want traces to go: ``otlp``, ``console``; nowhere, unless they say so."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return set()
+    named = {name.strip().lower() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")} - {""}
+    if unknown := named - {_OTLP, _CONSOLE, _NONE}:
+        _log.warning("OTEL_TRACES_EXPORTER: %s: only otlp, console and none are known", ", ".join(unknown))
+    if named:
+        return named & {_OTLP, _CONSOLE}
+    return {_OTLP} if any(environ.get(variable) for variable in _ENDPOINTS) else set()
 
 
-def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Tracer | None:
+@contextmanager
+def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Iterator[Tracer | None]:
     """
     What exports the spans of this process, over OTLP and HTTP, in the background; None where nobody asked for it.
 
-    Endpoint, headers, sampler and batch sizes are OpenTelemetry's own ``OTEL_*`` variables; what is left in a batch is
-    sent when the process ends.
+    Endpoint, headers, sampler and batch sizes are OpenTelemetry's own ``OTEL_*`` variables. At the end of the block
+    what is left is sent; a collector that does not answer is not waited for longer than three seconds.
 
     Args:
-        service: ``service.name``, unless ``OTEL_SERVICE_NAME`` says another.
+        service: ``service.name``, unless the variables say another.
         environ: The environment.
     """
-    if not is_configured(environ):
-        return None
+    exporters = wanted_exporters(environ)
+    if not exporters:
+        yield None
+        return
+    provider = _provider(service, exporters)
+    try:
+        yield provider.get_tracer("openhouse-loadtest")
+    finally:
+        closing = Thread(target=provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(_FLUSH_S)
+
+
+def _provider(service: str, exporters: set[str]) -> TracerProvider:
     # A third of a second, and only for those who trace.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter  # noqa: PLC0415
 
-    name = environ.get("OTEL_SERVICE_NAME") or service
-    provider = TracerProvider(resource=Resource.create({"service.name": name}))
-    to_console = environ.get("OTEL_TRACES_EXPORTER") == "console"
-    provider.add_span_processor(
-        BatchSpanProcessor(ConsoleSpanExporter() if to_console else OTLPSpanExporter())
-    )
-    return provider.get_tracer("openhouse-loadtest")
+    resource = Resource.create()
+    if str(resource.attributes["service.name"]).startswith("unknown_service"):
+        resource = resource.merge(Resource({"service.name": service}))
+    provider = TracerProvider(resource=resource)
+    for name, exporter in ((_OTLP, OTLPSpanExporter), (_CONSOLE, ConsoleSpanExporter)):
+        if name in exporters:
+            provider.add_span_processor(BatchSpanProcessor(exporter()))
+    return provider
 
 
 def trace_id_of(traceparent: str) -> str:
-    """The trace that a header names; empty where it names none."""
+    """The trace that a header names; empty where it names none, or is not one."""
     match = _TRACEPARENT.fullmatch(traceparent)
     return match[1] if match else ""
 
@@ -142,7 +172,10 @@ def server_span(tracer: Tracer | None, name: str, traceparent: str) -> Iterator[
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415
 
     context = TraceContextTextMapPropagator().extract({"traceparent": traceparent})
-    with tracer.start_as_current_span(name, context, SpanKind.SERVER) as span:
+    with (
+        tracer.start_as_current_span(name, context, SpanKind.SERVER, **_QUIET) as span,
+        _ending_as_it_ends(span),
+    ):
         yield span
 
 
@@ -152,5 +185,35 @@ def inner_span(tracer: Tracer | None, name: str, **attributes: str) -> Iterator[
     if tracer is None:
         yield
         return
-    with tracer.start_as_current_span(name, attributes=attributes):
+    with (
+        tracer.start_as_current_span(name, attributes=attributes, **_QUIET) as span,
+        _ending_as_it_ends(span),
+    ):
         yield
+
+
+def note_status(span: Span, status: int) -> None:
+    """What a server answered; as OpenTelemetry has it, only 5xx is its own failure."""
+    span.set_attribute("http.response.status_code", status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _note_error(span, str(status))
+
+
+_QUIET: Any = {"record_exception": False, "set_status_on_exception": False}
+"""The words of an exception, and its stack, may hold what was asked or a row of the database: spans leave the house."""
+
+
+@contextmanager
+def _ending_as_it_ends(span: Span) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:  # a client that leaves cancels its request
+        _note_error(span, type(error).__name__)
+        raise
+
+
+def _note_error(span: Span, kind: str) -> None:
+    from opentelemetry.trace import StatusCode  # noqa: PLC0415 - as above
+
+    span.set_attribute("error.type", kind)
+    span.set_status(StatusCode.ERROR)

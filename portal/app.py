@@ -17,14 +17,23 @@ from portal.refusal import CLIENT_GONE, Refusal, answer_refusal
 from portal.tracking import note_error
 
 if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
+
     from portal.services import Services
 
 _log = logging.getLogger(__name__)
+_NONE_OF_ITS_OWN: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's spans hold the paths, which hold QR tokens; the portal's own are made by `Observed`."""
 
 
 def build_app(services: Services) -> Observed:
     """The application that speaks the ``phase17`` contract."""
-    app = FastAPI(title="OpenHouse AI reference portal", openapi_url=None)
+    app = FastAPI(title="OpenHouse AI reference portal", openapi_url=None, telemetry=_NONE_OF_ITS_OWN)
     app.state.services = services
     for room in (chat, documents, onboarding, health, metrics):
         app.include_router(room.router)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.tracing import server_span, trace_id_of
+from monitoring.tracing import note_status, server_span, trace_id_of
 from portal.metrics import UNMATCHED, Metrics
 from portal.timing import Timings
 from portal.tracking import track
@@ -54,7 +54,8 @@ class Observed:
                 track(self._tracker, state, timings, route=route, method=method, status=status)
                 if span is not None:
                     span.update_name(f"{method} {route}")
-                    span.set_attributes({"http.route": route, "http.response.status_code": status})
+                    span.set_attributes({"http.request.method": method, "http.route": route})
+                    note_status(span, status)
                 if header := timings.header():
                     message["headers"] = [*message["headers"], (b"server-timing", header.encode("ascii"))]
             await send(message)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from opentelemetry.trace import Tracer
+
     from conf.settings import Settings
 
 STOP_TIMEOUT_S = 4
@@ -43,15 +45,23 @@ def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
     """
     secret = require_secret(settings.session_secret)
     url = require_url(settings.database.url)
-    with _listening_socket(settings.portal.host, settings.portal.port) as listening:
-        asyncio.run(_serve(settings, url, secret, clock, listening))
+    with (
+        _listening_socket(settings.portal.host, settings.portal.port) as listening,
+        open_tracer("openhouse-portal") as tracer,
+    ):
+        asyncio.run(_serve(settings, url, secret, clock, listening=listening, tracer=tracer))
 
 
-async def _serve(
-    settings: Settings, url: str, secret: str, clock: Callable[[], datetime], listening: socket.socket
+async def _serve(  # noqa: PLR0913 - all that a portal needs
+    settings: Settings,
+    url: str,
+    secret: str,
+    clock: Callable[[], datetime],
+    *,
+    listening: socket.socket,
+    tracer: Tracer | None,
 ) -> None:
     portal = settings.portal
-    tracer = open_tracer("openhouse-portal")
     async with open_database(
         url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s, tracer=tracer
     ) as database:

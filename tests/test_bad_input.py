@@ -249,7 +249,7 @@ def test_plain_locust_reports_mistakes_in_settings_too(commands: Commands) -> No
     told = commands.refused(*CHAT, LOADTEST_CONFIG="own.toml", LOADTEST_PROFILE="smokey")
     assert "own.toml: run.random_sed: is not a known key; did you mean 'random_seed'?" in told
     assert (
-        "run.profile: 'smokey' is not a profile; allowed: capacity, launch, phase17, pilot, smoke, soak, or"
+        "run.profile: 'smokey' is not a profile; allowed: capacity, launch, phase17, pilot, smoke, soak, stress, or"
         in told
     )
 

