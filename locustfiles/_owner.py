@@ -67,7 +67,7 @@ class Owner:
         self._progress = progress
         self._view = view
         self._run: Run | None = None
-        self._interrupted = False
+        self._interrupted = self._judged = False
         self._step = 0
         self._warm_up: gevent.Greenlet | None = None
         runner = environment.runner
@@ -98,6 +98,11 @@ class Owner:
         """Whether a run is under way."""
         return self._run is not None and not self._run.ended
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether a run has begun to end and is not yet judged."""
+        return self._run is not None and self._run.ending and not self._judged
+
     def choose(self, choice: Choice) -> None:
         """What the next run is to be; Locust's options get the load where the profile says it."""
         self._choice = choice
@@ -117,7 +122,7 @@ class Owner:
         try:
             houses = check_fixture(self._choice.settings, self._choice.plan.run_time_s or 0, utc_now())
             live = self._view.begin() if self._view else None
-            self._run = Run(self._environment, self._choice, len(houses), live)
+            self._run, self._judged = Run(self._environment, self._choice, len(houses), live), False
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
@@ -238,7 +243,10 @@ class Owner:
         self._collect(run)
         if self._generator is not None:
             self._generator.failures.finish()
-        verdict = run.finish()
+        try:
+            verdict = run.finish()
+        finally:
+            self._judged = True
         # Only the owner needs these, now that the load is over.
         from reports.assessment import exit_code  # noqa: PLC0415
         from reports.judging import REPORT_FILE  # noqa: PLC0415

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from locust.runners import MasterRunner
 from locust.util.timespan import parse_timespan
 
+import logging
+from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from flask import jsonify, request
+from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
 from conf.loading import CONF_DIR, load_settings
-from locustfiles._choice import ALL, build_choice, chosen_journeys
+from locustfiles._choice import build_choice, chosen_journeys
 from locustfiles._plan import Typed
 from monitoring.measurement import utc_now
 from monitoring.preflight import require_ready
@@ -20,12 +24,15 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.web import WebUI
 
-    from collections.abc import Mapping
-
-    from flask import Response
+    from collections.abc import Callable, Mapping
 
     from locustfiles._owner import Owner
     from locustfiles._plan import Plan
+
+_LONGEST_BEGINNING_S = 5.0
+"""So long after a run was asked for, one that has not begun will not."""
+
+_log = logging.getLogger(__name__)
 
 
 class StartForm:
@@ -40,13 +47,24 @@ class StartForm:
         owner: Of the next run.
         profile: That the command line asked for.
         typed: What was typed there; it holds for every run whose form says nothing else.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, environment: Environment, owner: Owner, profile: str, typed: Typed) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        owner: Owner,
+        profile: str,
+        typed: Typed,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._environment = environment
         self._owner = owner
         self._profile = profile
         self._typed_before = typed
+        self._clock = clock
+        self._asked_at = float("-inf")
+        environment.events.test_start.add_listener(self._on_test_start)
 
     def install(self, web_ui: WebUI) -> None:
         """Offer the profiles, and read what is chosen."""
@@ -56,21 +74,47 @@ class StartForm:
         self._environment.profile = self._profile
         web_ui.app.before_request(self._read)
 
+    def _on_test_start(self, **_: object) -> None:
+        self._asked_at = float("-inf")
+
     def _read(self) -> Response | None:
-        if request.endpoint != "locust.swarm" or self._owner.is_running:
+        if request.endpoint == "locust.reset_stats" and self._owner.is_running:
+            # Locust's statistics would no longer be of the whole run, nor its counts ours.
+            _log.warning("Reset Stats: not while a run goes on; its report counts every request")
+            return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
+        if request.endpoint != "locust.swarm":
             return None
         try:
-            request.form = self._choose(request.form)
+            if self._owner.is_running and not self._owner.is_ending:
+                request.form = _edited(request.form)
+            else:
+                self._require_rest()
+                request.form = self._choose(request.form)
+                self._asked_at = self._clock()
         except LoadTestError as error:
             return jsonify({"success": False, "message": str(error), "host": self._environment.host})
         return None
+
+    def _require_rest(self) -> None:
+        """A run may be chosen once the last one is judged, and whoever is to make it is there."""
+        if self._owner.is_ending:
+            raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
+        if self._clock() - self._asked_at < _LONGEST_BEGINNING_S:
+            raise LoadTestError("a run is about to begin", "Wait for it.")
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            raise LoadTestError(
+                "no worker has joined: nobody would make the load",
+                "Start one: locust -f locustfiles/ --worker --master-host ADDRESS",
+            )
 
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
         """The form as Locust is to see it, once the owner knows what is wanted."""
         profile = form.get("profile") or self._profile
         host = form.get("host") or self._environment.host
         settings = load_settings({"run.profile": profile, "target.base_url": host})
-        journeys = chosen_journeys(form.get("journey") or ALL, self._owner.offered)
+        options: Any = self._environment.parsed_options
+        journeys = chosen_journeys(form.get("journey") or options.journey, self._owner.offered)
         choice = build_choice(settings, journeys, self._typed(form))
         require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
         self._owner.choose(choice)
@@ -80,16 +124,29 @@ class StartForm:
     def _typed(self, form: Mapping[str, str]) -> Typed:
         options: Any = self._environment.parsed_options
         before = self._typed_before
+        users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
         if self._environment.shape_class is not None:
             return before  # the fields cannot be edited: the profile has steps
-        users = _number("user_count", form)
-        spawn_rate = _number("spawn_rate", form)
-        run_time_s = _run_time(form)
         return Typed(
-            before.users if users is None or users == options.num_users else int(users),
+            before.users if users is None or users == options.num_users else users,
             before.spawn_rate if spawn_rate == options.spawn_rate else spawn_rate,
             before.run_time_s if run_time_s == options.run_time else run_time_s,
         )
+
+
+def _edited(form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+    """Of a run under way the numbers of users can be edited, and nothing else: not where its requests go."""
+    users, spawn_rate = _users(form), _number("spawn_rate", form)
+    return ImmutableMultiDict({"user_count": str(users or ""), "spawn_rate": str(spawn_rate or "")})
+
+
+def _users(form: Mapping[str, str]) -> int | None:
+    number = _number("user_count", form)
+    if number is not None and number != int(number):
+        raise LoadTestError(
+            f"user_count: {number:g} is not a whole number", "Correct the form, and start again."
+        )
+    return None if number is None else int(number)
 
 
 def _number(name: str, form: Mapping[str, str]) -> float | None:

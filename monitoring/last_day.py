@@ -100,11 +100,14 @@ class _Tally:
     """Finding a percentile takes a millisecond: as long as nothing is added, it is found once."""
 
     def at(self, began_s: int) -> Stretch:
-        if self.shown is None:
+        if self.shown is None or self.shown.began_s != began_s:
             self.shown = Stretch(
                 began_s, self.chats, self.onboardings, self.errors.total(), *_percentiles(self.answered)
             )
         return self.shown
+
+
+_NOTHING = _Tally()
 
 
 class DayTally:
@@ -154,12 +157,10 @@ class DayTally:
             if tally.answered is not None:
                 answered.add(tally.answered)
         p50_ms, p95_ms = _percentiles(answered)
+        numbers = range(self._last - STRETCHES + 1, self._last + 1)
         return Day(
             stretches=tuple(
-                tally.at(number * STRETCH_S)
-                if (tally := self._stretches.get(number))
-                else Stretch(number * STRETCH_S)
-                for number in range(self._last - STRETCHES + 1, self._last + 1)
+                self._stretches.get(number, _NOTHING).at(number * STRETCH_S) for number in numbers
             ),
             requests=sum(tally.requests for tally in tallies),
             chats=sum(tally.chats for tally in tallies),
