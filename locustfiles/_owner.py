@@ -19,7 +19,7 @@ from conf.errors import ExitCode, LoadTestError
 from locustfiles._choice import offered_journeys
 from locustfiles._houses import deal
 from locustfiles._messages import Begin, Report, StepBegins
-from locustfiles._provenance import load_digest
+from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
 from locustfiles._workers import Workers
@@ -70,6 +70,8 @@ class Owner:
         self._interrupted = self._judged = False
         self._step = 0
         self._warm_up: gevent.Greenlet | None = None
+        self._starting: gevent.Greenlet | None = None
+        git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
         options = environment.parsed_options
         assert runner is not None
@@ -119,6 +121,7 @@ class Owner:
         options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
 
     def _on_test_start(self, **_: object) -> None:
+        self._starting = gevent.getcurrent()
         try:
             houses = check_fixture(self._choice.settings, self._choice.plan.run_time_s or 0, utc_now())
             live = self._view.begin() if self._view else None
@@ -233,6 +236,9 @@ class Owner:
             return
         run.begin_ending(interrupted=self._interrupted)
         if self._workers is not None:
+            # Locust's master goes on sending users to the workers where a run ends before all have started.
+            if self._starting is not None and self._starting is not gevent.getcurrent():
+                self._starting.kill()
             for worker in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
                 run.note_lost(worker)
 

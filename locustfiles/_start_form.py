@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from collections.abc import Callable, Mapping
 
+    from locustfiles._choice import Choice
     from locustfiles._owner import Owner
     from locustfiles._plan import Plan
 
@@ -64,62 +65,79 @@ class StartForm:
         self._typed_before = typed
         self._clock = clock
         self._asked_at = float("-inf")
-        environment.events.test_start.add_listener(self._on_test_start)
-
-    def install(self, web_ui: WebUI) -> None:
-        """Offer the profiles, and read what is chosen."""
-        assert web_ui.app is not None
         known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
-        web_ui.template_args["all_profiles"] = list(dict.fromkeys([self._profile, *known]))
+        self._profiles = list(dict.fromkeys([profile, *known]))
+
+    def install(self, web_ui: WebUI, may_start: Callable[[], bool]) -> None:
+        """Offer the profiles, and read what is chosen by those who *may_start* a run; Locust turns others away."""
+        assert web_ui.app is not None
+        web_ui.template_args["all_profiles"] = self._profiles
         self._environment.profile = self._profile
-        web_ui.app.before_request(self._read)
+        self._environment.events.test_start.add_listener(self._on_test_start)
+        web_ui.app.before_request(lambda: self._read() if may_start() else None)
 
     def _on_test_start(self, **_: object) -> None:
         self._asked_at = float("-inf")
 
     def _read(self) -> Response | None:
-        if request.endpoint == "locust.reset_stats" and self._owner.is_running:
-            # Locust's statistics would no longer be of the whole run, nor its counts ours.
-            _log.warning("Reset Stats: not while a run goes on; its report counts every request")
-            return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
-        if request.endpoint != "locust.swarm":
-            return None
+        match request.endpoint:
+            case "locust.swarm":
+                return self._start()
+            case "locust.stop":
+                self._asked_at = float("-inf")
+            case "locust.reset_stats" if self._owner.is_running:
+                # Locust's statistics would no longer be of the whole run, nor its counts ours.
+                _log.warning("Reset Stats: not while a run goes on; its report counts every request")
+                return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
+        return None
+
+    def _start(self) -> Response | None:
         try:
-            if self._owner.is_running and not self._owner.is_ending:
-                request.form = _edited(request.form)
-            else:
-                self._require_rest()
-                request.form = self._choose(request.form)
-                self._asked_at = self._clock()
+            self._require_rest()
+            request.form = _edited(request.form) if self._owner.is_running else self._choose(request.form)
         except LoadTestError as error:
             return jsonify({"success": False, "message": str(error), "host": self._environment.host})
         return None
 
     def _require_rest(self) -> None:
-        """A run may be chosen once the last one is judged, and whoever is to make it is there."""
+        """Locust ends the start of a run for another one's, half-way, and lets a run begin while one is ending."""
         if self._owner.is_ending:
             raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
         if self._clock() - self._asked_at < _LONGEST_BEGINNING_S:
             raise LoadTestError("a run is about to begin", "Wait for it.")
-        runner = self._environment.runner
+
+    def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+        """The form as Locust is to see it, once the owner knows what is wanted."""
+        self._asked_at = self._clock()
+        try:
+            profile, choice = self._choice(form)
+        except LoadTestError:
+            self._asked_at = float("-inf")
+            raise
+        self._owner.choose(choice)
+        self._profile = profile
+        return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
+
+    def _choice(self, form: Mapping[str, str]) -> tuple[str, Choice]:
+        """The profile, and the run it makes, now that everything is there that it needs."""
+        runner, options = self._environment.runner, self._environment.parsed_options
+        assert options is not None
         if isinstance(runner, MasterRunner) and not runner.worker_count:
             raise LoadTestError(
                 "no worker has joined: nobody would make the load",
                 "Start one: locust -f locustfiles/ --worker --master-host ADDRESS",
             )
-
-    def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
-        """The form as Locust is to see it, once the owner knows what is wanted."""
         profile = form.get("profile") or self._profile
+        if profile not in self._profiles:
+            raise LoadTestError(
+                f"profile: {profile!r} is not offered", f"Choose {', '.join(self._profiles)}."
+            )
         host = form.get("host") or self._environment.host
         settings = load_settings({"run.profile": profile, "target.base_url": host})
-        options: Any = self._environment.parsed_options
         journeys = chosen_journeys(form.get("journey") or options.journey, self._owner.offered)
         choice = build_choice(settings, journeys, self._typed(form))
         require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
-        self._owner.choose(choice)
-        self._profile = profile
-        return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
+        return profile, choice
 
     def _typed(self, form: Mapping[str, str]) -> Typed:
         options: Any = self._environment.parsed_options
@@ -135,9 +153,11 @@ class StartForm:
 
 
 def _edited(form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
-    """Of a run under way the numbers of users can be edited, and nothing else: not where its requests go."""
-    users, spawn_rate = _users(form), _number("spawn_rate", form)
-    return ImmutableMultiDict({"user_count": str(users or ""), "spawn_rate": str(spawn_rate or "")})
+    """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
+    if "journey" in form or "profile" in form:  # the start form's: a second press of Start
+        raise LoadTestError("a run is under way", "Stop it first.")
+    numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
+    return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
 
 def _users(form: Mapping[str, str]) -> int | None:

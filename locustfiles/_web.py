@@ -52,6 +52,7 @@ def extend_web_ui(environment: Environment, settings: Settings, form: StartForm,
     assert web_ui.app is not None
     assert environment.parsed_options is not None
     base_path = environment.parsed_options.web_base_path
+    web_ui.app.before_request(_refuse_other_sites)
     login = Login.required(web_ui)
     if login is not None:
         login.install(web_ui, base_path)
@@ -60,11 +61,10 @@ def extend_web_ui(environment: Environment, settings: Settings, form: StartForm,
             False  # it would take away the users and the steps that the journey has
         )
         _log.warning("--class-picker has no effect: the start form offers the journeys")
-    form.install(web_ui)
+    form.install(web_ui, login.admits if login else lambda: True)
     pages = Pages(view, MonitoringPage(settings), login)
     web_ui.template_args["extended_tabs"] = [{"title": title, "key": title.lower()} for title in _TABS]
     web_ui.app.register_blueprint(pages.blueprint(), url_prefix=base_path)
-    web_ui.app.before_request(_refuse_other_sites)
     web_ui.app.after_request(_add_tabs)
 
 
