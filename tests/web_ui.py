@@ -105,7 +105,7 @@ def settings_file(directory: Path, text: str = "") -> Path:
 
 @contextmanager
 def web_ui(
-    stack: Stack, directory: Path, *arguments: str, settings: str = "", **environ: str
+    stack: Stack, directory: Path, *arguments: str, settings: str = "", base_path: str = "", **environ: str
 ) -> Iterator[WebUI]:
     """A web UI of the test's own, until the end of the block; *arguments* are Locust's."""
     runs = directory / "runs"
@@ -119,7 +119,7 @@ def web_ui(
     process = locust_process.start(stack, runs, words, **{"LOADTEST_CONFIG": config, **environ})
     with requests.Session() as http:
         http.trust_env = False
-        ui = WebUI(process, f"http://127.0.0.1:{web}", runs, http)
+        ui = WebUI(process, f"http://127.0.0.1:{web}{base_path}", runs, http)
         try:
             await_that(lambda: _answers(ui))
             yield ui
