@@ -40,8 +40,8 @@ class StartForm:
     """
     Stands before Locust's own handler of the form.
 
-    The form is filled with the numbers of the profile that was chosen before. A number that was left as it stood
-    there was not typed: the profile that is chosen now decides.
+    The form is filled with the numbers of the last run. Where journey and profile are the last run's too, it is made
+    again as it stands there; another one's numbers are its profile's, but for those that were edited.
 
     Args:
         environment: Locust's.
@@ -62,7 +62,8 @@ class StartForm:
         self._environment = environment
         self._owner = owner
         self._profile = profile
-        self._typed_before = typed
+        self._typed_before = self._typed_last = typed
+        self._last = ("", "")
         self._clock = clock
         self._asked_at = float("-inf")
         known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
@@ -109,39 +110,42 @@ class StartForm:
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
         """The form as Locust is to see it, once the owner knows what is wanted."""
         self._asked_at = self._clock()
+        options: Any = self._environment.parsed_options
+        profile, journey = form.get("profile") or self._profile, form.get("journey") or options.journey
         try:
-            profile, choice = self._choice(form)
+            typed = self._typed(
+                form, self._typed_last if self._last == (profile, journey) else self._typed_before
+            )
+            choice = self._choice(form, profile, journey, typed)
         except LoadTestError:
             self._asked_at = float("-inf")
             raise
         self._owner.choose(choice)
-        self._profile = profile
+        self._profile, self._typed_last, self._last = profile, typed, (profile, journey)
         return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
 
-    def _choice(self, form: Mapping[str, str]) -> tuple[str, Choice]:
-        """The profile, and the run it makes, now that everything is there that it needs."""
-        runner, options = self._environment.runner, self._environment.parsed_options
-        assert options is not None
+    def _choice(self, form: Mapping[str, str], profile: str, journey: str, typed: Typed) -> Choice:
+        """The run, now that everything is there that it needs."""
+        runner = self._environment.runner
         if isinstance(runner, MasterRunner) and not runner.worker_count:
             raise LoadTestError(
                 "no worker has joined: nobody would make the load",
                 "Start one: locust -f locustfiles/ --worker --master-host ADDRESS",
             )
-        profile = form.get("profile") or self._profile
         if profile not in self._profiles:
             raise LoadTestError(
                 f"profile: {profile!r} is not offered", f"Choose {', '.join(self._profiles)}."
             )
         host = form.get("host") or self._environment.host
         settings = load_settings({"run.profile": profile, "target.base_url": host})
-        journeys = chosen_journeys(form.get("journey") or options.journey, self._owner.offered)
-        choice = build_choice(settings, journeys, self._typed(form))
+        journeys = chosen_journeys(journey, self._owner.offered)
+        choice = build_choice(settings, journeys, typed)
         require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
-        return profile, choice
+        return choice
 
-    def _typed(self, form: Mapping[str, str]) -> Typed:
+    def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
+        """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
         options: Any = self._environment.parsed_options
-        before = self._typed_before
         users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
         if self._environment.shape_class is not None:
             return before  # the fields cannot be edited: the profile has steps
@@ -154,7 +158,10 @@ class StartForm:
 
 def _edited(form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
     """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
-    if "journey" in form or "profile" in form:  # the start form's: a second press of Start
+    if {
+        "host",
+        "profile",
+    } & form.keys():  # the start form, which alone has them: Start was pressed a second time
         raise LoadTestError("a run is under way", "Stop it first.")
     numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
     return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})

@@ -68,6 +68,9 @@ def act(page: Page, action: str, frame: str | None = None) -> None:
         case "fill":
             selector, _, text = rest.partition(" ")
             page.fill(selector, text)
+        case "select":
+            selector, _, text = rest.partition(" ")
+            page.select_option(selector, text)
         case "choose":
             selector, _, text = rest.partition(" ")
             page.click(selector)

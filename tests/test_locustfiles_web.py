@@ -81,14 +81,18 @@ def test_what_is_chosen_is_what_runs_and_each_run_in_the_same_ui_is_its_own(
     assert served(stack.base_url)["chat"] - before["chat"] == 90
 
 
-def test_numbers_that_were_edited_win_and_those_that_were_left_are_the_profiles(ui: WebUI) -> None:
+def test_numbers_that_were_edited_win_and_hold_until_another_journey_or_profile_is_chosen(ui: WebUI) -> None:
     ui.run(journey="chat", profile="smoke")
-    edited = ui.run(journey="chat", profile="phase17", user_count=4, spawn_rate=10, run_time="")
+    numbers = {"user_count": 4, "spawn_rate": 10, "run_time": ""}
+    edited = ui.run(journey="chat", profile="phase17", **numbers)
     assert (edited.manifest["users_wanted"], edited.requests()) == (4, 12)
-    left = ui.run(journey="chat", profile="phase17", user_count=4, spawn_rate=10, run_time="")
-    assert left.manifest["users_wanted"] == 20
-    timed = ui.run(journey="chat", profile="smoke", run_time="3s")
-    assert timed.manifest["ended_by"] == "run time"
+    again = ui.run(journey="chat", profile="phase17", **numbers)
+    assert (again.manifest["users_wanted"], again.requests()) == (4, 12)
+    left = ui.run(journey="chat", profile="smoke", **numbers)
+    assert (left.manifest["users_wanted"], left.requests()) == (10, 30)
+    for _ in range(2):
+        timed = ui.run(journey="chat", profile="smoke", user_count=10, run_time="3s")
+        assert (timed.manifest["users_wanted"], timed.manifest["ended_by"]) == (10, "run time")
 
 
 def test_the_command_lines_users_hold_for_every_profile(stack: Stack, tmp_path: Path) -> None:
@@ -191,9 +195,11 @@ def test_of_a_run_under_way_only_the_users_can_be_edited_and_reset_is_refused(
 ) -> None:
     directory = ui.start(journey="chat", profile="smoke", user_count=2, spawn_rate=2, run_time="60s")
     assert "a run is under way" in ui.swarm(journey="chat", profile="phase17")["message"]
-    ui.swarm(user_count=4, spawn_rate=10, host="http://localhost:9")
+    elsewhere = ui.swarm(user_count=4, spawn_rate=10, host="http://localhost:9")
+    assert (elsewhere["success"], elsewhere["host"]) == (False, stack.base_url)
+    assert "is not a number" in ui.swarm(user_count="x", spawn_rate=10)["message"]
+    assert ui.swarm(user_count=4, spawn_rate=10, journey="chat")["success"]
     assert ui.get("/stats/requests").json()["state"] in {"spawning", "running"}
-    assert '"host": "http://localhost:9"' not in ui.get("/").text
     await_that(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
     await_that(lambda: ui.get("/stats/requests").json()["stats"][-1]["num_requests"] > 8)
     refused = ui.post("/stats/reset")
