@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gevent.lock import RLock
 from gevent.threadpool import ThreadPool
@@ -68,6 +68,10 @@ class LiveView:
                 if run is self._run and self.report is None:  # it may have ended meanwhile
                     self._verdict, self._judged_at = judged, self._clock()
             return self._verdict
+
+    def pool(self) -> dict[str, Any] | None:
+        """What was seen of the portal's database connections; None where nobody looked."""
+        return None if self._run is None else self._run.portal.pool()
 
     def metrics_page(self) -> bytes:
         """The run in Prometheus's text format; of the last one, when it has ended."""

@@ -19,7 +19,7 @@ from conf.errors import ExitCode, LoadTestError
 from locustfiles._choice import offered_journeys
 from locustfiles._houses import deal
 from locustfiles._messages import Begin, Report, StepBegins
-from locustfiles._provenance import load_digest
+from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
 from locustfiles._workers import Workers
@@ -69,9 +69,11 @@ class Owner:
         self._progress = progress
         self._view = view
         self._run: Run | None = None
-        self._interrupted = False
+        self._interrupted = self._judged = False
         self._step = 0
         self._warm_up: gevent.Greenlet | None = None
+        self._starting: gevent.Greenlet | None = None
+        git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
         options = environment.parsed_options
         assert runner is not None
@@ -100,6 +102,11 @@ class Owner:
         """Whether a run is under way."""
         return self._run is not None and not self._run.ended
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether a run has begun to end and is not yet judged."""
+        return self._run is not None and self._run.ending and not self._judged
+
     def choose(self, choice: Choice) -> None:
         """What the next run is to be; Locust's options get the load where the profile says it."""
         self._choice = choice
@@ -116,10 +123,11 @@ class Owner:
         options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
 
     def _on_test_start(self, **_: object) -> None:
+        self._starting = gevent.getcurrent()
         try:
             houses = check_fixture(self._choice.settings, self._choice.plan.run_time_s or 0, utc_now())
             live = self._view.begin() if self._view else None
-            self._run = Run(self._environment, self._choice, len(houses), live)
+            self._run, self._judged = Run(self._environment, self._choice, len(houses), live), False
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
@@ -237,6 +245,9 @@ class Owner:
             return
         run.begin_ending(interrupted=self._interrupted)
         if self._workers is not None:
+            # Locust's master goes on sending users to the workers where a run ends before all have started.
+            if self._starting is not None and self._starting is not gevent.getcurrent():
+                self._starting.kill()
             for worker in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
                 run.note_lost(worker)
 
@@ -247,7 +258,10 @@ class Owner:
         self._collect(run)
         if self._generator is not None:
             self._generator.failures.finish()
-        verdict = run.finish()
+        try:
+            verdict = run.finish()
+        finally:
+            self._judged = True
         # Only the owner needs these, now that the load is over.
         from reports.assessment import exit_code  # noqa: PLC0415
         from reports.judging import REPORT_FILE  # noqa: PLC0415

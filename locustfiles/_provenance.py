@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +26,7 @@ def package_versions() -> dict[str, str]:
     }
 
 
+@cache
 def git_commit() -> str | None:
     """The suite's commit, with ``-dirty`` behind it where files differ; None outside a checkout."""
     try:

@@ -10,6 +10,7 @@ from locust import argument_parser, events, stats
 from locust.runners import MasterRunner, WorkerRunner
 
 import inspect
+import logging
 import signal
 import sys
 from functools import cache
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from locustfiles._live import LiveView
 
+_log = logging.getLogger(__name__)
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
 
 
@@ -76,6 +78,9 @@ def _join(environment: Environment) -> None:
     """Take this process's part in the run: generator, owner, or both."""
     options, runner = environment.parsed_options, environment.runner
     assert options is not None
+    if environment.reset_stats:
+        environment.reset_stats = False
+        _log.warning("--reset-stats has no effect: the report counts every request; a profile has warm_up_s")
     settings = load_settings({"run.profile": options.profile, "target.base_url": environment.host})
     environment.host = settings.target.base_url
     if not isinstance(runner, MasterRunner):
@@ -92,7 +97,8 @@ def _join(environment: Environment) -> None:
         from locustfiles._start_form import StartForm  # noqa: PLC0415 - only for a web UI
         from locustfiles._web import extend_web_ui  # noqa: PLC0415 - as above
 
-        extend_web_ui(environment, StartForm(environment, owner, settings.run.profile, typed), view)
+        form = StartForm(environment, owner, settings.run.profile, typed)
+        extend_web_ui(environment, settings, form, view)
     else:
         # Nobody is watching a headless run: what it needs must be there when it starts.
         require_ready(settings, journeys, options.run_time or 0, utc_now())

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from locust.runners import MasterRunner
 from locust.util.timespan import parse_timespan
 
+import logging
+from http import HTTPStatus
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from flask import jsonify, request
+from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
 from conf.loading import CONF_DIR, load_settings
-from locustfiles._choice import ALL, build_choice, chosen_journeys
+from locustfiles._choice import build_choice, chosen_journeys
 from locustfiles._plan import Typed
 from monitoring.measurement import utc_now
 from monitoring.preflight import require_ready
@@ -20,76 +24,156 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.web import WebUI
 
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from flask import Response
-
+    from locustfiles._choice import Choice
     from locustfiles._owner import Owner
     from locustfiles._plan import Plan
+
+_LONGEST_BEGINNING_S = 5.0
+"""So long after a run was asked for, one that has not begun will not."""
+
+_log = logging.getLogger(__name__)
 
 
 class StartForm:
     """
     Stands before Locust's own handler of the form.
 
-    The form is filled with the numbers of the profile that was chosen before. A number that was left as it stood
-    there was not typed: the profile that is chosen now decides.
+    The form is filled with the numbers of the last run. Where journey and profile are the last run's too, it is made
+    again as it stands there; another one's numbers are its profile's, but for those that were edited.
 
     Args:
         environment: Locust's.
         owner: Of the next run.
         profile: That the command line asked for.
         typed: What was typed there; it holds for every run whose form says nothing else.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, environment: Environment, owner: Owner, profile: str, typed: Typed) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        owner: Owner,
+        profile: str,
+        typed: Typed,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._environment = environment
         self._owner = owner
         self._profile = profile
-        self._typed_before = typed
-
-    def install(self, web_ui: WebUI) -> None:
-        """Offer the profiles, and read what is chosen."""
-        assert web_ui.app is not None
+        self._typed_before = self._typed_last = typed
+        self._last = ("", "")
+        self._clock = clock
+        self._asked_at = float("-inf")
         known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
-        web_ui.template_args["all_profiles"] = list(dict.fromkeys([self._profile, *known]))
+        self._profiles = list(dict.fromkeys([profile, *known]))
+
+    def install(self, web_ui: WebUI, may_start: Callable[[], bool]) -> None:
+        """Offer the profiles, and read what is chosen by those who *may_start* a run; Locust turns others away."""
+        assert web_ui.app is not None
+        web_ui.template_args["all_profiles"] = self._profiles
         self._environment.profile = self._profile
-        web_ui.app.before_request(self._read)
+        self._environment.events.test_start.add_listener(self._on_test_start)
+        web_ui.app.before_request(lambda: self._read() if may_start() else None)
+
+    def _on_test_start(self, **_: object) -> None:
+        self._asked_at = float("-inf")
 
     def _read(self) -> Response | None:
-        if request.endpoint != "locust.swarm" or self._owner.is_running:
-            return None
+        match request.endpoint:
+            case "locust.swarm":
+                return self._start()
+            case "locust.stop":
+                self._asked_at = float("-inf")
+            case "locust.reset_stats" if self._owner.is_running:
+                # Locust's statistics would no longer be of the whole run, nor its counts ours.
+                _log.warning("Reset Stats: not while a run goes on; its report counts every request")
+                return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
+        return None
+
+    def _start(self) -> Response | None:
         try:
-            request.form = self._choose(request.form)
+            self._require_rest()
+            request.form = _edited(request.form) if self._owner.is_running else self._choose(request.form)
         except LoadTestError as error:
             return jsonify({"success": False, "message": str(error), "host": self._environment.host})
         return None
 
+    def _require_rest(self) -> None:
+        """Locust ends the start of a run for another one's, half-way, and lets a run begin while one is ending."""
+        if self._owner.is_ending:
+            raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
+        if self._clock() - self._asked_at < _LONGEST_BEGINNING_S:
+            raise LoadTestError("a run is about to begin", "Wait for it.")
+
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
         """The form as Locust is to see it, once the owner knows what is wanted."""
-        profile = form.get("profile") or self._profile
-        host = form.get("host") or self._environment.host
-        settings = load_settings({"run.profile": profile, "target.base_url": host})
-        journeys = chosen_journeys(form.get("journey") or ALL, self._owner.offered)
-        choice = build_choice(settings, journeys, self._typed(form))
-        require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
+        self._asked_at = self._clock()
+        options: Any = self._environment.parsed_options
+        profile, journey = form.get("profile") or self._profile, form.get("journey") or options.journey
+        try:
+            typed = self._typed(
+                form, self._typed_last if self._last == (profile, journey) else self._typed_before
+            )
+            choice = self._choice(form, profile, journey, typed)
+        except LoadTestError:
+            self._asked_at = float("-inf")
+            raise
         self._owner.choose(choice)
-        self._profile = profile
+        self._profile, self._typed_last, self._last = profile, typed, (profile, journey)
         return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
 
-    def _typed(self, form: Mapping[str, str]) -> Typed:
+    def _choice(self, form: Mapping[str, str], profile: str, journey: str, typed: Typed) -> Choice:
+        """The run, now that everything is there that it needs."""
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            raise LoadTestError(
+                "no worker has joined: nobody would make the load",
+                "Start one: locust -f locustfiles/ --worker --master-host ADDRESS",
+            )
+        if profile not in self._profiles:
+            raise LoadTestError(
+                f"profile: {profile!r} is not offered", f"Choose {', '.join(self._profiles)}."
+            )
+        host = form.get("host") or self._environment.host
+        settings = load_settings({"run.profile": profile, "target.base_url": host})
+        journeys = chosen_journeys(journey, self._owner.offered)
+        choice = build_choice(settings, journeys, typed)
+        require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
+        return choice
+
+    def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
+        """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
         options: Any = self._environment.parsed_options
-        before = self._typed_before
+        users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
         if self._environment.shape_class is not None:
             return before  # the fields cannot be edited: the profile has steps
-        users = _number("user_count", form)
-        spawn_rate = _number("spawn_rate", form)
-        run_time_s = _run_time(form)
         return Typed(
-            before.users if users is None or users == options.num_users else int(users),
+            before.users if users is None or users == options.num_users else users,
             before.spawn_rate if spawn_rate == options.spawn_rate else spawn_rate,
             before.run_time_s if run_time_s == options.run_time else run_time_s,
         )
+
+
+def _edited(form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+    """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
+    if {
+        "host",
+        "profile",
+    } & form.keys():  # the start form, which alone has them: Start was pressed a second time
+        raise LoadTestError("a run is under way", "Stop it first.")
+    numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
+    return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
+
+
+def _users(form: Mapping[str, str]) -> int | None:
+    number = _number("user_count", form)
+    if number is not None and number != int(number):
+        raise LoadTestError(
+            f"user_count: {number:g} is not a whole number", "Correct the form, and start again."
+        )
+    return None if number is None else int(number)
 
 
 def _number(name: str, form: Mapping[str, str]) -> float | None:

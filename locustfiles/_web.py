@@ -1,7 +1,8 @@
-"""What the suite adds to Locust's web UI: the verdict so far, journey and profile in the start form, a login."""
+"""What the suite adds to Locust's web UI: verdict and monitoring, journey and profile in the start form, a login."""
 
 from __future__ import annotations
 
+import logging
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
 from locustfiles._login import Login
+from locustfiles._monitoring_page import MonitoringPage
 from monitoring.run_metrics import CONTENT_TYPE
 from reports import wording
 from reports.html_page import facts_of, render_parts, style_sheet, template_environment
@@ -20,12 +22,17 @@ if TYPE_CHECKING:
 
     from collections.abc import Callable
 
+    from conf.settings import Settings
     from locustfiles._live import LiveView
     from locustfiles._start_form import StartForm
     from reports.record import Verdict
 
+_log = logging.getLogger(__name__)
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _VERDICT_EVERY_MS = 2000
+_MONITORING_EVERY_MS = 10_000
+_TABS = ("Verdict", "Monitoring")
 _PARTS = ("validity", "criteria", "server_steps", "next", "failures", "health")
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
@@ -33,7 +40,7 @@ _POLICY = (
 )
 
 
-def extend_web_ui(environment: Environment, form: StartForm, view: LiveView) -> None:
+def extend_web_ui(environment: Environment, settings: Settings, form: StartForm, view: LiveView) -> None:
     """
     Add the suite's pages and tabs, and whatever login the address demands.
 
@@ -45,12 +52,18 @@ def extend_web_ui(environment: Environment, form: StartForm, view: LiveView) -> 
     assert web_ui.app is not None
     assert environment.parsed_options is not None
     base_path = environment.parsed_options.web_base_path
+    web_ui.app.before_request(_refuse_other_sites)
     login = Login.required(web_ui)
     if login is not None:
         login.install(web_ui, base_path)
-    form.install(web_ui)
-    pages = Pages(view, login)
-    web_ui.template_args["extended_tabs"] = [{"title": "Verdict", "key": "verdict"}]
+    if web_ui.userclass_picker_is_active:
+        web_ui.userclass_picker_is_active = (
+            False  # it would take away the users and the steps that the journey has
+        )
+        _log.warning("--class-picker has no effect: the start form offers the journeys")
+    form.install(web_ui, login.admits if login else lambda: True)
+    pages = Pages(view, MonitoringPage(settings), login)
+    web_ui.template_args["extended_tabs"] = [{"title": title, "key": title.lower()} for title in _TABS]
     web_ui.app.register_blueprint(pages.blueprint(), url_prefix=base_path)
     web_ui.app.after_request(_add_tabs)
 
@@ -61,11 +74,13 @@ class Pages:
 
     Args:
         view: Of the run under way, or the last one.
+        monitoring: Of this host.
         login: Who may see them; None for everybody who reaches the web UI.
     """
 
-    def __init__(self, view: LiveView, login: Login | None) -> None:
+    def __init__(self, view: LiveView, monitoring: MonitoringPage, login: Login | None) -> None:
         self._view = view
+        self._monitoring = monitoring
         self._login = login
         self._templates = Templates(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
@@ -79,13 +94,15 @@ class Pages:
             "/verdict": self._verdict_page,
             "/verdict/now": self._verdict_now,
             "/verdict/report": self._report,
+            "/monitoring": self._monitoring_page,
+            "/monitoring/now": self._monitoring_now,
             "/metrics": self._metrics,
         }
         for path, page in shown.items():
             pages.add_url_rule(path, page.__name__, self._guarded(page))
         for script in ("refresh", "tabs"):
             file = _TEMPLATES / f"{script}.js"
-            pages.add_url_rule(f"/verdict/{file.name}", script, partial(send_file, file))
+            pages.add_url_rule(f"/suite/{file.name}", script, partial(send_file, file))
         return pages
 
     def _guarded(self, page: Callable[[], Response | str]) -> Callable[[], Response]:
@@ -120,6 +137,13 @@ class Pages:
             parts=render_parts(verdict, *_PARTS) if verdict else "",
         )
 
+    def _monitoring_page(self) -> str:
+        return self._page("monitoring", "Last 24 hours", _MONITORING_EVERY_MS, self._monitoring_now())
+
+    def _monitoring_now(self) -> str:
+        context = {**self._monitoring.context(), "pool": self._view.pool()}
+        return self._templates.get_template("monitoring.html.j2").render(context)
+
     def _metrics(self) -> Response:
         return Response(self._view.metrics_page(), content_type=CONTENT_TYPE)
 
@@ -135,8 +159,20 @@ def _is_waiting(verdict: Verdict) -> bool:
     return bool(verdict.problems) and {problem.code for problem in verdict.problems} <= wording.CONSEQUENCES
 
 
+def _refuse_other_sites() -> None:
+    """
+    A page of another site, open in the same browser, starts and stops nothing here and reads nothing.
+
+    Locust allows it to. Browsers say where a request comes from; whoever follows a link to here may see the page.
+    """
+    if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"} and (
+        request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"
+    ):
+        abort(403, "Asked by a page of another site.")
+
+
 def _add_tabs(answer: Response) -> Response:
     if request.endpoint == "locust.index" and answer.mimetype == "text/html":
         page = answer.get_data(as_text=True)
-        answer.set_data(page.replace("</body>", '<script src="./verdict/tabs.js" defer></script></body>'))
+        answer.set_data(page.replace("</body>", '<script src="./suite/tabs.js" defer></script></body>'))
     return answer

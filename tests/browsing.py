@@ -2,7 +2,8 @@
 A real browser's view of one page, as JSON: what it said, what it asked for, what can be read on it.
 
     python tests/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
-        [--do 'click CSS' | 'fill CSS TEXT' | 'wait CSS' ...] [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
+        [--do 'click CSS' | 'fill CSS TEXT' | 'choose CSS TEXT' | 'wait CSS' | 'await CSS' | 'change CSS' ...] [--frame CSS]
+        [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
 
 A process of its own: Playwright brings an event loop along, which must not meet gevent in the tests' process.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +47,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--colour", action="append", default=[], metavar="CSS", help="computed, of the first that matches"
     )
+    parser.add_argument("--frame", metavar="CSS", help="read in this iframe, rather than in the page")
     parser.add_argument("--screenshot", type=Path)
     parser.add_argument("--whole", action="store_true", help="the whole page rather than what is in view")
     parser.add_argument("--part", metavar="CSS", help="of the first element that matches")
@@ -52,8 +55,12 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def act(page: Page, action: str) -> None:
-    """Do one thing: ``click CSS``, ``fill CSS TEXT`` (no blank in CSS), ``wait CSS``."""
+def act(page: Page, action: str, frame: str | None = None) -> None:
+    """
+    Do one thing: ``click CSS``, ``fill CSS TEXT``, ``choose CSS TEXT`` (no blank in CSS), ``wait CSS``.
+
+    In the iframe *frame*: ``await CSS`` until it is there, ``change CSS`` until its text is another one.
+    """
     verb, _, rest = action.partition(" ")
     match verb:
         case "click":
@@ -61,10 +68,28 @@ def act(page: Page, action: str) -> None:
         case "fill":
             selector, _, text = rest.partition(" ")
             page.fill(selector, text)
+        case "select":
+            selector, _, text = rest.partition(" ")
+            page.select_option(selector, text)
+        case "choose":
+            selector, _, text = rest.partition(" ")
+            page.click(selector)
+            page.get_by_role("option", name=text, exact=True).click()
         case "wait":
             page.wait_for_selector(rest)
+        case "await":
+            page.frame_locator(frame or "iframe").locator(rest).first.wait_for()
+        case "change":
+            inside = page.frame_locator(frame or "iframe").locator(rest).first
+            before, deadline_s = inside.inner_text(), time.monotonic() + TIMEOUT_MS / 1000
+            while inside.inner_text() == before:
+                if time.monotonic() > deadline_s:
+                    sys.exit(f"{rest} still says {before!r}")
+                page.wait_for_timeout(100)
         case _:
-            sys.exit(f"{action!r} is none of: click CSS, fill CSS TEXT, wait CSS")
+            sys.exit(
+                f"{action!r} is none of: click CSS, fill CSS TEXT, choose CSS TEXT, wait, await, change CSS"
+            )
 
 
 def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -72,13 +97,14 @@ def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
     size = page.evaluate(
         "() => { const e = document.documentElement; return [e.scrollWidth, e.clientWidth, e.scrollHeight] }"
     )
+    place = page.frame_locator(arguments.frame) if arguments.frame else page
     seen = {
         "title": page.title(),
         "text": page.inner_text("body"),
         "scroll_width": size[0],
         "client_width": size[1],
         "height": size[2],
-        "texts": {css: page.locator(css).all_inner_texts() for css in arguments.read},
+        "texts": {css: place.locator(css).all_inner_texts() for css in arguments.read},
         "colours": {css: page.locator(css).first.evaluate(_COLOURS) for css in arguments.colour},
     }
     if arguments.screenshot:
@@ -118,7 +144,7 @@ def browse(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.printed:
             page.emulate_media(media="print", color_scheme="light")
         for action in arguments.do:
-            act(page, action)
+            act(page, action, arguments.frame)
         seen = look(page, arguments)
         browser.close()
     return {"url": arguments.url, "console": console, "requests": requests, **seen}

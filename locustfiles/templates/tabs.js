@@ -5,6 +5,19 @@ const PAGES = { Verdict: "verdict", Monitoring: "monitoring" };
 let shown = "";
 let frame = null;
 
+// Before the first run Locust shows no tabs.
+const links = document.createElement("p");
+links.id = "suite-links";
+links.style.cssText = "text-align: center; font-family: sans-serif;";
+for (const [title, page] of Object.entries(PAGES)) {
+  const link = document.createElement("a");
+  link.href = page;
+  link.textContent = title;
+  link.style.cssText = "margin: 0 1rem; color: inherit;";
+  links.append(link);
+}
+document.body.append(links);
+
 function show() {
   const tab = document.querySelector('[role="tab"][aria-selected="true"]');
   const page = (tab && PAGES[tab.textContent.trim()]) || "";
@@ -20,6 +33,7 @@ function show() {
       tab.closest(".MuiTabs-root").parentElement.after(frame);
     }
   }
+  links.hidden = Boolean(document.querySelector('[role="tab"]'));
   for (const closed of document.querySelectorAll('form .MuiAccordionSummary-root[aria-expanded="false"]:not([data-seen])')) {
     closed.dataset.seen = "";
     closed.click();
