@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import locust_process
 import pytest
 from profiled_run import TIMEOUT_S, UNHURRIED, Plan, Told, command, run_together, site_for
+from truthful_target import Route
 
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
@@ -86,6 +87,14 @@ def plans(redirect_to: str) -> dict[str, Plan]:
         "enough houses": Plan(Journey.ONBOARDING, onboarding, target=QUICK, houses=MANY_HOUSES),
         "fewer users": Plan(Journey.CHAT, "users = 40\nspawn_rate = 4\nrun_time_s = 3", target=QUICK),
         "settings differ": Plan(
+            Journey.CHAT,
+            "users = 1\niterations = 1",
+            arguments=("-u", "10", "-t", "3s"),
+            target=QUICK,
+            settings=f"{UNHURRIED}[target]\nrequest_timeout_s = 7.0",
+            workers=({}, {"LOADTEST_CONFIG": ""}),
+        ),
+        "profiles differ": Plan(
             Journey.CHAT,
             "users = 1\niterations = 1",
             arguments=("-u", "10", "-t", "3s"),
@@ -266,12 +275,19 @@ def test_fewer_users_than_were_asked_for_are_no_verdict_with_both_numbers(runs: 
     assert told.code == 3
 
 
-def test_a_worker_with_another_profile_than_its_master_makes_no_verdict_and_is_named(
+def test_workers_make_the_masters_profile_whatever_their_own_was(runs: dict[str, Told]) -> None:
+    told = runs["profiles differ"]
+    assert told.code == 0, told.output
+    assert told.manifest["profile"] == MASTER_PROFILE
+    assert [process["requests"] > 0 for process in told.manifest["processes"]] == [True, True]
+    assert told.verdict.problems == ()
+
+
+def test_a_worker_with_another_timeout_than_its_master_makes_no_verdict_and_is_named(
     runs: dict[str, Told],
 ) -> None:
     told = runs["settings differ"]
     assert told.code == 3
-    assert told.manifest["profile"] == MASTER_PROFILE
     assert len(told.manifest["processes"]) == 2
     (problem,) = told.verdict.problems
     assert problem.code == "settings_differ"
@@ -332,6 +348,7 @@ def misjudged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def refused(site: Site, *typed: str) -> str:
+    """The command's words; nothing was sent but, by ``loadtest check``, one look at a page."""
     environ = {**site.environment, "LOADTEST_OUTPUT_DIR": str(site.runs), "COLUMNS": "200"}
     ended = subprocess.run(
         typed, cwd=site.directory, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -339,7 +356,7 @@ def refused(site: Site, *typed: str) -> str:
     told = ended.stdout + ended.stderr
     assert ended.returncode == 2, told
     assert "Traceback" not in told
-    assert site.target.served() == []
+    assert [served for served in site.target.served() if served.route is not Route.PAGE] == []
     assert list(site.runs.iterdir()) == []
     return told
 
