@@ -15,7 +15,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.event import Event
 from gevent.lock import RLock
 
 from conf.errors import LoadTestError
@@ -58,7 +57,7 @@ class Generator:
         self.settings = settings
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.houses = Houses([])
-        self._prepared, self._until_the_end = Event(), ExitStack()
+        self._until_the_end = ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
         self.limited = True
         self.step = 0
@@ -90,17 +89,16 @@ class Generator:
         environment.events.test_stopping.add_listener(self._on_test_stopping)
         runner = environment.runner
         assert runner is not None
-        runner.register_message(Begin.TYPE, self._on_begin)
+        if isinstance(runner, LocalRunner):
+            runner.register_message(Begin.TYPE, self.begin)
         runner.register_message(StepBegins.TYPE, self._on_step)
         if isinstance(runner, WorkerRunner):
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
-        # Last: opening a tracer lets other greenlets run, and a worker's master may send its message already.
         environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
         self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest")))
-        self._prepared.set()
 
     def _failure_log(self) -> FailureLog:
         return FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
@@ -189,8 +187,8 @@ class Generator:
         elif response.status_code == TOO_MANY:
             self.rate_limits.refuse(name, response.headers)
 
-    def _on_begin(self, msg: Any, **_: object) -> None:
-        self._prepared.wait()  # Locust's own messages, the one that starts users among them, wait with it
+    def begin(self, msg: Any, **_: object) -> None:
+        """Take the part in a run that its owner's message gives to this process."""
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id

@@ -14,10 +14,11 @@ import logging
 import signal
 import sys
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import gevent
+from gevent.event import Event
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
@@ -25,6 +26,7 @@ from conf.operations import Journey
 from locustfiles._buckets import fine_bucket
 from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
 from locustfiles._generator import Generator
+from locustfiles._messages import Begin
 from locustfiles._owner import Owner
 from locustfiles._plan import Typed
 from locustfiles._progress import Progress
@@ -37,10 +39,13 @@ if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
     from locust.env import Environment
 
+    from collections.abc import Callable
+
     from conf.settings import Settings
     from locustfiles._live import LiveView
 
 _log = logging.getLogger(__name__)
+_joined = Event()
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
 
 
@@ -85,6 +90,7 @@ def _join(environment: Environment) -> None:
     environment.host = settings.target.base_url
     if not isinstance(runner, MasterRunner):
         _generators[environment] = Generator(environment, settings)
+    _joined.set()
     if isinstance(runner, WorkerRunner):
         return
     environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
@@ -120,6 +126,26 @@ def _open_view(environment: Environment, settings: Settings) -> LiveView | None:
     return view
 
 
+def _connect(runner: WorkerRunner) -> None:
+    """
+    Be ready for the owner's message before the master knows of this worker.
+
+    Locust connects first and fires ``init`` afterwards. On a busy machine the master sends its messages in between, and
+    the one that was lost held the houses.
+    """
+    if Begin.TYPE not in runner.custom_messages:
+        runner.register_message(Begin.TYPE, _begin_when_joined)
+    _connect_as_locust_does(runner)
+
+
+def _begin_when_joined(environment: Environment, msg: Any, **_: object) -> None:
+    """While it waits, so does what the master says next: to start users."""
+    _joined.wait()
+    generator_of(environment).begin(msg)
+
+
+_connect_as_locust_does: Callable[[WorkerRunner], None] = WorkerRunner.connect_to_master
+WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as the next two, a way of Locust's that we mend
 stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
 # event loop stood still for half a second, and requests in flight were timed too long.

@@ -282,3 +282,16 @@ def _await_answer(url: str) -> None:
 def _post(url: str, **form: object) -> None:
     with urlopen(url, data=urlencode(form).encode(), timeout=10) as answer:  # noqa: S310 - loopback
         assert json.load(answer)["success"]
+
+
+def test_a_worker_that_is_slow_to_begin_still_gets_its_houses(stack: Stack, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.py"
+    slow.write_text(
+        "from locust import events\nfrom locust.runners import WorkerRunner\nimport gevent\n"
+        "@events.init.add_listener\ndef _(environment, **_):\n"
+        "    gevent.sleep(isinstance(environment.runner, WorkerRunner))\n"
+    )
+    files = f"{slow},{LOCUSTFILES / 'chat.py'}"
+    run = locust_process.run(stack, tmp_path / "runs", "-f", files, "--profile", "smoke", "--processes", "2")
+    assert run.verdict.problems == ()
+    assert run.counted["chat"] == run.served["chat"] == 30
