@@ -55,6 +55,7 @@ pictures: $(VENV)/.dev  ## Take the pictures in docs/pictures anew: chat against
 	$$look $$page --width 1120 --height 1392 --screenshot docs/pictures/report-light.png >/dev/null && \
 	$$look "$$page#charts" --width 1120 --height 1320 --dark --screenshot docs/pictures/charts-dark.png >/dev/null && \
 	$$look "$$page#charts" --width 390 --height 844 --scale 1.5 --touch --screenshot docs/pictures/report-phone.png >/dev/null
+	@$(BIN)/python tests/live_picture.py docs/pictures/live-verdict.png
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locustfiles._owner import Owner
     from locustfiles._plan import Plan
 
-_LONGEST_BEGINNING_S = 5.0
+_LONGEST_BEGINNING_S = 30.0
 """So long after a run was asked for, one that has not begun will not."""
 
 _log = logging.getLogger(__name__)
@@ -147,11 +147,11 @@ class StartForm:
         """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
         options: Any = self._environment.parsed_options
         users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
-        if self._environment.shape_class is not None:
-            return before  # the fields cannot be edited: the profile has steps
+        if users is None:  # no number at all: not sent by Locust's form
+            before = self._typed_before
         return Typed(
-            before.users if users is None or users == options.num_users else users,
-            before.spawn_rate if spawn_rate == options.spawn_rate else spawn_rate,
+            before.users if users in {None, options.num_users} else users,
+            before.spawn_rate if spawn_rate in {None, options.spawn_rate} else spawn_rate,
             before.run_time_s if run_time_s == options.run_time else run_time_s,
         )
 
