@@ -34,8 +34,9 @@ lint: $(VENV)/.dev  ## ruff: rules and formatting
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
+# Most of the time a test waits for a process that it has started: three at a time, each file in one of them.
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
 	$(BIN)/python -m reports.schema
