@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_PARAMETER = r"\s*;\s*[^\s=;,]+(?:\s*=\s*(?:\"(?:[^\"\\]|\\.)*\"|[^;,]*))?"
-_METRIC = re.compile(rf"([^\s=;,\"]+)((?:{_PARAMETER})*)")
-_DURATION = re.compile(r";\s*dur\s*=\s*\"?(\d+(?:\.\d+)?)", re.IGNORECASE)
+_PARAMETER = r";\s*([^\s=;,\"]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^\";,]*))?"
+_METRIC = re.compile(rf"(?:^|,)\s*([^\s=;,\"]+)\s*((?:{_PARAMETER})*)")
+_PARAMETERS = re.compile(_PARAMETER)
+_DURATION = re.compile(r"\"?\s*(\d+(?:\.\d+)?)\s*\"?\s*")
 _LONGEST = 2000
 """Characters of a header that are read; it comes from outside."""
 
@@ -24,7 +25,10 @@ def parse_server_timing(header: str, steps: Collection[str]) -> dict[str, float]
     """
     found: dict[str, float] = {}
     for metric in _METRIC.finditer(header[:_LONGEST]):
-        name, parameters = metric.groups()
-        if name in steps and (duration := _DURATION.search(parameters)):
-            found[name] = found.get(name, 0.0) + float(duration[1]) / 1000
+        name = metric[1]
+        if name not in steps:
+            continue
+        for parameter, value in _PARAMETERS.findall(metric[2]):
+            if parameter.lower() == "dur" and (duration := _DURATION.fullmatch(value)):
+                found[name] = found.get(name, 0.0) + float(duration[1]) / 1000
     return found

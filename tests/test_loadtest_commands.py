@@ -203,7 +203,7 @@ def history(commands: Commands) -> list[str]:
 def test_a_second_interruption_waits_for_no_request(commands: Commands, stack: Stack, tmp_path: Path) -> None:
     with running_portal(stack.database_url, tmp_path, f"{QUICK}[portal.faults]\nhang_ratio = 1.0") as portal:
         process = commands.start("loadtest", "run", "chat", **own_portal(portal, stack, tmp_path))
-        await_true(lambda: requests_that_hang(portal), 20)
+        await_true(lambda: requests_that_hang(portal) > 10, 20)  # one or two may be looks at its health
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
@@ -242,5 +242,5 @@ def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> Non
     before = sorted(commands.directory.rglob("*"))
     ended = commands.run("loadtest", "check")
     assert ended.code == 0, ended.output
-    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 6
+    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 9
     assert sorted(commands.directory.rglob("*")) == before

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 CHAT, ONBOARDING, RAG = (str(LOCUSTFILES / name) for name in ("chat.py", "onboarding.py", "rag.py"))
 
 
+PATIENT = "thresholds.rag_search.p95_ms = { pass_below = 2000, fail_above = 5000 }"
+"""On a busy machine retrieval may take a while; what is slow here is slow by seconds."""
+
+
 def advice_of(finished: Finished) -> dict[str, Advice]:
     return {advice.code: advice for advice in finished.verdict.advice}
 
@@ -30,7 +34,7 @@ def settings(**portal: Any) -> str:
     model = {f"model__{bound}_s": 0.1 for bound in ("median", "minimum", "maximum")}
     keys = model | portal
     lines = [f"portal.{key.replace('__', '.')} = {str(value).lower()}" for key, value in keys.items()]
-    return "\n".join([*lines, "generator.lag_p95_ms = 1e6", "generator.cpu_ratio = 100"])
+    return "\n".join([*lines, "generator.lag_p95_ms = 1e6", "generator.cpu_ratio = 100", PATIENT])
 
 
 @pytest.fixture
@@ -111,13 +115,13 @@ def test_errors_that_the_portal_wrote_down_are_in_the_report(stack: Stack, runs:
 
 @behaving(model__median_s=3.5, model__minimum_s=3.5, model__maximum_s=3.5)
 def test_a_slow_model_is_told_from_a_slow_retrieval(stack: Stack, runs: Path) -> None:
-    finished = run(stack, runs, "-f", CHAT, "-u", "20")
+    finished = run(stack, runs, "-f", CHAT, "-u", "8", "-t", "6s")
     given = advice_of(finished)
     assert given["model_slow"].evidence.startswith("Model: ")
     assert not {"retrieval_slow", "waiting_slow", "chat_slow"} & set(given)
 
 
-@behaving(faults__database_stall_s=0.6)
+@behaving(faults__database_stall_s=0.9)
 def test_a_slow_database_is_a_slow_retrieval(stack: Stack, runs: Path) -> None:
     finished = run(stack, runs, "-f", CHAT, "-u", "20")
     given = advice_of(finished)
