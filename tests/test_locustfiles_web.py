@@ -56,7 +56,7 @@ def text_of(html: str) -> str:
 
 def test_the_form_offers_the_journeys_and_the_profiles_and_starts_with_the_settings_own(ui: WebUI) -> None:
     page = ui.get("/").text
-    assert '"all_profiles": ["phase17", "capacity", "launch", "pilot", "smoke", "soak"]' in page
+    assert '"all_profiles": ["phase17", "capacity", "launch", "pilot", "smoke", "soak", "stress"]' in page
     arguments = re.search(r"window\.templateArgs = (\{.*\})", page)
     assert arguments
     journey = json.loads(arguments[1])["extra_options"]["journey"]
