@@ -17,6 +17,7 @@ _PACKAGES = ("locust", "gevent", "geventhttpclient", "psycopg2-binary", "hdrhist
 _SECRETS: Any = {"session_secret": True, "database": {"url"}}
 
 
+@cache
 def package_versions() -> dict[str, str]:
     """Name → version of what made the figures."""
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.loading import load_settings
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conf.contract import Contract
+    from conf.settings import Settings
     from conf.subject import Subject
     from conf.thresholds import Thresholds
     from reports.manifest import ArrivalsMade
@@ -91,7 +93,7 @@ def judge_files(
     run: RunFiles, thresholds: Thresholds | None = None, *, minimum_requests: int | None = None
 ) -> Verdict:
     """Judge what the files of a run say, as `judge_run` does; of a run under way, what they would say now."""
-    contract = load_settings(environ={}).contract
+    contract = _shipped().contract
     demands = _demands(run, thresholds, minimum_requests)
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
     failures = build_failure_groups(run.failures, contract)
@@ -150,9 +152,15 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     return report
 
 
+@cache
+def _shipped() -> Settings:
+    """What the suite comes with; read once, for a run under way is judged every few seconds."""
+    return load_settings(environ={})
+
+
 def _demands(run: RunFiles, thresholds: Thresholds | None, minimum_requests: int | None) -> _Demands:
     """What was given, else what the run was configured with, else what the suite comes with."""
-    recorded = run.manifest.settings if run.manifest else load_settings(environ={})
+    recorded = run.manifest.settings if run.manifest else _shipped()
     return _Demands(
         thresholds if thresholds is not None else recorded.thresholds,
         minimum_requests if minimum_requests is not None else recorded.run.minimum_requests,

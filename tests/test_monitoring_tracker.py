@@ -17,7 +17,7 @@ from monitoring import tracker as module
 from monitoring.error_record import LONGEST_MESSAGE, MOST_FRAMES
 from monitoring.journal_proof import prove
 from monitoring.journal_reading import JournalReader
-from monitoring.log_summary import TOTAL, PerformanceTimes, RecentPerformance, count_errors
+from monitoring.log_summary import TOTAL, PerformanceTimes, count_errors
 from monitoring.run_errors import RUN_ERRORS, copy_errors
 from monitoring.tracker import (
     PerformanceTimer,
@@ -318,7 +318,7 @@ def test_errors_are_added_up_by_kind_and_route_with_those_that_were_left_out() -
     assert counted == [("load", 41, "2", "m"), ("api", 2, "3", "second")]
 
 
-def test_times_are_added_up_by_route_and_step_and_forgotten_by_the_hour() -> None:
+def test_times_are_added_up_by_route_and_step() -> None:
     times = PerformanceTimes()
     for number in range(1, 101):
         times.add(
@@ -333,17 +333,6 @@ def test_times_are_added_up_by_route_and_step_and_forgotten_by_the_hour() -> Non
     assert (total.step, total.times, step.step, step.times) == (TOTAL, 100, "llm", 100)
     assert total.p50_ms == pytest.approx(50, rel=1e-3)
     assert total.p99_ms == pytest.approx(99, rel=1e-3)
-    times.forget("2026-01-01T01:10")
-    assert [row.times for row in times.rows()] == [50, 50]
-
-
-def test_recent_performance_reads_what_is_new(tracker: Tracker, tmp_path: Path) -> None:
-    recent = RecentPerformance(tmp_path, lambda: "2026-01-01")
-    assert recent.rows() == []
-    tracker.log_performance("/a", 5.0, {})
-    assert [row.times for row in recent.rows()] == [1]
-    tracker.log_performance("/a", 5.0, {})
-    assert [row.times for row in recent.rows()] == [2]
 
 
 # --- of a run
