@@ -94,18 +94,18 @@ def run(
     stack: Stack,
     output_dir: Path,
     *arguments: str,
-    interrupt: tuple[int, float] | None = None,
+    interrupt: tuple[int, int] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Finished:
     """
-    Run a locustfile headless, to its end or until *interrupt*: (signal, after so many seconds of load), to all processes.
+    Run a locustfile headless, to its end or until *interrupt*: (signal, once the portal has served so many requests),
+    to all processes.
     """
     before = served(stack.base_url)
     process = start(stack, output_dir, ["--headless", "--only-summary", *arguments], **(environ or {}))
     try:
         if interrupt is not None:
-            await_file(output_dir, "*/measurements.hlog")
-            time.sleep(interrupt[1])
+            await_served(stack, sum(before.values()) + interrupt[1])
             os.killpg(process.pid, interrupt[0])
         output, _ = process.communicate(timeout=TIMEOUT_S)
     finally:
@@ -122,6 +122,14 @@ def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dic
     return Finished(
         code, output, run_dir, {operation: after[operation] - before[operation] for operation in ROUTES}
     )
+
+
+def await_served(stack: Stack, requests: int) -> None:
+    """Wait until the portal has served so many requests in its life."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while sum(served(stack.base_url).values()) < requests:
+        assert time.monotonic() < deadline_s, f"the portal has not served {requests} requests"
+        time.sleep(0.05)
 
 
 def await_file(directory: Path, pattern: str) -> Path:

@@ -213,7 +213,7 @@ def test_a_run_that_is_cut_short_has_its_spans_sent_all_the_same(
 ) -> None:
     with running_collector() as collector:
         run = locust_process.run(
-            stack, tmp_path, *CHAT, "--processes", "2", "-t", "80s", interrupt=(interrupt, 1.0),
+            stack, tmp_path, *CHAT, "--processes", "2", "-t", "80s", interrupt=(interrupt, 1),
             environ={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url},
         )  # fmt: skip
         assert requests_of(run).total() > 0
