@@ -122,6 +122,7 @@ class Seed(_Section):
     fixture: Path
     qr_dir: Path
     portal_url: str = Field(description="Scheme, host and port; no path. What the QR codes point at.")
+    jwt_lifetime_s: int = Field(ge=60, description="How long the JWTs are valid that are signed here.")
     index: Literal["ivfflat", "hnsw"]
     ivfflat_lists: int = Field(ge=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
 from typing import Annotated
 
@@ -29,9 +29,10 @@ def command(
     """
     settings = load_settings(config_files=config or ())
     secret, now = require_secret(settings.session_secret), datetime.now(UTC)
+    lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
     houses = load_fixture(settings.seed.fixture)
     if house is not None:
-        typer.echo(homeowner_token(find_house(houses, house), secret, now))
+        typer.echo(homeowner_token(find_house(houses, house), secret, now, lifetime))
         return
-    count = write_fixture(settings.seed.fixture, with_new_tokens(houses, secret, now))
+    count = write_fixture(settings.seed.fixture, with_new_tokens(houses, secret, now, lifetime))
     typer.echo(f"Signed the tokens of {count} houses.\n{settings.seed.fixture}")

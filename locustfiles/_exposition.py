@@ -67,8 +67,8 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
         bounds_s=latency_bounds_s(settings.thresholds),
         users=run.users,
         users_wanted=run.users_wanted,
-        houses=run.houses,
-        houses_leased=run.houses_leased,
+        houses=len(run.dealer),
+        houses_leased=0 if run.ended else run.dealer.leased,
         processes=list(_processes(run)),
         criteria=[
             Criterion(f.subject, f.metric, f.value, f.state.word)

@@ -24,7 +24,7 @@ from locustfiles._arrivals import Schedule
 from locustfiles._failure import RequestFailed
 from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
-from locustfiles._messages import Begin, Finish, Finished, Report, StepBegins
+from locustfiles._messages import Begin, Dealt, Finish, Finished, NewTokens, Report, StepBegins
 from locustfiles._provenance import load_digest
 from locustfiles._rate_limits import TOO_MANY, RateLimits
 from locustfiles._server_timing import parse_server_timing
@@ -56,7 +56,7 @@ class Generator:
         self.environment = environment
         self.settings = settings
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
-        self.houses = Houses([])
+        self.houses = Houses("", [], self._tell_owner)
         self._until_the_end = ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
         self.limited = True
@@ -92,6 +92,8 @@ class Generator:
         if isinstance(runner, LocalRunner):
             runner.register_message(Begin.TYPE, self.begin)
         runner.register_message(StepBegins.TYPE, self._on_step)
+        runner.register_message(Dealt.TYPE, self._on_dealt)
+        runner.register_message(NewTokens.TYPE, self._on_new_tokens)
         if isinstance(runner, WorkerRunner):
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
@@ -134,10 +136,7 @@ class Generator:
             measurements=self.recorder.take(),
             recorded=self.recorder.recorded,
             parked=self.parked,
-            leased=self.houses.leased,
-            shared=self.houses.shared,
             differs=self._differs,
-            reused_at=self.houses.reused_at,
             spent=self.spent,
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
@@ -193,7 +192,7 @@ class Generator:
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id
         self.failures = self._failure_log()
-        self.houses = Houses(begin.houses)
+        self.houses = Houses(begin.run_id, begin.known, self._tell_owner)
         self.limited = begin.limited
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.step = begin.step
@@ -229,6 +228,21 @@ class Generator:
     def _on_step(self, msg: Any, **_: object) -> None:
         self.step = StepBegins.unpack(msg.data).index
 
+    def _on_dealt(self, msg: Any, **_: object) -> None:
+        dealt = Dealt.unpack(msg.data)
+        if dealt.run_id == self.houses.run_id:
+            self.houses.add(dealt)
+
+    def _on_new_tokens(self, msg: Any, **_: object) -> None:
+        new = NewTokens.unpack(msg.data)
+        if new.run_id == self.houses.run_id:
+            self.houses.renew(new)
+
+    def _tell_owner(self, message_type: str, data: dict[str, Any]) -> None:
+        runner = self.environment.runner
+        assert isinstance(runner, LocalRunner | WorkerRunner)
+        runner.send_message(message_type, data)
+
     def _on_report(self, data: dict[str, Any], **_: object) -> None:
         data[Report.KEY] = self.report().pack()
 
@@ -236,6 +250,7 @@ class Generator:
         """From now on no start is planned; those that were planned before may still be made, until the users stop."""
         if self._ended_s is None:
             self._ended_s = self.elapsed_s
+        self.houses.close()
 
     def _on_finish(self, **_: object) -> None:
         self._finish()

@@ -1,75 +1,167 @@
-"""Houses, dealt to processes and leased to users: one live user each, as long as there are enough."""
+"""The houses of one process: leased from the owner of the run when a user needs one, and given back."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import asdict
-from time import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from seed.fixture import House
+import gevent
+from gevent.queue import Queue
+
+from locustfiles._messages import Back, Want
+from seed.fixture import unpack_house
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
+    from typing import Any
 
-Share = list[dict[str, Any]]
-"""Houses as they travel to a worker."""
+    from locustfiles._messages import Dealt, NewTokens
+    from seed.fixture import House
+
+    Send = Callable[[str, dict[str, Any]], None]
 
 
-def deal(houses: Sequence[House], hands: int) -> list[Share]:
-    """
-    Deal *houses* to so many processes, evenly and without overlap.
+class Lease:
+    """A user's hold on a house; its JWT is renewed before it expires, so look at the house for each request."""
 
-    Where there are fewer houses than hands, a house is dealt more than once: no process stays without.
-    """
-    return [
-        [asdict(house) for house in houses[hand::hands] or [houses[hand % len(houses)]]]
-        for hand in range(hands)
-    ]
+    __slots__ = ("house",)
+
+    def __init__(self, house: House) -> None:
+        self.house = house
 
 
 class Houses:
-    """The houses of one process; the one with the fewest tenants is leased first, in the fixture's order."""
+    """
+    What the users of this process know and hold.
 
-    def __init__(self, share: Share) -> None:
-        self._houses = [House(**fields) for fields in share]
-        self._tenants = dict.fromkeys(self._houses, 0)
-        self._fresh = deque(self._houses)
-        self._used: deque[House] = deque()
-        self.shared = False
-        """Whether any house ever had two live users."""
-        self.reused_at: float | None = None
-        """When all houses had been onboarded and one was taken again; seconds since the epoch."""
+    Args:
+        run_id: Stands in every message.
+        known: One of each development.
+        send: Sends a message to the owner: its type and its data.
+    """
 
-    def lease(self) -> House:
-        """A house for a user; shared with another user only when all are taken."""
-        house = min(self._tenants, key=self._tenants.__getitem__)
-        self.shared = self.shared or self._tenants[house] > 0
-        self._tenants[house] += 1
-        return house
-
-    def release(self, house: House) -> None:
-        """Give a house back."""
-        self._tenants[house] -= 1
+    def __init__(self, run_id: str, known: Sequence[Any], send: Send) -> None:
+        self.run_id = run_id
+        self._known = [unpack_house(house) for house in known]
+        self._send = send
+        self._held: dict[str, list[Lease]] = {}
+        self._leased, self._fresh = _Supply(), _Supply()
+        self._asking: gevent.Greenlet | None = None
+        self._returned: list[str] = []
 
     @property
-    def leased(self) -> int:
-        """How many have a live user."""
-        return sum(tenants > 0 for tenants in self._tenants.values())
+    def begun(self) -> bool:
+        """Whether a run has begun that has houses."""
+        return bool(self._known)
 
-    def take_fresh(self) -> House:
-        """A house that nobody has onboarded in this run; when there is none left, the one of the longest ago."""
-        if not self._fresh:
-            self.reused_at = self.reused_at or time()
-            self._fresh, self._used = self._used, deque()
-        house = self._fresh.popleft()
-        self._used.append(house)
-        return house
+    def lease(self) -> Lease | None:
+        """
+        A house for a user, who waits until the owner deals one: one of its own, as long as there are enough.
+
+        None where the run ends meanwhile.
+        """
+        house = self._wait_for(self._leased)
+        if house is None:
+            return None
+        lease = Lease(house)
+        self._held.setdefault(lease.house.house_id, []).append(lease)
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        """Give a house back."""
+        self._held[lease.house.house_id].remove(lease)
+        self._returned.append(lease.house.house_id)
+        self._speak_soon()
+
+    def take_fresh(self) -> House | None:
+        """
+        A house that nobody has onboarded in this run; when there is none left, the one of the longest ago.
+
+        None where the run ends before there is one.
+        """
+        return self._wait_for(self._fresh)
 
     def pick(self, random: Random) -> House:
         """Any house, for a user that needs to know one but does not live there."""
-        return random.choice(self._houses)
+        return random.choice(self._known)
 
-    def __len__(self) -> int:
-        return len(self._tenants)
+    def add(self, dealt: Dealt) -> None:
+        """What the owner answered."""
+        for packed in dealt.leases:
+            self._leased.put(unpack_house(packed))
+        for packed in dealt.fresh:
+            self._fresh.put(unpack_house(packed))
+        self._returned += [house.house_id for house in self._leased.take_surplus()]
+        self._speak_soon()
+
+    def renew(self, new: NewTokens) -> None:
+        """JWTs in place of those that expire."""
+        for house_id, jwt in new.tokens.items():
+            for lease in self._held.get(house_id, ()):
+                lease.house = replace(lease.house, jwt=jwt)
+
+    def close(self) -> None:
+        """The run ends: nobody waits any longer."""
+        self._leased.close()
+        self._fresh.close()
+
+    def _wait_for(self, supply: _Supply) -> House | None:
+        self._speak_soon()
+        return supply.get()
+
+    def _speak_soon(self) -> None:
+        """When all who are about to start or stop have done so: one message says it of all of them."""
+        if not self._asking:
+            self._asking = gevent.spawn(self._speak)
+
+    def _speak(self) -> None:
+        self._asking = None  # who needs a house while this is on its way asks anew
+        if self._returned:
+            returned, self._returned = self._returned, []
+            self._send(Back.TYPE, Back(self.run_id, returned).pack())
+        leases, fresh = self._leased.order(), self._fresh.order()
+        if leases or fresh:
+            self._send(Want.TYPE, Want(self.run_id, leases, fresh).pack())
+
+
+class _Supply:
+    """Houses that users wait for."""
+
+    def __init__(self) -> None:
+        self._there: Queue[House | None] = Queue()
+        self._waiting = self._ordered = 0
+        self._closed = False
+
+    def get(self) -> House | None:
+        """Wait for one; None once there will be none."""
+        if self._closed:
+            return None
+        self._waiting += 1
+        try:
+            house: House | None = self._there.get()
+        finally:
+            self._waiting -= 1  # also where the user is killed while it waits: what it waited for is surplus
+        return house
+
+    def put(self, house: House) -> None:
+        """One that was ordered is there."""
+        self._ordered -= 1
+        self._there.put(house)
+
+    def order(self) -> int:
+        """How many more are needed than are on their way; they are, from now on."""
+        missing: int = max(self._waiting - self._ordered - self._there.qsize(), 0)
+        self._ordered += missing
+        return missing
+
+    def take_surplus(self) -> list[House]:
+        """Those that nobody waits for any more."""
+        surplus = max(self._there.qsize() - self._waiting, 0)
+        return [house for house in (self._there.get() for _ in range(surplus)) if house is not None]
+
+    def close(self) -> None:
+        """Send everybody away."""
+        self._closed = True
+        for _ in range(self._waiting):
+            self._there.put(None)

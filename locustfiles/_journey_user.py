@@ -34,8 +34,8 @@ class JourneyUser(User):
 
     def __init__(self, environment: Environment) -> None:
         self.generator = generator_of(environment)
-        if not len(self.generator.houses):
-            raise StopTest("no houses were dealt to this process: the run could not begin; see the log above")
+        if not self.generator.houses.begun:
+            raise StopTest("no houses are known to this process: the run could not begin; see the log above")
         self.settings = self.generator.settings
         self.load = self.settings.profile.load(self.journey)
         number = self.generator.next_user_number()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
 
 
@@ -25,7 +25,8 @@ class Begin(_Message):
     TYPE: ClassVar = "loadtest:begin"
     run_id: str
     """Stands in every record that the process writes."""
-    houses: list[dict[str, Any]]
+    known: list[Any]
+    """One house of each development, packed."""
     limited: bool
     """Whether the profile's iterations end each user's work; False where a run time was asked for."""
     step: int
@@ -42,6 +43,47 @@ class Begin(_Message):
     """Which load they make."""
     load: str
     """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Want(_Message):
+    """Process → owner: so many users wait for a house."""
+
+    TYPE: ClassVar = "loadtest:want"
+    run_id: str
+    leases: int
+    """Houses to live in, until they are given back."""
+    fresh: int
+    """Houses to onboard, once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt(_Message):
+    """Owner → process: houses, packed, in one or more messages."""
+
+    TYPE: ClassVar = "loadtest:dealt"
+    run_id: str
+    leases: list[Any]
+    fresh: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Back(_Message):
+    """Process → owner: nobody lives in these any more; an id for each user that did."""
+
+    TYPE: ClassVar = "loadtest:back"
+    run_id: str
+    house_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTokens(_Message):
+    """Owner → process: the JWTs of houses that it holds are about to expire; these take their place."""
+
+    TYPE: ClassVar = "loadtest:tokens"
+    run_id: str
+    tokens: dict[str, str] = field(repr=False)
+    """House id → JWT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +118,8 @@ class Report(_Message):
     """Results since the start of the run, including those in *measurements*."""
     parked: int
     """Users that have made all their iterations."""
-    leased: int
-    """Houses that live users play."""
-    shared: bool
-    """Whether any house had two live users."""
     differs: bool
     """Whether this process has other settings than the owner, and so makes another load."""
-    reused_at: float | None
-    """When a house was first scanned again for want of a fresh one, in seconds since the epoch."""
     spent: int
     """Onboardings that the portal had seen before."""
     begun: int

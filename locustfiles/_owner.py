@@ -8,24 +8,25 @@ waits for every worker, and ``test_stop`` finds everything counted.
 
 from __future__ import annotations
 
-from locust.runners import MasterRunner
+from locust.runners import LocalRunner, MasterRunner
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._choice import offered_journeys
-from locustfiles._houses import deal
+from locustfiles._dealer import Dealer
 from locustfiles._messages import Begin, Report, StepBegins
 from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
 from locustfiles._workers import Workers
 from monitoring.measurement import WARM_UP, utc_now
-from monitoring.preflight import check_fixture
+from monitoring.preflight import check_fixture, find_signer
 from monitoring.vector_index import look_at_vector_index
+from seed.fixture import pack_house
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from conf.operations import Journey
     from locustfiles._choice import Choice
     from locustfiles._generator import Generator
-    from locustfiles._houses import Share
     from locustfiles._live import LiveView
     from locustfiles._progress import Progress
     from seed.fixture import House
@@ -80,7 +80,9 @@ class Owner:
         assert options is not None
         self._runner = runner
         self._options = options
+        assert isinstance(runner, LocalRunner | MasterRunner)
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
+        self._dealer = Dealer(runner)
         self._user_classes = tuple(environment.user_classes)
         self.choose(choice)
         events = environment.events
@@ -125,16 +127,17 @@ class Owner:
     def _on_test_start(self, **_: object) -> None:
         self._starting = gevent.getcurrent()
         try:
-            houses = check_fixture(self._choice.settings, self._choice.plan.run_time_s or 0, utc_now())
+            houses = self._read_fixture()
             live = self._view.begin() if self._view else None
-            self._run, self._judged = Run(self._environment, self._choice, len(houses), live), False
+            self._run, self._judged = Run(self._environment, self._choice, self._dealer, live), False
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
+        self._dealer.begin(self._run.run_id, houses, find_signer(self._choice.settings, houses[0]))
         hands = self._workers.begin() if self._workers else [""]
         self._step = WARM_UP if self._choice.plan.warm_up_s else 0
-        for share, (client, dealt) in enumerate(zip(hands, deal(houses, len(hands)), strict=True)):
-            begin = self._begin(self._run, dealt, share=share, shares=len(hands))
+        for share, client in enumerate(hands):
+            begin = self._begin(self._run, share=share, shares=len(hands))
             self._send(Begin.TYPE, begin.pack(), client)
         if self._choice.plan.steps:
             self._begin_step(0, self._choice.plan.steps[0].users)
@@ -151,10 +154,16 @@ class Owner:
         if database.url is not None:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
-    def _begin(self, run: Run, houses: Share, *, share: int, shares: int) -> Begin:
+    def _read_fixture(self) -> list[House]:
+        """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
+        settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
+        read = gevent.get_hub().threadpool.apply(check_fixture, (settings, run_time_s, utc_now()))
+        return cast("list[House]", read)
+
+    def _begin(self, run: Run, *, share: int, shares: int) -> Begin:
         return Begin(
             run.run_id,
-            houses,
+            [pack_house(house) for house in self._dealer.known()],
             limited=self._choice.plan.limited,
             step=self._step,
             share=share,
@@ -166,12 +175,9 @@ class Owner:
         )
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
-        """A worker that joins a run under way shares houses with the others."""
+        """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
         if self._run is not None and self.is_running:
-            houses = check_fixture(self._choice.settings, 0, utc_now())
-            self._run.houses_shared = True
-            # Its share of planned arrivals stays with those they were dealt to.
-            begin = self._begin(self._run, deal(houses, 1)[0], share=0, shares=0)
+            begin = self._begin(self._run, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
@@ -229,6 +235,8 @@ class Owner:
                 self._view.keep_up()
             for worker in self._workers.lost() if self._workers else ():
                 run.note_lost(worker)
+                self._dealer.lose(worker)
+            self._dealer.renew(utc_now())
             if not run.ended_by and (run.is_done() or run.is_failing()):
                 run.ended_by = "iterations" if run.is_done() else "criterion"
                 gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)

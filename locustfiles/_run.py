@@ -7,7 +7,6 @@ from locust.stats import StatsError
 import logging
 import os
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,10 @@ from monitoring.run_errors import copy_errors
 if TYPE_CHECKING:
     from locust.env import Environment
 
+    from datetime import datetime
+
     from locustfiles._choice import Choice
+    from locustfiles._dealer import Dealer
     from locustfiles._early_stop import EarlyStop
     from locustfiles._messages import Report
     from monitoring.vector_index import VectorIndex
@@ -48,7 +50,7 @@ class Run:
     Args:
         environment: Locust's.
         choice: What the run is to be.
-        houses: How many the fixture holds.
+        dealer: Knows the houses.
         live: Is given everything that is measured too; None where nobody may look at the run while it goes on.
 
     Raises:
@@ -59,12 +61,12 @@ class Run:
         self,
         environment: Environment,
         choice: Choice,
-        houses: int,
+        dealer: Dealer,
         live: LiveRun | None = None,
     ) -> None:
         self.environment = environment
         self.choice = choice
-        self.houses = houses
+        self.dealer = dealer
         self._live = live
         self.started_at = utc_now()
         named = os.environ.get(RUN_DIR_VARIABLE)
@@ -83,7 +85,6 @@ class Run:
         self.users_peak = self.users_wanted = 0
         self._ticks = 0
         self.limited = choice.plan.limited
-        self.houses_shared = False
         self.ended_by = ""
         self.ending = self.ended = False
         self.watcher: gevent.Greenlet | None = None
@@ -125,7 +126,6 @@ class Run:
                 open_files=report.open_files,
                 lag_p99_ms=lag.get_value_at_percentile(99) / 1000,
             )
-        self.houses_shared = self.houses_shared or report.shared
         if report.differs:
             self.note_problem(
                 "settings_differ",
@@ -223,11 +223,6 @@ class Run:
         runner = self.environment.runner
         return 0 if runner is None or self.ended else runner.user_count
 
-    @property
-    def houses_leased(self) -> int:
-        """Houses that live users play now."""
-        return sum(c.last.leased for c in self.processes.values() if c.last) if not self.ended else 0
-
     def begin_ending(self, *, interrupted: bool) -> None:
         """The run is about to end: settle why, while what it ends for can still be seen."""
         self.ending = True
@@ -283,12 +278,11 @@ class Run:
             )
 
     def _check_houses(self) -> None:
-        moments = [c.last.reused_at for c in self.processes.values() if c.last and c.last.reused_at]
-        if moments and not self.choice.settings.profile.load(Journey.ONBOARDING).reuse_houses:
-            at = datetime.fromtimestamp(min(moments), UTC)
+        at = self.dealer.reused_at
+        if at and not self.choice.settings.profile.load(Journey.ONBOARDING).reuse_houses:
             self.note_problem(
                 "fixture_exhausted",
-                f"all {self.houses:,} houses had been onboarded, and were onboarded again: no new homeowners",
+                f"all {len(self.dealer):,} houses had been onboarded, and were onboarded again: no new homeowners",
                 at=at,
             )
 

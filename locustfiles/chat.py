@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from locust import task
+from locust.exception import StopUser
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gevent.pool import Group
 
 from conf.operations import Journey, Operation
 from locustfiles._portal_user import PortalUser
 from seed.questions import sample_questions
+
+if TYPE_CHECKING:
+    from locustfiles._houses import Lease
 
 _questions = cache(sample_questions)
 
@@ -20,16 +24,20 @@ class HomeownerChatUser(PortalUser):
     """Asks as many questions at once as the profile says, waits for all answers, thinks, asks again."""
 
     journey = Journey.CHAT
+    lease: Lease | None = None
 
     def on_start(self) -> None:
         """Lease a house of its own."""
         super().on_start()
-        self.house = self.generator.houses.lease()
+        self.lease = self.generator.houses.lease()
+        if self.lease is None:
+            raise StopUser  # the run ended while it waited
 
     def on_stop(self) -> None:
         """Give the house back."""
         super().on_stop()
-        self.generator.houses.release(self.house)
+        if self.lease is not None:
+            self.generator.houses.release(self.lease)
 
     @task
     def ask(self) -> None:
@@ -45,4 +53,5 @@ class HomeownerChatUser(PortalUser):
             asking.kill()  # only where the user is killed before the answers are there
 
     def _ask(self, question: str, context: dict[str, Any]) -> None:
-        self.send(Operation.CHAT, self.settings.contract.chat, self.house, context, question=question)
+        assert self.lease is not None
+        self.send(Operation.CHAT, self.settings.contract.chat, self.lease.house, context, question=question)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from locust import task
+from locust.exception import StopUser
 
 from time import perf_counter
 
@@ -18,8 +19,10 @@ class OnboardingUser(PortalUser):
     @task
     def scan(self) -> None:
         """One scan, in a house where nobody has scanned yet, by somebody whose browser holds no cookie."""
-        context, started = self._begin_flow(), perf_counter()
         contract, house = self.settings.contract, self.generator.houses.take_fresh()
+        if house is None:
+            raise StopUser  # the run ended while it waited
+        context, started = self._begin_flow(), perf_counter()
         self.client.cookiejar.clear()
         part = {"step": context["step"]}
         failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part)

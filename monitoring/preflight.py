@@ -9,7 +9,6 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import jwt
 import psycopg2
 
 from conf.criteria import require_measurable
@@ -20,10 +19,10 @@ from monitoring.page import read_page
 from monitoring.vector_index import find_vector_index
 from seed.database import connect, require_url
 from seed.fixture import load_fixture
-from seed.tokens import refuse_expiring, require_secret
+from seed.tokens import SHORTEST_SECRET, Signer, expiring_houses, refuse_expiring, require_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from conf.settings import Settings
@@ -50,9 +49,7 @@ def preflight(
     needs = set(journeys)
     yield check("criteria", lambda: check_criteria(settings, needs))
     yield check("run directory", lambda: check_output(settings))
-    yield check(
-        "fixture", lambda: f"{len(check_fixture(settings, run_time_s, now))} houses with valid tokens"
-    )
+    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now)))
     house = _first_house(settings)
     if house is not None:
         yield check("secret", lambda: check_secret(settings, house))
@@ -119,10 +116,11 @@ def check_output(settings: Settings) -> str:
 
 def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[House]:
     """
-    The fixture's houses, all of whose tokens outlive the run.
+    The fixture's houses, all of whose tokens outlive the run, or can be renewed.
 
     Raises:
-        LoadTestError: There are none, one has no QR token, or tokens expire too early.
+        LoadTestError: There are none, one has no QR token, or tokens expire too early and SESSION_SECRET did not sign
+            them.
     """
     houses = load_fixture(settings.seed.fixture)
     if without := [house.lot for house in houses if not house.qr_token.strip()]:
@@ -130,8 +128,27 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[
             f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
             "Make them: loadtest seed && loadtest qrs",
         )
-    refuse_expiring(houses, now, timedelta(seconds=run_time_s) + _SPARE)
+    margin = timedelta(seconds=run_time_s) + _SPARE
+    if find_signer(settings, houses[0]) is None:
+        refuse_expiring(houses, now, margin)
+    else:
+        expiring_houses(houses, now, margin)  # that they are JWTs must be known before the run
     return houses
+
+
+def find_signer(settings: Settings, house: House) -> Signer | None:
+    """Who renews JWTs in a run that outlives them: SESSION_SECRET, where it is set and signed that of *house*."""
+    secret = "" if settings.session_secret is None else settings.session_secret.get_secret_value()
+    if len(secret.encode()) < SHORTEST_SECRET:
+        return None
+    signer = Signer(secret, timedelta(seconds=settings.seed.jwt_lifetime_s))
+    return signer if signer.signed(house) else None
+
+
+def _fixture_words(settings: Settings, houses: Sequence[House]) -> str:
+    renewed = find_signer(settings, houses[0]) is not None
+    tokens = "tokens, which are renewed before they expire" if renewed else "valid tokens"
+    return f"{len(houses):,} houses with {tokens}"
 
 
 def check_secret(settings: Settings, house: House) -> str:
@@ -143,14 +160,12 @@ def check_secret(settings: Settings, house: House) -> str:
     """
     if settings.session_secret is None:
         return "SESSION_SECRET is not set here: whether the fixture's tokens are the portal's cannot be told before a run"
-    secret = require_secret(settings.session_secret)
-    try:
-        jwt.decode(house.jwt, secret, algorithms=["HS256"], options={"verify_exp": False})
-    except jwt.InvalidTokenError:
+    require_secret(settings.session_secret)
+    if find_signer(settings, house) is None:
         raise LoadTestError(
             "SESSION_SECRET: the fixture's tokens were signed with another secret; every answer would be 401",
             "Set the portal's own secret and sign anew: loadtest token",
-        ) from None
+        )
     return "signed the fixture's tokens"
 
 

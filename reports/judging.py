@@ -241,7 +241,11 @@ def _notes(
     if unjudged := [journey.value for journey in journeys if journey not in judged]:
         yield f"No criterion is about {' or '.join(unjudged)}: shown, not judged."
     if run.manifest and run.manifest.houses_shared:
-        yield "There were more users than houses: some users shared a house, as its residents would."
+        most = run.manifest.users_per_house
+        users = f"up to {most:,} users" if most else "some users"
+        yield f"There were more users than houses: {users} shared a house, as its residents would."
+    if run.manifest and run.manifest.tokens_renewed:
+        yield f"{run.manifest.tokens_renewed:,} JWTs were signed anew before they expired."
     if cut := [
         row for row in rows if row.warm_up[0] and row.operation and row.operation.kind is Kind.REQUEST
     ]:

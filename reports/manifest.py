@@ -157,6 +157,9 @@ class Manifest(_Part):
     users_peak: int = Field(ge=0)
     houses: int = Field(ge=0)
     houses_shared: bool
+    users_per_house: int = Field(default=0, ge=0)
+    """At most, at once; 0 in runs of before it was noted."""
+    tokens_renewed: int = Field(default=0, ge=0)
     server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None

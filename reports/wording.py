@@ -11,7 +11,7 @@ from reports.figures import figure, finding_value, metric_label, subject_label
 from reports.record import State
 
 if TYPE_CHECKING:
-    from reports.manifest import ArrivalsMade
+    from reports.manifest import ArrivalsMade, Manifest
     from reports.record import Beside, Capacity, Verdict
     from reports.scalability import Scalability
 
@@ -101,10 +101,7 @@ def made_by(verdict: Verdict) -> list[tuple[str, str]]:
         ("Started", started),
         ("Ended", f"{ended}, by {manifest.ended_by}"),
         ("Users", f"{manifest.users_peak:,} at most, {manifest.users_wanted:,} wanted"),
-        (
-            "Houses",
-            f"{manifest.houses:,}, {'shared by users' if manifest.houses_shared else 'one user each'}",
-        ),
+        ("Houses", _houses_text(manifest)),
         *([("Planned starts", _arrivals_text(manifest.arrivals))] if manifest.arrivals else []),
         ("Random seed", str(manifest.random_seed)),
         ("Commit", manifest.git_commit or "not in a Git checkout"),
@@ -152,6 +149,13 @@ def scalability_text(scalability: Scalability) -> str:
         f"{law} Throughput is largest at about {scalability.peak_users:,.0f} users (95 %: {ends[0]:,.0f} to "
         f"{ends[1]:,.0f}), with {scalability.peak_per_second:,.4g} per second."
     )
+
+
+def _houses_text(manifest: Manifest) -> str:
+    if not manifest.houses_shared:
+        return f"{manifest.houses:,}, one user each"
+    most = manifest.users_per_house
+    return f"{manifest.houses:,}, " + (f"up to {most:,} users each" if most else "shared by users")
 
 
 def _arrivals_text(arrivals: ArrivalsMade) -> str:

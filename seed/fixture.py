@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import LoadTestError
@@ -33,6 +34,15 @@ class House:
     lot: str
     qr_token: str = field(repr=False)
     jwt: str = field(repr=False)
+
+
+pack_house = attrgetter(*(spec.name for spec in fields(House)))
+"""The values of a house, in its fields' order, as they travel to another process."""
+
+
+def unpack_house(values: Iterable[Any]) -> House:
+    """The house that `pack_house` packed."""
+    return House(*values)
 
 
 def write_fixture(path: Path, houses: Iterable[House]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -87,6 +88,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
     carrying = [part.development for part in parts]
     everything = [*parts, Part.whole(RATHMORE_GREEN)]
     timeout_s = settings.database.connect_timeout_s
+    lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
     with blocking_driver(), closing(connect(url, connect_timeout_s=timeout_s)) as connection:
         with _step(connection, "check the database") as cursor:
             refuse_foreign_database(cursor, adopt)
@@ -94,7 +96,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
         with _step(connection, "fixture"):
             written = _write_fixture(
                 settings.seed.fixture,
-                with_new_tokens(stored_houses(connection, carrying), secret, now),
+                with_new_tokens(stored_houses(connection, carrying), secret, now, lifetime),
                 houses,
                 progress,
             )

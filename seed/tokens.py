@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from seed.fixture import House
 
 LIFETIME = timedelta(hours=24)
+"""The portal's own."""
+_LONGEST_MARGIN = timedelta(hours=1)
 SHORTEST_SECRET = 32
 """Bytes: what HS256 asks for (RFC 7518, 3.2)."""
 
@@ -44,14 +47,15 @@ def require_secret(secret: SecretStr | None) -> str:
     return value
 
 
-def homeowner_token(house: House, secret: str, now: datetime) -> str:
+def homeowner_token(house: House, secret: str, now: datetime, lifetime: timedelta = LIFETIME) -> str:
     """
-    The JWT of a house: HS256, valid for ``LIFETIME`` from *now*.
+    The JWT of a house: HS256, valid for *lifetime* from *now*.
 
     Args:
         house: Its ``jwt`` is not read.
         secret: The portal's SESSION_SECRET.
         now: Aware; fractions of a second are cut off.
+        lifetime: Whole seconds.
     """
     issued = int(now.timestamp())
     claims = {
@@ -61,7 +65,7 @@ def homeowner_token(house: House, secret: str, now: datetime) -> str:
         "house_type": house.house_type,
         "role": "homeowner",
         "iat": issued,
-        "exp": issued + int(LIFETIME.total_seconds()),
+        "exp": issued + int(lifetime.total_seconds()),
     }
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
@@ -71,10 +75,42 @@ def homeowner_tokens(houses: Iterable[House], secret: str, now: datetime) -> lis
     return [homeowner_token(house, secret, now) for house in houses]
 
 
-def with_new_tokens(houses: Iterable[House], secret: str, now: datetime) -> Iterator[House]:
+def with_new_tokens(
+    houses: Iterable[House], secret: str, now: datetime, lifetime: timedelta = LIFETIME
+) -> Iterator[House]:
     """The same houses, each with a JWT issued at *now*; see `homeowner_token`."""
     for house in houses:
-        yield dataclasses.replace(house, jwt=homeowner_token(house, secret, now))
+        yield dataclasses.replace(house, jwt=homeowner_token(house, secret, now, lifetime))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who can sign JWTs as the portal does."""
+
+    secret: str = dataclasses.field(repr=False)
+    lifetime: timedelta = LIFETIME
+
+    @property
+    def margin(self) -> timedelta:
+        """How long before its end a JWT is renewed: a quarter of its life, at most an hour."""
+        return min(self.lifetime / 4, _LONGEST_MARGIN)
+
+    def sign(self, house: House, now: datetime) -> str:
+        """A new JWT for *house*."""
+        return homeowner_token(house, self.secret, now, self.lifetime)
+
+    def signed(self, house: House) -> bool:
+        """Whether the house's JWT is this signer's, be it expired or not."""
+        try:
+            jwt.decode(
+                house.jwt,
+                self.secret,
+                algorithms=[_ALGORITHM],
+                options={"verify_exp": False, "verify_iat": False},  # another host's clock may be ahead
+            )
+        except jwt.InvalidTokenError:
+            return False
+        return True
 
 
 def token_expiry(token: str) -> datetime:

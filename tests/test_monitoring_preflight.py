@@ -152,7 +152,7 @@ def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[
         checks = list(preflight(settings, Journey, 600, NOW))
         assert [check.error for check in checks] == [None] * 6
         found = {check.name: check.found for check in checks}
-        assert found["fixture"] == "20 houses with valid tokens"
+        assert found["fixture"] == "20 houses with tokens, which are renewed before they expire"
         assert found["portal"] == f"{server.url}/api/health answered 200"
         assert found["database"].endswith(
             " chunks of the first development; ivfflat index doc_chunks_embedding on 462 chunks: not needed for so few"
@@ -205,15 +205,22 @@ def test_houses_without_qr_tokens_are_counted(prepare: Callable[..., Settings], 
     assert "2 houses have no QR token (LV-019 first)\n  Make them: loadtest seed && loadtest qrs" in error
 
 
-def test_tokens_must_outlive_the_run_and_a_margin(prepare: Callable[..., Settings]) -> None:
-    def issued_at(then: datetime) -> Settings:
-        return prepare(lambda house: next(iter(with_new_tokens([house], SECRET, then))))
+def test_tokens_that_cannot_be_renewed_must_outlive_the_run_and_a_margin(
+    prepare: Callable[..., Settings],
+) -> None:
+    def issued_at(then: datetime, secret: str | None = None) -> Settings:
+        return prepare(
+            lambda house: next(iter(with_new_tokens([house], SECRET, then))), session_secret=secret
+        )
 
     assert looked_at(issued_at(NOW), run_time_s=23.9 * 3600)["fixture"] == ""
     too_long = looked_at(issued_at(NOW), run_time_s=24 * 3600 - 60)["fixture"]
     assert "the tokens of 20 of 20 houses (LV-001 first) expire within 1444 min" in too_long
     expired = looked_at(issued_at(NOW - timedelta(hours=25)))["fixture"]
     assert "are expired\n  Sign new ones: loadtest token" in expired
+    for secret in ("x" * 40, "x" * 31):
+        assert "are expired" in looked_at(issued_at(NOW - timedelta(hours=25), secret))["fixture"]
+    assert looked_at(issued_at(NOW - timedelta(hours=25), SECRET))["fixture"] == ""
 
 
 def test_the_secret_is_the_one_that_signed_the_tokens(prepare: Callable[..., Settings]) -> None:

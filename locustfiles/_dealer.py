@@ -1,0 +1,203 @@
+"""
+The owner's side of the houses: who plays which, and with which JWT.
+
+Processes ask for a house when a user needs one, and give it back when the user goes. So nothing has to be moved when
+workers come and go, and the one who deals sees that a house is shared only when all are taken, and then evenly.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import replace
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from locustfiles._messages import Back, Dealt, NewTokens, Want
+from monitoring.measurement import utc_now
+from seed.fixture import pack_house
+from seed.tokens import token_expiry
+
+if TYPE_CHECKING:
+    from locust.runners import LocalRunner, MasterRunner
+
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from seed.fixture import House
+    from seed.tokens import Signer
+
+_CHUNK = 250
+"""Houses to a message: packing and signing them takes a few milliseconds, and then others have their turn."""
+_MOST_KNOWN = 1000
+_NOBODY: Counter[int] = Counter()
+
+
+class Dealer:
+    """
+    Deals the houses of one run after another.
+
+    Args:
+        runner: Locust's; messages go through it, also where the only process is this one.
+    """
+
+    def __init__(self, runner: LocalRunner | MasterRunner) -> None:
+        self._runner = runner
+        self.begin("", (), None)
+        # Concurrent: a large answer takes several turns of the event loop, and heartbeats must be answered meanwhile.
+        runner.register_message(Want.TYPE, self._on_want, concurrent=True)
+        runner.register_message(Back.TYPE, self._on_back)
+
+    def begin(self, run_id: str, houses: Sequence[House], signer: Signer | None) -> None:
+        """
+        All houses are free again, and nobody has onboarded one.
+
+        Args:
+            run_id: Messages of another run are not answered.
+            houses: Of the fixture, in its order.
+            signer: Renews JWTs before they expire; None: they are what they are.
+        """
+        self._run_id, self._houses, self._signer = run_id, list(houses), signer
+        self._index_of = {house.house_id: index for index, house in enumerate(houses)}
+        self._tenants = [0] * len(houses)
+        self._turns = len(houses)
+        self._by_tenants = [(0, turn, turn) for turn in range(len(houses))]
+        """Heap of tenants, turn, index; of a house the entry that has its tenants' number counts."""
+        self._held: dict[str, Counter[int]] = {}
+        self._held_by_lost: dict[str, Counter[int]] = {}
+        self._expiring: list[tuple[datetime, int]] = []
+        self._fresh = deque(range(len(houses)))
+        self._onboarded: deque[int] = deque()
+        self.most_tenants = 0
+        """How many users a house had at once, at most."""
+        self.reused_at: datetime | None = None
+        """When all houses had been onboarded and one was taken again."""
+        self.renewed = 0
+        """JWTs that were renewed."""
+
+    def __len__(self) -> int:
+        return len(self._houses)
+
+    @property
+    def leased(self) -> int:
+        """How many houses have a live user."""
+        return sum(tenants > 0 for tenants in self._tenants)
+
+    def known(self) -> list[House]:
+        """One house of each development, for users that need to know one but do not live there."""
+        first: dict[str, House] = {}
+        for house in self._houses:
+            first.setdefault(house.development_id, house)
+        return list(first.values())[:_MOST_KNOWN]
+
+    def lose(self, process: str) -> None:
+        """A process is gone: its houses are free, though others are dealt first, for it may come back."""
+        held = self._held.pop(process, None)
+        if held is not None:
+            self._held_by_lost[process] = held
+            for index in held.elements():
+                self._count(index, -1)
+
+    def find_again(self, process: str) -> None:
+        """A process that was thought to be gone is not; its users still play what it held."""
+        held = self._held_by_lost.pop(process, None)
+        if held is not None:
+            self._held[process] = held
+            for index in held.elements():
+                self._count(index, +1)
+
+    def renew(self, now: datetime) -> None:
+        """Sign anew what expires soon, and tell those who hold it."""
+        if self._signer is None:
+            return
+        run_id = self._run_id
+        while due := list(self._due(now, self._signer.margin)):
+            for process, held in list(self._held.items()):
+                tokens = {self._houses[i].house_id: self._houses[i].jwt for i in due if held[i]}
+                if tokens:
+                    self._send(NewTokens.TYPE, NewTokens(run_id, tokens).pack(), process)
+            gevent.sleep(0)
+            if run_id != self._run_id:
+                return
+
+    def _due(self, now: datetime, margin: timedelta) -> Iterator[int]:
+        """At most a message full of houses with a live user, whose JWTs have been renewed by now."""
+        renewed = 0
+        while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= now + margin:
+            _, index = heappop(self._expiring)
+            if self._tenants[index]:
+                self._sign(index, now)
+                renewed += 1
+                yield index
+
+    def _sign(self, index: int, now: datetime) -> None:
+        assert self._signer is not None
+        house = self._houses[index]
+        self._houses[index] = house = replace(house, jwt=self._signer.sign(house, now))
+        heappush(self._expiring, (token_expiry(house.jwt), index))
+        self.renewed += 1
+
+    def _on_want(self, msg: Any, **_: object) -> None:
+        want = Want.unpack(msg.data)
+        while want.run_id == self._run_id and (want.leases or want.fresh):
+            leases, fresh = min(want.leases, _CHUNK), min(want.fresh, _CHUNK)
+            dealt = Dealt(
+                want.run_id,
+                [pack_house(self._lease(msg.node_id)) for _ in range(leases)],
+                [pack_house(self._take_fresh()) for _ in range(fresh)],
+            )
+            self._send(Dealt.TYPE, dealt.pack(), msg.node_id)
+            want = Want(want.run_id, want.leases - leases, want.fresh - fresh)
+            if want.leases or want.fresh:
+                gevent.sleep(0)
+
+    def _lease(self, process: str) -> House:
+        """The house with the fewest tenants; of several the one that has been free the longest."""
+        while True:
+            tenants, _, index = heappop(self._by_tenants)
+            if tenants == self._tenants[index]:
+                break
+        self._held.setdefault(process, Counter())[index] += 1
+        self._count(index, +1)
+        self.most_tenants = max(self.most_tenants, tenants + 1)
+        if not tenants:
+            self._keep_valid(index)
+        return self._houses[index]
+
+    def _keep_valid(self, index: int) -> None:
+        """See to it that a house's JWT does not expire while somebody plays it."""
+        if self._signer is None:
+            return
+        now, expiry = utc_now(), token_expiry(self._houses[index].jwt)
+        if expiry <= now + self._signer.margin:
+            self._sign(index, now)
+        else:
+            heappush(self._expiring, (expiry, index))
+
+    def _count(self, index: int, change: int) -> None:
+        self._turns += 1
+        self._tenants[index] += change
+        heappush(self._by_tenants, (self._tenants[index], self._turns, index))
+
+    def _take_fresh(self) -> House:
+        """A house that nobody has onboarded in this run; when there is none left, the one of the longest ago."""
+        if not self._fresh:
+            self.reused_at = self.reused_at or utc_now()
+            self._fresh, self._onboarded = self._onboarded, deque()
+        index = self._fresh.popleft()
+        self._onboarded.append(index)
+        return self._houses[index]
+
+    def _on_back(self, msg: Any, **_: object) -> None:
+        back = Back.unpack(msg.data)
+        if back.run_id != self._run_id:
+            return
+        held = self._held.get(msg.node_id, _NOBODY)
+        for index in map(self._index_of.__getitem__, back.house_ids):
+            if held[index]:
+                held[index] -= 1
+                self._count(index, -1)
+
+    def _send(self, message_type: str, data: dict[str, Any], process: str) -> None:
+        self._runner.send_message(message_type, data, process)
