@@ -155,6 +155,9 @@ class Generator(_Section):
     cpu_ratio: float = Field(gt=0, description="Of one core; a process that stays above it ...")
     cpu_for_s: float = Field(gt=0, description="... for so long without a break is saturated.")
     open_files_ratio: Ratio = Field(gt=0, le=1, description="Of the files that the process may have open.")
+    missing_load_ratio: Ratio = Field(
+        default=0.0, ge=0, lt=1, description="Of the load, what may be missing through workers that went."
+    )
 
 
 class Monitoring(_Section):

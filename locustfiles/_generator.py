@@ -97,6 +97,7 @@ class Generator:
         if isinstance(runner, WorkerRunner):
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
+            environment.events.test_stop.add_listener(self._on_test_stop)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
@@ -252,6 +253,13 @@ class Generator:
             self._ended_s = self.elapsed_s
         self.houses.close()
 
+    def _on_test_stop(self, **_: object) -> None:
+        """
+        Locust lets a worker wait so long before it is ready again; its users have ended, and the next run, which says
+        anew how long it is, may begin.
+        """
+        self.environment.stop_timeout = 0.0
+
     def _on_finish(self, **_: object) -> None:
         self._finish()
 
@@ -273,9 +281,6 @@ class Generator:
                 return
             self.ending = True
             runner.stop()
-            # Locust lets a worker wait so long before it is ready again; its users have ended, and the next run,
-            # which says anew how long it is, may begin.
-            self.environment.stop_timeout = 0.0
             self.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)

@@ -53,6 +53,11 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "vector_index": asdict(run.vector_index) if run.vector_index else None,
         "pool": run.portal.pool(),
         "processes": _processes(run.processes),
+        "worker_changes": [
+            asdict(noted.change) | {"at": noted.at.isoformat()} for noted in run.attendance.noted
+        ],
+        "asked_user_s": round(run.attendance.asked_user_s, 3),
+        "missing_user_s": round(run.attendance.missing_user_s, 3),
         "steps": _steps(run, ended_at),
         "stopped_by": run.stopped_by,
         "ended_by": run.ended_by,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import gevent
 
 from conf.errors import ExitCode, LoadTestError
+from locustfiles._attendance import WorkerEvent
 from locustfiles._choice import offered_journeys
 from locustfiles._dealer import Dealer
 from locustfiles._messages import Begin, Report, StepBegins
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.operations import Journey
+    from locustfiles._attendance import WorkerChange
     from locustfiles._choice import Choice
     from locustfiles._generator import Generator
     from locustfiles._live import LiveView
@@ -221,7 +223,9 @@ class Owner:
             self._run.note_users(user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._run is not None and not self._run.ended and Report.KEY in data:
+        if self._workers is not None and self._workers.is_strange(client_id, data):
+            self._send("stop", {}, client_id)  # Locust's own word: it stops, and comes back as ready
+        elif self._run is not None and not self._run.ended and Report.KEY in data:
             self._run.add(client_id, Report.unpack(data[Report.KEY]))
 
     def _watch(self, run: Run) -> None:
@@ -233,14 +237,22 @@ class Owner:
             self._progress.write(**run.progress())
             if self._view is not None:
                 self._view.keep_up()
-            for worker in self._workers.lost() if self._workers else ():
-                run.note_lost(worker)
-                self._dealer.lose(worker)
+            for change in self._workers.look() if self._workers else ():
+                self._note(run, change)
             self._dealer.renew(utc_now())
             if not run.ended_by and (run.is_done() or run.is_failing()):
                 run.ended_by = "iterations" if run.is_done() else "criterion"
                 gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)
                 return
+
+    def _note(self, run: Run, change: WorkerChange) -> None:
+        """A worker came or went: its houses with it."""
+        _log.warning("Worker %s %s", change.worker, change.event)
+        run.note_change(change)
+        if change.event in {WorkerEvent.VANISHED, WorkerEvent.LEFT}:
+            self._dealer.lose(change.worker)
+        elif change.event is WorkerEvent.RETURNED:
+            self._dealer.find_again(change.worker)
 
     def _collect(self, run: Run) -> None:
         run.note_users(self._runner.user_count)
@@ -256,8 +268,8 @@ class Owner:
             # Locust's master goes on sending users to the workers where a run ends before all have started.
             if self._starting is not None and self._starting is not gevent.getcurrent():
                 self._starting.kill()
-            for worker in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
-                run.note_lost(worker)
+            for change in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
+                self._note(run, change)
 
     def _on_test_stop(self, **_: object) -> None:
         run = self._run

@@ -16,6 +16,7 @@ from rich.console import Console
 from conf.criteria import stopping_criteria
 from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
+from locustfiles._attendance import Attendance, WorkerEvent
 from locustfiles._manifest import build_manifest
 from locustfiles._portal_watch import PortalWatch
 from locustfiles._provenance import git_commit
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from datetime import datetime
 
+    from locustfiles._attendance import WorkerChange
     from locustfiles._choice import Choice
     from locustfiles._dealer import Dealer
     from locustfiles._early_stop import EarlyStop
@@ -83,7 +85,9 @@ class Run:
         self.memory: dict[str, int] = {}
         self._early_stop = self._build_early_stop()
         self.users_peak = self.users_wanted = 0
-        self._ticks = 0
+        self._ticks, self._ticked_at = 0, self.started_at
+        is_open = any(choice.settings.profile.load(j).arrival_rate is not None for j in choice.journeys)
+        self.attendance = Attendance(replaced=not is_open)
         self.limited = choice.plan.limited
         self.ended_by = ""
         self.ending = self.ended = False
@@ -111,7 +115,7 @@ class Run:
         """Merge what a process measured."""
         contribution = self.processes.setdefault(process, Contribution())
         contribution.received += self._files.log.add(report.measurements)
-        contribution.last = report
+        contribution.last, contribution.heard_at = report, utc_now()
         lag = new_histogram()
         lag.decode_and_add(report.lag)
         contribution.lag.add(lag)
@@ -147,14 +151,11 @@ class Run:
         moment = (at or utc_now()).isoformat(timespec="seconds")
         self.problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
 
-    def note_lost(self, worker: str) -> None:
-        """A worker is gone, and with it what it had not sent."""
-        self.processes.setdefault(worker, Contribution()).lost = True
-        self.note_problem(
-            "worker_lost",
-            f"worker {worker} vanished: what it measured last and its share of the load are missing",
-            worker,
-        )
+    def note_change(self, change: WorkerChange) -> None:
+        """A worker came or went; with one that vanished is gone what it had not sent, until it returns."""
+        contribution = self.processes.setdefault(change.worker, Contribution())
+        contribution.lost = change.event is WorkerEvent.VANISHED
+        self.attendance.note(change, utc_now(), contribution.heard_at or self.started_at)
 
     def begin_step(self, index: int, users: int) -> None:
         """A step begins, its warm-up over."""
@@ -172,7 +173,12 @@ class Run:
 
     def tick(self) -> None:
         """Read the memory of all processes and, every few seconds, write an interval of measurements."""
-        now = utc_now()
+        now, runner = utc_now(), self.environment.runner
+        assert runner is not None
+        self.attendance.tick(
+            (now - self._ticked_at).total_seconds(), runner.target_user_count, runner.user_count
+        )
+        self._ticked_at = now
         self._read_memory(now)
         self._ticks += 1
         if self._ticks % _INTERVAL_TICKS == 0:

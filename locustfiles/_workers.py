@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.event import Event
 
+from locustfiles._attendance import WorkerChange, WorkerEvent
 from locustfiles._messages import Finish, Finished
 from monitoring.measurement import new_histogram
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner
+
+    from datetime import datetime
 
     from hdrh.histogram import HdrHistogram
 
@@ -31,50 +34,70 @@ class Contribution:
     """The latest of its reports."""
     lag: HdrHistogram = field(default_factory=new_histogram)
     """Its event-loop lag since the start of the run, in microseconds."""
+    heard_at: datetime | None = None
+    """When the latest report came."""
     lost: bool = False
 
 
 class Workers:
-    """Asks workers to finish, waits for them, and notices those that vanish."""
+    """Asks workers to finish, waits for them, and notices those that come and go."""
 
     def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
-        self._expected: set[str] = set()
+        self._users: dict[str, int] = {}
+        """Of the workers that are there: how many users each has."""
+        self._vanished: set[str] = set()
         self._finished: set[str] = set()
         self._all_finished = Event()
         runner.register_message(Finished.TYPE, self._on_finished)
 
     def begin(self) -> list[str]:
         """Forget the last run; the ids of the workers that take part in this one."""
-        self._expected = self.live()
-        self._finished = set()
+        self._users = self._live()
+        self._vanished, self._finished = set(), set()
         self._all_finished.clear()
-        return sorted(self._expected)
+        return sorted(self._users)
 
-    def live(self) -> set[str]:
-        """The ids of the workers that are there now."""
-        return {client.id for client in self._runner.clients.all if client.state in _LIVE}
+    def look(self) -> list[WorkerChange]:
+        """Who came and who went since the last look."""
+        before, self._users = self._users, self._live()
+        changes = []
+        for worker in sorted(self._users.keys() - before.keys()):
+            event = WorkerEvent.RETURNED if worker in self._vanished else WorkerEvent.JOINED
+            self._vanished.discard(worker)
+            changes.append(WorkerChange(worker, event, 0))
+        for worker in sorted(before.keys() - self._users.keys()):
+            event = WorkerEvent.LEFT if worker in self._finished else WorkerEvent.VANISHED
+            if event is WorkerEvent.VANISHED:
+                self._vanished.add(worker)
+            changes.append(WorkerChange(worker, event, before[worker]))
+        return changes
 
-    def lost(self) -> set[str]:
-        """The ids of workers that took part and are gone without having finished."""
-        self._expected |= self.live()
-        return self._expected - self.live() - self._finished
+    def is_strange(self, worker: str, report: dict[str, Any]) -> bool:
+        """Whether a worker makes the load of a master that was here before this one, and does not know of this one."""
+        return worker not in self._runner.clients and report["user_count"] > 0
 
-    def finish(self, timeout_s: float) -> set[str]:
+    def finish(self, timeout_s: float) -> list[WorkerChange]:
         """
         Have every worker let its users end and send all it holds; wait for it.
 
         Returns:
-            The ids of those that did not, within *timeout_s*.
+            Those that did not, within *timeout_s*, and were there before.
         """
-        self._expected |= self.live()
+        there = self._users | self._live()
         self._runner.send_message(Finish.TYPE, Finish().pack())
         with gevent.Timeout(timeout_s, False):  # noqa: FBT003 - gevent's way to say: do not raise
-            while not self._all_finished.wait(0.5) and self.live() - self._finished:
+            while not self._all_finished.wait(0.5) and self._live().keys() - self._finished:
                 pass
-        return self._expected - self._finished
+        return [
+            WorkerChange(worker, WorkerEvent.VANISHED, there[worker])
+            for worker in sorted(there.keys() - self._finished)
+        ]
+
+    def _live(self) -> dict[str, int]:
+        return {client.id: client.user_count for client in self._runner.clients.all if client.state in _LIVE}
 
     def _on_finished(self, msg: object, **_: object) -> None:
         self._finished.add(str(getattr(msg, "node_id", "")))
-        if self._finished >= self._expected:
+        if self._finished >= self._users.keys():
             self._all_finished.set()

@@ -291,7 +291,7 @@ RULES = (
         "worker_lost",
         "A load-generating process was lost",
         problem_noted("worker_lost"),
-        "It was killed, perhaps for its memory, or lost its connection. Its last results are missing.",
+        "It was killed, perhaps for its memory, told to go, or lost its connection.",
         ("dmesg | grep -i 'killed process'",),
     ),
     Rule(

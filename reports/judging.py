@@ -19,6 +19,7 @@ from reports.assessment import (
     judged_subjects,
     worst_state,
 )
+from reports.attendance import assess_attendance, attendance_notes
 from reports.beside import build_beside
 from reports.capacity import build_capacities
 from reports.course import build_course
@@ -108,6 +109,7 @@ def judge_files(
     problems = [
         *run.problems,
         *_invalidities(run),
+        *(assess_attendance(run.manifest) if run.manifest else ()),
         *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
         *assess_validity(rows, findings, demands.minimum_requests),
     ]
@@ -244,6 +246,8 @@ def _notes(
         most = run.manifest.users_per_house
         users = f"up to {most:,} users" if most else "some users"
         yield f"There were more users than houses: {users} shared a house, as its residents would."
+    if run.manifest:
+        yield from attendance_notes(run.manifest)
     if run.manifest and run.manifest.tokens_renewed:
         yield f"{run.manifest.tokens_renewed:,} JWTs were signed anew before they expired."
     if cut := [

@@ -103,6 +103,17 @@ class ArrivalsMade(_Part):
     missed: int = Field(ge=0)
 
 
+class WorkerChanged(_Part):
+    """A worker came or went during the run."""
+
+    worker: str
+    event: Literal["joined", "vanished", "left", "returned"]
+    users: int = Field(ge=0)
+    """That it had when it went."""
+    at: AwareDatetime
+    """Of one that went: when it was last heard of."""
+
+
 class Stop(_Part):
     """The criterion that ended the run, and its value over the window that did it."""
 
@@ -168,6 +179,11 @@ class Manifest(_Part):
     vector_index: VectorIndexSeen | None = None
     pool: PoolSeen | None = None
     processes: tuple[Process, ...]
+    worker_changes: tuple[WorkerChanged, ...] = ()
+    asked_user_s: float = Field(default=0, ge=0)
+    """Users that there should have been times seconds."""
+    missing_user_s: float = Field(default=0, ge=0)
+    """Of these, what was missing through workers that went."""
     steps: tuple[StepSpan, ...]
     ended_by: str
     stopped_by: Stop | None = None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -261,3 +261,43 @@ def test_a_directory_that_is_not_there_is_an_error_with_a_next_step(tmp_path: Pa
     with pytest.raises(LoadTestError, match="there is no such directory") as caught:
         judge_run(tmp_path / "none")
     assert caught.value.next_step
+
+
+def gone(allowed: float, missing_user_s: float) -> dict[str, Any]:
+    settings = BuiltRun([]).manifest_values("a-run")["settings"]
+    settings["generator"]["missing_load_ratio"] = allowed
+    change = {"worker": "w2", "event": "vanished", "users": 5, "at": "2025-11-15T20:00:07+00:00"}
+    return {
+        "settings": settings, "worker_changes": [change], "asked_user_s": 200.0, "missing_user_s": missing_user_s,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("allowed", "missing_user_s", "tolerated"),
+    [(0.0, 0.0, False), (0.0, 10.0, False), (0.05, 10.0, True), (0.05, 10.1, False)],
+)
+def test_a_worker_that_went_is_a_problem_unless_so_much_may_be_missing(
+    tmp_path: Path,
+    allowed: float,
+    missing_user_s: float,
+    tolerated: bool,  # noqa: FBT001 - what is expected
+) -> None:
+    run = BuiltRun(evenly("chat", 900), manifest=gone(allowed, missing_user_s))
+    verdict = judge_run(run.write(tmp_path / "run"))
+    said = "Worker w2 vanished with 5 users, last heard of at 20:00:07; "
+    if tolerated:
+        assert verdict.problems == ()
+        assert any(note.startswith(said) and "allows 5.0%" in note for note in verdict.notes)
+    else:
+        (problem,) = verdict.problems
+        assert (problem.code, problem.at) == ("worker_lost", "2025-11-15T20:00:07+00:00")
+        assert problem.message.startswith(said + f"{missing_user_s / 200:.1%} of the load was missing")
+    assert verdict.state is (State.PASS if tolerated else State.NO_VERDICT)
+
+
+def test_a_worker_that_joined_is_told_and_is_no_problem(tmp_path: Path) -> None:
+    joined = {"worker": "w3", "event": "joined", "users": 0, "at": "2025-11-15T20:00:07+00:00"}
+    run = BuiltRun(evenly("chat", 900), manifest={"worker_changes": [joined], "asked_user_s": 200.0})
+    verdict = judge_run(run.write(tmp_path / "run"))
+    assert verdict.state is State.PASS
+    assert "Worker w3 joined at 20:00:07." in verdict.notes
