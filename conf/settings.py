@@ -37,6 +37,11 @@ class Target(_Section):
     request_timeout_s: float = Field(
         gt=0, description="A request without a complete answer by then is a timeout."
     )
+    max_users: int = Field(ge=1, description="A run that asks for more users is refused.")
+    max_requests_per_second: int = Field(
+        ge=1,
+        description="No more are sent in any second, by all processes together; searches are counted too.",
+    )
     metrics_url: str | None = Field(
         default=None, description="Prometheus page of the portal, for its memory."
     )

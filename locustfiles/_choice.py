@@ -36,12 +36,40 @@ def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) 
     Put a run together.
 
     Raises:
-        LoadTestError: What was typed leaves nothing to judge, or criteria that cannot be judged.
+        LoadTestError: What was typed leaves nothing to judge, criteria cannot be judged, or it is more load than
+            the target's ceilings allow.
     """
     plan = build_plan(journeys, settings.profile, typed)
     step_users = [step.users for step in plan.steps]
+    refuse_too_many(settings, max(step_users, default=plan.users or 0))
+    _refuse_too_fast(settings, journeys)
     require_measurable(settings.thresholds, settings.profile, journeys, step_users)
     return Choice(settings, tuple(journeys), plan)
+
+
+def refuse_too_many(settings: Settings, users: int) -> None:
+    """
+    Hold *users* against the ceiling.
+
+    Raises:
+        LoadTestError: They are more.
+    """
+    most = settings.target.max_users
+    if users > most:
+        raise LoadTestError(
+            f"target.max_users: {users:,} users were asked for, {most:,} are allowed",
+            "Ask for fewer; or raise it, if whoever runs the target agrees.",
+        )
+
+
+def _refuse_too_fast(settings: Settings, journeys: Sequence[Journey]) -> None:
+    rate = sum(settings.profile.load(journey).arrival_rate or 0.0 for journey in journeys)
+    most = settings.target.max_requests_per_second
+    if rate > most:
+        raise LoadTestError(
+            f"target.max_requests_per_second: {rate:g} arrivals per second are planned, {most:,} requests are allowed",
+            "Plan fewer (arrival_rate); or raise it, if whoever runs the target agrees.",
+        )
 
 
 def offered_journeys(user_classes: Iterable[type[User]]) -> tuple[Journey, ...]:

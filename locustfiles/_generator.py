@@ -21,10 +21,11 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from locustfiles._arrivals import Schedule
+from locustfiles._ceiling import Ceiling
 from locustfiles._failure import RequestFailed
 from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
-from locustfiles._messages import Begin, Dealt, Finish, Finished, NewTokens, Report, StepBegins
+from locustfiles._messages import Begin, CeilingShare, Dealt, Finish, Finished, NewTokens, Report, StepBegins
 from locustfiles._provenance import load_digest
 from locustfiles._rate_limits import TOO_MANY, RateLimits
 from locustfiles._server_timing import parse_server_timing
@@ -59,6 +60,7 @@ class Generator:
         self.houses = Houses("", [], self._tell_owner)
         self._until_the_end = ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
+        self.ceiling = Ceiling(settings.target.max_requests_per_second)
         self.limited = True
         self.step = 0
         self.parked = 0
@@ -92,6 +94,7 @@ class Generator:
         if isinstance(runner, LocalRunner):
             runner.register_message(Begin.TYPE, self.begin)
         runner.register_message(StepBegins.TYPE, self._on_step)
+        runner.register_message(CeilingShare.TYPE, self._on_ceiling)
         runner.register_message(Dealt.TYPE, self._on_dealt)
         runner.register_message(NewTokens.TYPE, self._on_new_tokens)
         if isinstance(runner, WorkerRunner):
@@ -139,6 +142,7 @@ class Generator:
             parked=self.parked,
             differs=self._differs,
             spent=self.spent,
+            held_back=self.ceiling.held_back,
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
             rate_limits=self.rate_limits.listed(),
@@ -196,6 +200,7 @@ class Generator:
         self.houses = Houses(begin.run_id, begin.known, self._tell_owner)
         self.limited = begin.limited
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
+        self.ceiling = Ceiling(begin.ceiling)
         self.step = begin.step
         self._differs = begin.load != load_digest(self.settings)
         self.parked = self.spent = 0
@@ -228,6 +233,9 @@ class Generator:
 
     def _on_step(self, msg: Any, **_: object) -> None:
         self.step = StepBegins.unpack(msg.data).index
+
+    def _on_ceiling(self, msg: Any, **_: object) -> None:
+        self.ceiling.share(CeilingShare.unpack(msg.data).per_second)
 
     def _on_dealt(self, msg: Any, **_: object) -> None:
         dealt = Dealt.unpack(msg.data)

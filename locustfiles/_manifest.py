@@ -48,6 +48,7 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "server_step_labels": settings.contract.server_step_labels(),
         "onboarded_before": sum(report.spent for report in reports),
         "arrivals": _arrivals(run, reports),
+        "held_back": sum(report.held_back for report in reports),
         "slowest": _slowest(reports),
         "rate_limited": rate_limits_of(report.rate_limits for report in reports),
         "vector_index": asdict(run.vector_index) if run.vector_index else None,

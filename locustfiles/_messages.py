@@ -37,12 +37,22 @@ class Begin(_Message):
     """... of so many; 0: of none, for a process that joined a run under way."""
     ramp_s: float
     """How long the users take to start; planned arrivals begin after it."""
+    ceiling: int
+    """How many requests this process may send in a second."""
     journeys: list[str]
     """What the users of this run set out to do."""
     profile: str
     """Which load they make."""
     load: str
     """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
+
+
+@dataclass(frozen=True, slots=True)
+class CeilingShare(_Message):
+    """Owner → process: send no more requests than this in a second, now that there are more of you."""
+
+    TYPE: ClassVar = "loadtest:ceiling"
+    per_second: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,8 @@ class Report(_Message):
     """Whether this process has other settings than the owner, and so makes another load."""
     spent: int
     """Onboardings that the portal had seen before."""
+    held_back: int
+    """Requests that had to wait for the ceiling."""
     begun: int
     """Planned starts that were made."""
     missed: int

@@ -19,7 +19,7 @@ from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
 from locustfiles._choice import offered_journeys
 from locustfiles._dealer import Dealer
-from locustfiles._messages import Begin, Report, StepBegins
+from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
 from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.operations import Journey
+    from conf.settings import Settings
     from locustfiles._attendance import WorkerChange
     from locustfiles._choice import Choice
     from locustfiles._generator import Generator
@@ -72,7 +73,7 @@ class Owner:
         self._view = view
         self._run: Run | None = None
         self._interrupted = self._judged = False
-        self._step = 0
+        self._step = self._ceiling = self._processes = 0
         self._warm_up: gevent.Greenlet | None = None
         self._starting: gevent.Greenlet | None = None
         git_commit()  # asks another process, once: a run begins without having to wait
@@ -100,6 +101,11 @@ class Owner:
     def offered(self) -> tuple[Journey, ...]:
         """The journeys that there are user classes for."""
         return offered_journeys(self._user_classes)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the run that was chosen last."""
+        return self._choice.settings
 
     @property
     def is_running(self) -> bool:
@@ -138,6 +144,7 @@ class Owner:
         self._dealer.begin(self._run.run_id, houses, find_signer(self._choice.settings, houses[0]))
         hands = self._workers.begin() if self._workers else [""]
         self._step = WARM_UP if self._choice.plan.warm_up_s else 0
+        self._share_ceiling(len(hands))
         for share, client in enumerate(hands):
             begin = self._begin(self._run, share=share, shares=len(hands))
             self._send(Begin.TYPE, begin.pack(), client)
@@ -156,6 +163,12 @@ class Owner:
         if database.url is not None:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
+    def _share_ceiling(self, processes: int) -> None:
+        """As many processes as ever took part share it: one that seems to have gone may still send requests."""
+        self._processes = processes
+        self._ceiling = max(self._choice.settings.target.max_requests_per_second // max(processes, 1), 1)
+        self._send(CeilingShare.TYPE, CeilingShare(self._ceiling).pack())
+
     def _read_fixture(self) -> list[House]:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
         settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
@@ -171,6 +184,7 @@ class Owner:
             share=share,
             shares=shares,
             ramp_s=self._choice.plan.ramp_s,
+            ceiling=self._ceiling,
             journeys=list(self._choice.journeys),
             profile=self._choice.settings.run.profile,
             load=load_digest(self._choice.settings),
@@ -179,6 +193,7 @@ class Owner:
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
         if self._run is not None and self.is_running:
+            self._share_ceiling(self._processes + 1)
             begin = self._begin(self._run, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 

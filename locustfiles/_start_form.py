@@ -15,7 +15,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
 from conf.loading import CONF_DIR, load_settings
-from locustfiles._choice import build_choice, chosen_journeys
+from locustfiles._choice import build_choice, chosen_journeys, refuse_too_many
 from locustfiles._plan import Typed
 from monitoring.measurement import utc_now
 from monitoring.preflight import require_ready
@@ -95,7 +95,9 @@ class StartForm:
     def _start(self) -> Response | None:
         try:
             self._require_rest()
-            request.form = _edited(request.form) if self._owner.is_running else self._choose(request.form)
+            request.form = (
+                self._edited(request.form) if self._owner.is_running else self._choose(request.form)
+            )
         except LoadTestError as error:
             return jsonify({"success": False, "message": str(error), "host": self._environment.host})
         return None
@@ -143,6 +145,14 @@ class StartForm:
         require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
         return choice
 
+    def _edited(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+        """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
+        if {"host", "profile"} & form.keys():  # only the start form has them: Start was pressed a second time
+            raise LoadTestError("a run is under way", "Stop it first.")
+        numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
+        refuse_too_many(self._owner.settings, _users(form) or 0)
+        return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
+
     def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
         """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
         options: Any = self._environment.parsed_options
@@ -154,17 +164,6 @@ class StartForm:
             before.spawn_rate if spawn_rate in {None, options.spawn_rate} else spawn_rate,
             before.run_time_s if run_time_s == options.run_time else run_time_s,
         )
-
-
-def _edited(form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
-    """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
-    if {
-        "host",
-        "profile",
-    } & form.keys():  # the start form, which alone has them: Start was pressed a second time
-        raise LoadTestError("a run is under way", "Stop it first.")
-    numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
-    return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
 
 def _users(form: Mapping[str, str]) -> int | None:

@@ -83,6 +83,7 @@ class RagQueryUser(JourneyUser):
         self._fire("FLOW", Operation.RAG_SEARCH, started, failed, context)
 
     def _query(self, lent: connection, vector: str, context: dict[str, Any]) -> RequestFailed | None:
+        self.generator.ceiling.wait()
         started = perf_counter()
         try:
             rows = nearest_chunks(lent, vector, self.house)

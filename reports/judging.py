@@ -218,6 +218,15 @@ def _invalidities(run: RunFiles) -> list[Problem]:
                 "latencies from the planned start, then lower arrival_rate or raise users.",
             )
         )
+    if run.manifest and run.manifest.held_back:
+        problems.append(
+            Problem(
+                "held_back",
+                f"{run.manifest.held_back:,} requests had to wait for target.max_requests_per_second: less load than the "
+                "users would have made",
+                "Ask for fewer users, or raise it, if whoever runs the target agrees.",
+            )
+        )
     if run.exceptions:
         times, message = sum(times for times, _ in run.exceptions), run.exceptions[0][1]
         problems.append(

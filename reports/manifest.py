@@ -174,6 +174,8 @@ class Manifest(_Part):
     server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
+    held_back: int = Field(default=0, ge=0)
+    """Requests that had to wait for target.max_requests_per_second."""
     slowest: tuple[SlowAnswer, ...] = ()
     rate_limited: tuple[RateLimited, ...] = ()
     vector_index: VectorIndexSeen | None = None
