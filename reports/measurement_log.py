@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import re
-import zlib
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
-from hdrh.codec import HdrCookieException, HdrHistogramSettingsException, HdrLengthException
-
+from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
-from reports.distribution import Distribution
 from reports.record import Problem
 from reports.series import Series
 from reports.table import CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-_INTERVAL = re.compile(
-    r"Tag=(?P<tag>[^,]+),(?P<start>\d+(?:\.\d+)?),(?P<length>\d+(?:\.\d+)?),[\d.]+,(?P<payload>\S+)"
-)
+_NUMBER = r"\d+(?:\.\d+)?"
+_INTERVAL = re.compile(rf"Tag=([^,]+),({_NUMBER}),({_NUMBER}),[\d.]+,(\S+)")
 """Tag, start and length in seconds, longest in milliseconds, histogram."""
-
-_DAMAGES = (
-    HdrCookieException,
-    HdrHistogramSettingsException,
-    HdrLengthException,
-    IndexError,  # values outside of the suite's range
-    TypeError,  # the decoder, on an empty payload
-    ValueError,  # not a tag of this suite, or not base64
-    zlib.error,
-)
+_BYTES_AT_ONCE = 1 << 22
+_NEXT_STEP = "The figures below are what could still be read. Run the journey again for a verdict."
 
 Measurements = dict[Tag, Series]
+
+
+class _Line(NamedTuple):
+    """One that names a tag and an interval; whether its histogram is whole is not yet known."""
+
+    number: int
+    start_s: float
+    length_s: float
+    payload: str
 
 
 def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
@@ -46,41 +45,48 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
         path: The log; lines without a tag of this suite are damage, comments and the legend are not.
         problems: Receives what is wrong.
     """
-    next_step = "The figures below are what could still be read. Run the journey again for a verdict."
+    measurements: Measurements = {}
+    damaged: list[int] = []
+    read = 0
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        with path.open(encoding="utf-8", errors="replace") as file:
+            while lines := file.readlines(_BYTES_AT_ONCE):
+                damaged += _add_lines(lines, read + 1, measurements)
+                read += len(lines)
     except FileNotFoundError:
-        problems.append(Problem(CODE, f"{path.name}: is missing", next_step))
+        problems.append(Problem(CODE, f"{path.name}: is missing", _NEXT_STEP))
         return {}
     except OSError as error:
-        problems.append(Problem(CODE, f"{path.name}: cannot be read: {error.strerror}", next_step))
+        problems.append(Problem(CODE, f"{path.name}: cannot be read: {error.strerror}", _NEXT_STEP))
         return {}
-    measurements: Measurements = {}
-    damaged = [
-        number for number, line in enumerate(lines, start=1) if not _add_line(line.strip(), measurements)
-    ]
-    if not lines:
-        problems.append(Problem(CODE, f"{path.name}: is empty", next_step))
+    if not read:
+        problems.append(Problem(CODE, f"{path.name}: is empty", _NEXT_STEP))
     if damaged:
-        places = f"{path.name}: line {damaged[0]}: " + (
+        places = f"{path.name}: line {min(damaged)}: " + (
             f"this and {len(damaged) - 1} other lines are" if len(damaged) > 1 else "is"
         )
-        problems.append(Problem(CODE, f"{places} damaged or cut off", next_step))
+        problems.append(Problem(CODE, f"{places} damaged or cut off", _NEXT_STEP))
     return measurements
 
 
-def _add_line(line: str, measurements: Measurements) -> bool:
-    """Whether *line* could be read; nothing is added where it could not."""
-    if not line or line.startswith(("#", '"')):
-        return True
-    match = _INTERVAL.fullmatch(line)
-    if match is None:
-        return False
-    try:
-        tag = Tag.parse(match["tag"])
-        interval = Distribution()
-        interval.add_encoded(match["payload"])
-    except _DAMAGES:
-        return False
-    measurements.setdefault(tag, Series()).add(float(match["start"]), interval, float(match["length"]))
-    return True
+def _add_lines(lines: Iterable[str], first: int, measurements: Measurements) -> list[int]:
+    """The numbers of the lines that could not be read; of those nothing is added."""
+    by_tag: defaultdict[str, list[_Line]] = defaultdict(list)
+    damaged = []
+    for number, line in enumerate(lines, start=first):
+        if match := _INTERVAL.fullmatch(line.strip()):
+            tag, start, length, payload = match.groups()
+            by_tag[tag].append(_Line(number, float(start), float(length), payload))
+        elif line.strip() and not line.startswith(("#", '"')):
+            damaged.append(number)
+    for text, found in by_tag.items():
+        try:
+            tag = Tag.parse(text)
+        except ValueError:
+            damaged += [line.number for line in found]
+            continue
+        numbers, starts_s, lengths_s, payloads = zip(*found, strict=True)
+        held, lost = decode_histograms(payloads)
+        damaged += [numbers[place] for place in lost]
+        measurements.setdefault(tag, Series()).add_intervals(starts_s, held, lengths_s)
+    return damaged
