@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import zlib
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from hdrh.codec import HdrCookieException, HdrHistogramSettingsException, HdrLengthException
@@ -18,7 +18,7 @@ from hdrh.codec import HdrCookieException, HdrHistogramSettingsException, HdrLen
 from monitoring.measurement import new_histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -33,12 +33,15 @@ _DAMAGES = (
     ValueError,  # not base64
     zlib.error,
 )
-_empty = binascii.a2b_base64(new_histogram().encode())
-_COOKIE, _HEAD_BYTES = _empty[:4], 8
-"""What an encoded histogram begins with; then comes the length of the rest, which is compressed."""
-_SETTINGS = zlib.decompress(_empty[_HEAD_BYTES:])
-"""What the rest begins with: a cookie, a length, and the range and precision that all our histograms have."""
-_SETTINGS_FROM, _COUNTS_FROM = 8, len(_SETTINGS)
+_HEAD_BYTES = 8
+"""Of an encoded histogram: a cookie, and how long the rest is, which is compressed."""
+_encoded = binascii.a2b_base64(new_histogram().encode())
+_COOKIE = int.from_bytes(_encoded[: _HEAD_BYTES // 2], "big")
+_decoded = zlib.decompress(_encoded[_HEAD_BYTES:])
+_COUNTS_FROM = len(_decoded)
+"""The rest begins with another cookie, a length, and the range and precision that all our histograms have."""
+_SETTINGS_AT = np.r_[0:4, 8:_COUNTS_FROM]
+_SETTINGS = np.frombuffer(_decoded, dtype=np.uint8)[_SETTINGS_AT]
 _MORE = 0x80
 """Of a byte of a number: another one follows."""
 
@@ -57,11 +60,6 @@ class Held(NamedTuple):
     buckets: NDArray[np.int64]
     counts: NDArray[np.int64]
 
-    @classmethod
-    def joined(cls, parts: Iterable[Self]) -> Self:
-        """All of them, one after the other."""
-        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-
 
 @cache
 def edges_us() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -79,65 +77,73 @@ def decode_histograms(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]
     Returns:
         What they hold, and which of them are damaged; those hold nothing.
     """
-    numbers = [_unpack(payload) for payload in payloads]
-    held = _count(numbers)
-    if beyond := set(held.places[held.buckets >= BUCKETS].tolist()):
-        numbers = [None if place in beyond else part for place, part in enumerate(numbers)]
-        held = _count(numbers)
-    parts, damaged = [held], []
-    for place, payload in enumerate(payloads):
-        if numbers[place] is None:  # damaged, or written with another range or precision
-            try:
-                parts.append(_decode_slowly(place, payload))
-            except _DAMAGES:
-                damaged.append(place)
-    return Held.joined(parts), damaged
-
-
-def _unpack(payload: str | bytes) -> bytes | None:
-    """The counts, still encoded; None where it is not one of the suite's own histograms, and whole."""
     try:
-        packed = binascii.a2b_base64(payload)
-        length = int.from_bytes(packed[len(_COOKIE) : _HEAD_BYTES], "big")
-        if not packed.startswith(_COOKIE) or length != len(packed) - _HEAD_BYTES:
-            return None
-        content = zlib.decompress(packed[_HEAD_BYTES:], bufsize=512)
-    except (ValueError, zlib.error):
-        return None
-    is_ours = content[_SETTINGS_FROM:_COUNTS_FROM] == _SETTINGS[_SETTINGS_FROM:]
-    return content[_COUNTS_FROM:] if is_ours and content[-1] < _MORE else None
+        return _decode_quickly(payloads), []
+    except _DAMAGES:  # or written with another range or precision
+        if len(payloads) > 1:
+            return _decode_halves(payloads)
+    try:
+        return _decode_slowly(payloads[0]), []
+    except _DAMAGES:
+        return _decode_quickly([]), [0]
 
 
-def _count(encoded: Sequence[bytes | None]) -> Held:
+def _decode_halves(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]:
+    """Find the ones that are not as the suite writes them, and read all others quickly."""
+    middle = len(payloads) // 2
+    (before, first), (after, second) = (
+        decode_histograms(part) for part in (payloads[:middle], payloads[middle:])
+    )
+    columns = zip(before, after._replace(places=after.places + middle), strict=True)
+    return Held(*(np.concatenate(column) for column in columns)), first + [middle + place for place in second]
+
+
+def _decode_quickly(payloads: Sequence[str | bytes]) -> Held:
     """
-    Read what HdrHistogram writes as ZigZag LEB128: a count for the next bucket, or, negative, how many are empty.
+    Read histograms that have the suite's own range and precision; raises if any of them has not.
 
-    All histograms are read together: a number is some bytes, of which all but the last have their highest bit set.
+    HdrHistogram writes its counts as ZigZag LEB128: how many results are in the next bucket or, negative, how many
+    buckets are empty. The numbers of all histograms are read together: each is some bytes, of which all but the last
+    have their highest bit set.
     """
-    known = [numbers or b"" for numbers in encoded]
-    stream = np.frombuffer(b"".join(known), dtype=np.uint8)
+    packed = list(map(binascii.a2b_base64, payloads))
+    heads = np.frombuffer(b"".join([one[:_HEAD_BYTES] for one in packed]), dtype=">u4").reshape(-1, 2)
+    contents = [zlib.decompress(one[_HEAD_BYTES:], bufsize=512) for one in packed]
+    settings = np.frombuffer(b"".join([one[:_COUNTS_FROM] for one in contents]), dtype=np.uint8)
+    stream = np.frombuffer(b"".join([one[_COUNTS_FROM:] for one in contents]), dtype=np.uint8)
+    ends = np.cumsum([len(one) - _COUNTS_FROM for one in contents], dtype=np.int64)
+    lengths = np.array([len(one) - _HEAD_BYTES for one in packed])
+    if not (
+        np.all(heads == np.stack((np.full_like(lengths, _COOKIE), lengths), axis=1))
+        and np.all(settings.reshape(-1, _COUNTS_FROM)[:, _SETTINGS_AT] == _SETTINGS)
+        and np.all(stream[ends[ends > 0] - 1] < _MORE)
+    ):
+        raise ValueError("not all histograms are the suite's own, and whole")
+
     last = np.flatnonzero(stream < _MORE)
     first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
     numbers = (stream[first] & (_MORE - 1)).astype(np.int64)
     size = last - first
     for further in range(1, int(size.max(initial=0)) + 1):
-        longer = size >= further
+        longer = np.flatnonzero(size >= further)
         numbers[longer] += (stream[first[longer] + further] & (_MORE - 1)).astype(np.int64) << 7 * further
     numbers = (numbers >> 1) ^ -(numbers & 1)
 
-    ends = np.searchsorted(first, np.cumsum([len(part) for part in known]))
-    lengths = np.diff(ends, prepend=0)
-    places = np.repeat(np.arange(len(known)), lengths)
+    until = np.searchsorted(first, ends)
+    number = np.diff(until, prepend=0)
     reached = np.cumsum(np.where(numbers < 0, -numbers, 1))
-    before = np.concatenate(([0], reached))[ends - lengths]
-    held = numbers > 0
-    buckets = reached[held] - 1 - before[places[held]]
-    return Held(places[held], buckets, numbers[held])
+    before = np.concatenate(([0], reached))[until - number]
+    held = np.flatnonzero(numbers > 0)
+    places = np.repeat(np.arange(len(packed)), number)[held]
+    buckets = reached[held] - 1 - before[places]
+    if buckets.max(initial=0) >= BUCKETS:
+        raise IndexError("a histogram has results beyond the suite's range")
+    return Held(places, buckets, numbers[held])
 
 
-def _decode_slowly(place: int, payload: str | bytes) -> Held:
+def _decode_slowly(payload: str | bytes) -> Held:
     histogram = new_histogram()
     histogram.decode_and_add(payload)
     counts = np.ctypeslib.as_array(histogram.counts).astype(np.int64)
     buckets = np.flatnonzero(counts)
-    return Held(np.full(len(buckets), place), buckets, counts[buckets])
+    return Held(np.zeros_like(buckets), buckets, counts[buckets])

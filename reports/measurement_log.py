@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
@@ -13,25 +13,18 @@ from reports.series import Series
 from reports.table import CODE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_INTERVAL = re.compile(rf"Tag=([^,]+),({_NUMBER}),({_NUMBER}),[\d.]+,(\S+)")
-"""Tag, start and length in seconds, longest in milliseconds, histogram."""
-_BYTES_AT_ONCE = 1 << 22
+_LINE = re.compile(
+    rf"^(?:Tag=([^,\n]+),({_NUMBER}),({_NUMBER}),[\d.]+,(\S+)|[#\"].*|)[^\S\n]*$", re.ASCII | re.MULTILINE
+)
+"""Tag, start and length in seconds, longest in milliseconds, histogram; or a comment, the legend, or nothing."""
+_AT_ONCE = 1 << 22
+"""Characters."""
 _NEXT_STEP = "The figures below are what could still be read. Run the journey again for a verdict."
 
 Measurements = dict[Tag, Series]
-
-
-class _Line(NamedTuple):
-    """One that names a tag and an interval; whether its histogram is whole is not yet known."""
-
-    number: int
-    start_s: float
-    length_s: float
-    payload: str
 
 
 def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
@@ -50,16 +43,16 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
     read = 0
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            while lines := file.readlines(_BYTES_AT_ONCE):
-                damaged += _add_lines(lines, read + 1, measurements)
-                read += len(lines)
+            while text := file.read(_AT_ONCE) + file.readline():
+                damaged += _add_text(text, read + 1, measurements)
+                read += text.count("\n")
     except FileNotFoundError:
         problems.append(Problem(CODE, f"{path.name}: is missing", _NEXT_STEP))
         return {}
     except OSError as error:
         problems.append(Problem(CODE, f"{path.name}: cannot be read: {error.strerror}", _NEXT_STEP))
         return {}
-    if not read:
+    if not path.stat().st_size:
         problems.append(Problem(CODE, f"{path.name}: is empty", _NEXT_STEP))
     if damaged:
         places = f"{path.name}: line {min(damaged)}: " + (
@@ -69,24 +62,28 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
     return measurements
 
 
-def _add_lines(lines: Iterable[str], first: int, measurements: Measurements) -> list[int]:
-    """The numbers of the lines that could not be read; of those nothing is added."""
-    by_tag: defaultdict[str, list[_Line]] = defaultdict(list)
-    damaged = []
-    for number, line in enumerate(lines, start=first):
-        if match := _INTERVAL.fullmatch(line.strip()):
-            tag, start, length, payload = match.groups()
-            by_tag[tag].append(_Line(number, float(start), float(length), payload))
-        elif line.strip() and not line.startswith(("#", '"')):
-            damaged.append(number)
-    for text, found in by_tag.items():
+def _add_text(text: str, first: int, measurements: Measurements) -> list[int]:
+    """Add whole lines; returns the numbers of those that could not be read, of which nothing is added."""
+    text = text.removesuffix("\n")
+    numbers, found = range(first, first + text.count("\n") + 1), _LINE.findall(text)
+    damaged: list[int] = []
+    if len(found) < len(numbers):
+        whole = [_LINE.fullmatch(line) for line in text.split("\n")]
+        damaged = [number for number, match in zip(numbers, whole, strict=True) if match is None]
+        found = [("",) if match is None else match.groups("") for match in whole]
+    by_tag: defaultdict[str, list[int]] = defaultdict(list)
+    for place, parts in enumerate(found):
+        by_tag[parts[0]].append(place)
+    by_tag.pop("", None)
+    for text_of_tag, places in by_tag.items():
         try:
-            tag = Tag.parse(text)
+            tag = Tag.parse(text_of_tag)
         except ValueError:
-            damaged += [line.number for line in found]
+            damaged += [numbers[place] for place in places]
             continue
-        numbers, starts_s, lengths_s, payloads = zip(*found, strict=True)
-        held, lost = decode_histograms(payloads)
-        damaged += [numbers[place] for place in lost]
-        measurements.setdefault(tag, Series()).add_intervals(starts_s, held, lengths_s)
+        held, lost = decode_histograms([found[place][3] for place in places])
+        damaged += [numbers[places[one]] for one in lost]
+        measurements.setdefault(tag, Series()).add_intervals(
+            [float(found[place][1]) for place in places], held, [float(found[place][2]) for place in places]
+        )
     return damaged
