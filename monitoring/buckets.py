@@ -29,6 +29,7 @@ _DAMAGES = (
     HdrHistogramSettingsException,
     HdrLengthException,
     IndexError,  # values outside of the suite's range
+    OverflowError,
     TypeError,  # the decoder, on an empty payload
     ValueError,  # not base64
     zlib.error,
@@ -42,6 +43,8 @@ _COUNTS_FROM = len(_decoded)
 """The rest begins with another cookie, a length, and the range and precision that all our histograms have."""
 _SETTINGS_AT = np.r_[0:4, 8:_COUNTS_FROM]
 _SETTINGS = np.frombuffer(_decoded, dtype=np.uint8)[_SETTINGS_AT]
+_MOST_BYTES = 4
+"""Of a number; more do not fit into 32 bits."""
 _MORE = 0x80
 """Of a byte of a number: another one follows."""
 
@@ -122,11 +125,13 @@ def _decode_quickly(payloads: Sequence[str | bytes]) -> Held:
 
     last = np.flatnonzero(stream < _MORE)
     first = np.concatenate(([0], last[:-1] + 1))[: len(last)]
-    numbers = (stream[first] & (_MORE - 1)).astype(np.int64)
+    numbers = (stream[first] & (_MORE - 1)).astype(np.int32)
     size = last - first
+    if size.max(initial=0) >= _MOST_BYTES:
+        raise OverflowError("a count is too large to be read quickly")
     for further in range(1, int(size.max(initial=0)) + 1):
         longer = np.flatnonzero(size >= further)
-        numbers[longer] += (stream[first[longer] + further] & (_MORE - 1)).astype(np.int64) << 7 * further
+        numbers[longer] += (stream[first[longer] + further] & (_MORE - 1)).astype(np.int32) << 7 * further
     numbers = (numbers >> 1) ^ -(numbers & 1)
 
     until = np.searchsorted(first, ends)
@@ -138,7 +143,7 @@ def _decode_quickly(payloads: Sequence[str | bytes]) -> Held:
     buckets = reached[held] - 1 - before[places]
     if buckets.max(initial=0) >= BUCKETS:
         raise IndexError("a histogram has results beyond the suite's range")
-    return Held(places, buckets, numbers[held])
+    return Held(places, buckets, numbers[held].astype(np.int64))
 
 
 def _decode_slowly(payload: str | bytes) -> Held:

@@ -305,13 +305,14 @@ def round_up(number: float) -> float:
 
 
 def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[Level, ...]:
-    seen = [Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in users]
     changes = [
-        level
-        for before, level in zip([None, *seen], seen, strict=False)
-        if not before or before.users != level.users
+        seen
+        for before, seen in zip([None, *users], users, strict=False)
+        if not before or before[1] != seen[1]
     ]
-    if seen and changes[-1] != seen[-1]:
-        changes.append(seen[-1])
+    if users and changes[-1] != users[-1]:
+        changes.append(users[-1])
     stride = -(-len(changes) // _MOST_LEVELS)
-    return tuple(changes[:: max(stride, 1)])
+    return tuple(
+        Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in changes[:: max(stride, 1)]
+    )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _LINE = re.compile(
-    rf"^(?:Tag=([^,\n]+),({_NUMBER}),({_NUMBER}),[\d.]+,(\S+)|[#\"].*|)[^\S\n]*$", re.ASCII | re.MULTILINE
+    rf"^(?:Tag=([^,\n]+),({_NUMBER},{_NUMBER}),[\d.]+,(\S+)|[#\"].*|)[^\S\n]*$", re.ASCII | re.MULTILINE
 )
 """Tag, start and length in seconds, longest in milliseconds, histogram; or a comment, the legend, or nothing."""
 _AT_ONCE = 1 << 22
@@ -42,7 +42,7 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
     damaged: list[int] = []
     read = 0
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="ascii", errors="replace", newline="\n") as file:
             while text := file.read(_AT_ONCE) + file.readline():
                 damaged += _add_text(text, read + 1, measurements)
                 read += text.count("\n")
@@ -75,15 +75,18 @@ def _add_text(text: str, first: int, measurements: Measurements) -> list[int]:
     for place, parts in enumerate(found):
         by_tag[parts[0]].append(place)
     by_tag.pop("", None)
+    # All lines of an interval have the same.
+    times_s = {
+        times: tuple(map(float, times.split(","))) for times in {parts[1] for parts in found if parts[0]}
+    }
     for text_of_tag, places in by_tag.items():
         try:
             tag = Tag.parse(text_of_tag)
         except ValueError:
             damaged += [numbers[place] for place in places]
             continue
-        held, lost = decode_histograms([found[place][3] for place in places])
+        held, lost = decode_histograms([found[place][2] for place in places])
         damaged += [numbers[places[one]] for one in lost]
-        measurements.setdefault(tag, Series()).add_intervals(
-            [float(found[place][1]) for place in places], held, [float(found[place][2]) for place in places]
-        )
+        starts_s, lengths_s = zip(*(times_s[found[place][1]] for place in places), strict=True)
+        measurements.setdefault(tag, Series()).add_intervals(starts_s, held, lengths_s)
     return damaged

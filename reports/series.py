@@ -125,6 +125,8 @@ class Series:
     def spans_s(self, width_s: float) -> dict[int, tuple[float, float]]:
         """Number of such a window → when its first interval began and its last one ended, since the epoch."""
         times = round(width_s / self._width_s)
+        if times == 1:
+            return self._spans_s.copy()
         grouped: dict[int, tuple[float, float]] = {}
         for number, span_s in self._spans_s.items():
             grouped[number // times] = _joined(grouped.get(number // times, span_s), span_s)
