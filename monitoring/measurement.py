@@ -174,7 +174,7 @@ class MeasurementLog:
             payload = histogram.encode().decode("ascii")
             self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
             self.written += count if Tag.parse(text).is_result else 0
-        self._interval = {}  # resetting a histogram takes ten times as long as making one
+        self._interval = {}
         self._file.flush()
         self._interval_start_s = end_s
 
