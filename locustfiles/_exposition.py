@@ -39,7 +39,7 @@ def build_totals(measurements: Measurements) -> Totals:
     latencies: dict[tuple[Operation, bool], HdrHistogram] = {}
     steps: dict[tuple[Operation, str], HdrHistogram] = {}
     for tag, series in measurements.items():
-        histogram = series.whole.histogram
+        histogram = series.whole.as_histogram()
         if tag.server_step:
             steps.setdefault((tag.operation, tag.server_step), new_histogram()).add(histogram)
         elif tag.is_result:

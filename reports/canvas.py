@@ -1,18 +1,11 @@
-"""
-What a chart is drawn on: two axes, marks, and static SVG that takes its colours and fonts from the page.
-
-Altair makes the specification and vl-convert the SVG; there is no script in it, and no id that could clash. Importing
-this module takes a third of a second, the first drawing another: only who draws imports it.
-"""
+"""What a chart is drawn on: two axes and marks, as static SVG that takes its colours and fonts from the page."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-import altair as alt
-import vl_convert
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,12 +16,13 @@ WIDTH, LEFT, RIGHT, TOP, BOTTOM = 354, 46, 36, 18, 36
 """In units of the drawing, 400 wide in all, so that text can be read on a telephone too."""
 _LINE_HEIGHT = 12.5
 _FONT_SIZE = 11
-_LABELLED = re.compile(r'<(path|line|text)((?: [\w:-]+="[^"]*")*?) aria-label="([^"]*)"([^>]*?)/>')
-_ACCESSIBILITY = re.compile(r' (?:role|aria-[a-z]+|font-family|pointer-events|xmlns:xlink|class)="[^"]*"')
-_NUMBER = re.compile(r"\d+\.\d{2,}")
-_GEOMETRY = re.compile(r' (?:d|transform|x2|y2)="[^"]*"')
-_FRAMES = re.compile(r'<path class="(?:back|fore)ground"[^>]*/>')
-_EMPTY = re.compile(r'<g></g>| stroke-dasharray=""| opacity="1"| transform="translate\(0,0\)"')
+_HALF_A_LETTER = 3
+"""From the middle of a text down to its base line."""
+_TICKS_BELOW, _TITLE_BELOW = 15, 30
+_ANCHORS = {"left": "start", "center": "middle", "right": "end"}
+
+Mark = str
+"""SVG, in the coordinates of a plane: from its upper left."""
 
 
 class Drawing(NamedTuple):
@@ -56,6 +50,12 @@ class Axis:
     title: str
     scale: Literal["linear", "log"] = "linear"
 
+    def share(self, value: float) -> float:
+        """Where a value lies: 0 at the low end, 1 at the high one."""
+        if self.scale == "log":
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / ((self.high - self.low) or 1.0)
+
 
 class Box(NamedTuple):
     """A rectangle in values of the axes; *text* appears where a pointer rests on it."""
@@ -76,8 +76,11 @@ class Plane:
     height: int = 170
     right: int = RIGHT
     """Room behind the right edge, for names at the ends of lines."""
-    _datasets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """What the marks stand for, beside the specification: Altair would take longer to look at it than to draw it."""
+
+    @property
+    def width(self) -> int:
+        """Of the plane itself."""
+        return WIDTH - self.right
 
     def line(
         self,
@@ -86,61 +89,38 @@ class Plane:
         *,
         width: float = 2,
         dash: Sequence[float] = (),
-    ) -> alt.Chart:
+    ) -> Mark:
         """A line through the points, in their order; it breaks where a point has no value."""
-        rows = [{"x": x, "y": y} for x, y in points]
-        chart: alt.Chart = (
-            self._chart(rows)
-            .mark_line(
-                color=colour,
-                strokeWidth=width,
-                strokeDash=list(dash),
-                strokeJoin="round",
-                invalid="break-paths-show-path-domains",
-            )
-            .encode(x=self._x("x"), y=self._y("y"), order=alt.OrderValue(None))
-        )
-        return chart
+        path, pen = "", "M"
+        for x, y in points:
+            path += "" if y is None else pen + self._place(x, y)
+            pen = "M" if y is None else "L"
+        dashes = f' stroke-dasharray="{",".join(map(_number, dash))}"' if dash else ""
+        return f'<path d="{path}" stroke="{colour}" stroke-width="{width}"{dashes} stroke-linejoin="round"/>'
 
-    def area(self, corners: Iterable[tuple[float, float]]) -> list[alt.Chart]:
+    def area(self, corners: Iterable[tuple[float, float]]) -> list[Mark]:
         """What lies below a line, and the line."""
         roof = list(corners)
-        rows = [{"x": x, "y": y, "floor": 0} for x, y in roof]
-        fill: alt.Chart = (
-            self._chart(rows)
-            .mark_area(color=PALE)
-            .encode(x=self._x("x"), y=self._y("y"), y2=alt.Y2("floor"), order=alt.OrderValue(None))
-        )
-        return [fill, self.line(roof, ACCENT, width=1.75)]
+        outline = [(roof[0][0], 0.0), *roof, (roof[-1][0], 0.0)]
+        path = "L".join(self._place(x, y) for x, y in outline)
+        return [f'<path d="M{path}Z" fill="{PALE}"/>', self.line(roof, ACCENT, width=1.75)]
 
-    def boxes(self, boxes: Iterable[Box], colour: str, *, opacity: float = 1) -> alt.Chart:
+    def boxes(self, boxes: Iterable[Box], colour: str, *, opacity: float = 1) -> Mark:
         """Filled rectangles."""
-        rows = [
-            {"x": box.left, "x2": box.right, "y": box.bottom, "y2": box.top, "text": box.text}
-            for box in boxes
-        ]
-        encoding: dict[str, Any] = {
-            "x": self._x("x"),
-            "x2": alt.X2("x2"),
-            "y": self._y("y"),
-            "y2": alt.Y2("y2"),
-        }
-        if any(row["text"] for row in rows):
-            encoding["description"] = alt.Description("text", type="nominal")
-        chart: alt.Chart = self._chart(rows).mark_rect(color=colour, opacity=opacity).encode(**encoding)
-        return chart
+        look = f'fill="{colour}"' + (f' opacity="{opacity:g}"' if opacity < 1 else "")
+        return "".join(self._box(box, look) for box in boxes)
 
-    def columns(self, spans: Iterable[tuple[float, float, str]]) -> alt.Chart:
+    def columns(self, spans: Iterable[tuple[float, float, str]]) -> Mark:
         """Invisible, over the whole height: the text of the one that a pointer rests on appears."""
         return self.boxes(
             (Box(left, right, self.y.low, self.y.high, text) for left, right, text in spans), INK, opacity=0
         )
 
-    def level(self, value: float, colour: str, dash: Sequence[float]) -> alt.Chart:
+    def level(self, value: float, colour: str, dash: Sequence[float]) -> Mark:
         """A thin horizontal line at *value*, over the whole width."""
         return self.line([(self.x.low, value), (self.x.high, value)], colour, width=1, dash=dash)
 
-    def post(self, at: float, colour: str) -> alt.Chart:
+    def post(self, at: float, colour: str) -> Mark:
         """A thin vertical line, over the whole height."""
         return self.line([(at, self.y.low), (at, self.y.high)], colour, width=1)
 
@@ -154,83 +134,70 @@ class Plane:
         dy: float = 0,
         align: Literal["left", "center", "right"] = "left",
         bold: bool = False,
-    ) -> alt.Chart:
+    ) -> Mark:
         """A text beside a place."""
-        rows = [{"x": at[0], "y": at[1]}]
-        chart: alt.Chart = self._chart(rows).mark_text(
-            text=text, color=colour, dx=dx, dy=dy, align=align, baseline="middle", fontSize=_FONT_SIZE,
-            fontWeight="bold" if bold else "normal",
-        ).encode(x=self._x("x"), y=self._y("y"))  # fmt: skip
-        return chart
+        return _text(self._left(at[0]) + dx, self._top(at[1]) + dy, text, colour, align, bold=bold)
 
-    def ends(self, ends: Sequence[tuple[float, float, str, str]]) -> list[alt.Chart]:
+    def ends(self, ends: Sequence[tuple[float, float, str, str]]) -> list[Mark]:
         """Names behind the ends of lines (x, y, name, colour), moved apart where they would overlap."""
-        placed: list[alt.Chart] = []
+        placed: list[Mark] = []
         least = float("inf")
         for x, y, name, colour in sorted(ends, key=lambda end: end[1:3]):
-            wanted = self.height * (1 - (y - self.y.low) / (self.y.high - self.y.low))
+            wanted = self._top(y)
             pixel = min(wanted, least)
             least = pixel - _LINE_HEIGHT
             placed.append(self.text((x, y), name, colour, dx=5, dy=pixel - wanted, bold=colour == ACCENT))
         return placed
 
-    def svg(self, title: str, layers: Sequence[alt.Chart]) -> str:
+    def svg(self, title: str, layers: Sequence[Mark]) -> str:
         """The finished drawing, to stand in a page."""
+        box = f"0 0 {LEFT + WIDTH} {TOP + self.height + BOTTOM}"
         unit = self.text((self.x.low, self.y.high), self.y.title, dx=2 - LEFT, dy=-13)
-        chart = alt.layer(*layers, unit).properties(
-            width=WIDTH - self.right,
-            height=self.height,
-            autosize="none",
-            background="transparent",
-            padding={"left": LEFT, "right": self.right, "top": TOP, "bottom": BOTTOM},
-        ).configure_view(stroke=None)  # fmt: skip
-        specification = chart.to_dict(validate=False) | {"datasets": self._datasets}
-        return _inline(vl_convert.vegalite_to_svg(specification), title)
+        marks = "".join([*self._axes(), *layers, unit])
+        return (
+            f'<svg viewBox="{box}" role="img" aria-label="{escape(title)}">'
+            f'<g fill="none" font-size="{_FONT_SIZE}px" transform="translate({LEFT},{TOP})">{marks}</g></svg>'
+        )
 
-    def _chart(self, rows: list[dict[str, Any]]) -> alt.Chart:
-        name = f"rows{len(self._datasets)}"
-        self._datasets[name] = rows
-        return alt.Chart(alt.NamedData(name))
+    def _axes(self) -> Iterable[Mark]:
+        """A line for each value of the vertical axis, and the horizontal one; what is written at both."""
+        for value, label in self.y.ticks:
+            yield self.level(value, LINE, ())
+            yield _text(-6, self._top(value), label, SOFT, "right")
+        yield self.level(self.y.low, SOFT, ())
+        for value, label in self.x.ticks:
+            yield _text(self._left(value), self.height + _TICKS_BELOW - _HALF_A_LETTER, label, SOFT, "center")
+        below = self.height + _TITLE_BELOW - _HALF_A_LETTER
+        yield _text(self.width / 2, below, self.x.title, SOFT, "center")
 
-    def _x(self, name: str) -> alt.X:
-        return alt.X(name, type="quantitative", scale=_scale(self.x), axis=_axis(self.x, grid=False))
+    def _box(self, box: Box, look: str) -> Mark:
+        left, top = self._left(box.left), self._top(box.top)
+        path = (
+            f"M{_number(left)},{_number(top)}h{_number(self._left(box.right) - left)}"
+            f"v{_number(self._top(box.bottom) - top)}H{_number(left)}Z"
+        )
+        if not box.text:
+            return f'<path d="{path}" {look}/>'
+        return f'<path d="{path}" {look}><title>{escape(box.text)}</title></path>'
 
-    def _y(self, name: str) -> alt.Y:
-        return alt.Y(name, type="quantitative", scale=_scale(self.y), axis=_axis(self.y, grid=True))
+    def _left(self, x: float) -> float:
+        return self.width * self.x.share(x)
 
+    def _top(self, y: float) -> float:
+        return self.height * (1 - self.y.share(y))
 
-def _scale(axis: Axis) -> alt.Scale:
-    return alt.Scale(type=axis.scale, domain=[axis.low, axis.high], nice=False, zero=False)
-
-
-def _axis(axis: Axis, *, grid: bool) -> alt.Axis:
-    labels = [f"datum.value == {value!r} ? '{label}'" for value, label in axis.ticks]
-    return alt.Axis(
-        values=[value for value, _ in axis.ticks],
-        labelExpr=" : ".join([*labels, "''"]),
-        title=None if grid else axis.title,
-        titleColor=SOFT, titleFontWeight="normal", titleFontSize=_FONT_SIZE, titlePadding=4,
-        labelColor=SOFT, labelFontSize=_FONT_SIZE, labelPadding=6, labelBound=False, labelFlush=False, labelOverlap=False,
-        grid=grid, gridColor=LINE, ticks=False, domain=not grid, domainColor=SOFT,
-    )  # fmt: skip
-
-
-def _inline(svg: str, title: str) -> str:
-    """Without what a page has itself: fonts, white paper, names for every single mark; those become titles."""
-    svg = _LABELLED.sub(_titled, _FRAMES.sub("", svg))
-    svg = _ACCESSIBILITY.sub("", svg)
-    svg = _GEOMETRY.sub(lambda part: _NUMBER.sub(lambda number: f"{float(number[0]):.1f}", part[0]), svg)
-    before = ""
-    while before != svg:
-        before, svg = svg, _EMPTY.sub("", svg)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    assert box is not None
-    return re.sub(r"<svg[^>]*>", f'<svg {box[0]} role="img" aria-label="{title}">', svg, count=1)
+    def _place(self, x: float, y: float) -> str:
+        return f"{_number(self._left(x))},{_number(self._top(y))}"
 
 
-def _titled(mark: re.Match[str]) -> str:
-    """Only marks that were given a text of their own say it; others have one that repeats their coordinates."""
-    name, before, text, after = mark.groups()
-    if 'opacity="0"' not in after:
-        return f"<{name}{before}{after}/>"
-    return f"<{name}{before}{after}><title>{text}</title></{name}>"
+def _text(x: float, y: float, text: str, colour: str, align: str, *, bold: bool = False) -> Mark:  # noqa: PLR0913 - where a text stands
+    weight = ' font-weight="bold"' if bold else ""
+    return (
+        f'<text x="{_number(x)}" y="{_number(y + _HALF_A_LETTER)}" text-anchor="{_ANCHORS[align]}"'
+        f' fill="{colour}"{weight}>{escape(text)}</text>'
+    )
+
+
+def _number(value: float) -> str:
+    """Tenths of a unit are finer than a screen shows."""
+    return f"{value:z.1f}".removesuffix(".0")

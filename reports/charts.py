@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from altair.utils.schemapi import debug_mode
-
 from conf.metric import parse_metric
 from conf.operations import Journey, Kind
 from conf.subject import parse_subject
@@ -41,8 +39,7 @@ def draw_charts(verdict: Verdict) -> list[Gallery]:
     if course is None:
         return []
     limits, timeline = _latency_limits(verdict), build_timeline(verdict, course)
-    with debug_mode(arg=False):  # checking the specifications takes longer than drawing; the tests do it
-        return [*_galleries(course, timeline, limits)]
+    return [*_galleries(course, timeline, limits)]
 
 
 def _galleries(

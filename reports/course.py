@@ -12,15 +12,16 @@ import numpy as np
 
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
-from reports.distribution import Distribution, nearest_rank
+from reports.distribution import nearest_rank, upper_edges_ms
 from reports.sample import select_sample
+from reports.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from reports.manifest import Manifest
     from reports.measurement_log import Measurements
-    from reports.series import Series
+    from reports.series import Counts
 
 _MOST_WINDOWS = 360
 """Of all operations of a run together, but no more than 120 of each: the record stays below 300 kB."""
@@ -177,39 +178,39 @@ def _spans_s(measured: Measurements, width_s: float) -> dict[int, tuple[float, f
 
 def _server_steps(
     operation: Operation, measurements: Measurements, width_s: float, manifest: Manifest | None
-) -> dict[str, dict[int, dict[int, int]]]:
-    """What people call a step → number of a window → index of a bucket → answers."""
+) -> dict[str, dict[int, Counts]]:
+    """What people call a step → number of a window → answers."""
     labels = manifest.server_step_labels.get(operation, {}) if manifest else {}
-    found: dict[str, dict[int, dict[int, int]]] = {}
+    found: defaultdict[str, list[Series]] = defaultdict(list)
     for tag, series in measurements.items():
         if tag.operation is operation and tag.server_step:
-            counts = found.setdefault(tag.server_step, defaultdict(dict))
-            _add_windows(counts, series.counts(max(width_s, series.width_s)))
+            found[tag.server_step].append(series)
     known = [name for name in labels if name in found] + sorted(set(found) - set(labels))
-    return {labels.get(name, name): found[name] for name in known}
+    return {labels.get(name, name): _windows(found[name], width_s) for name in known}
 
 
 def _operation_course(
     operation: Operation,
     measured: Measurements,
-    steps: dict[str, dict[int, dict[int, int]]],
+    steps: dict[str, dict[int, Counts]],
     clock: _Clock,
     manifest: Manifest | None,
 ) -> OperationCourse:
-    counts: dict[Outcome, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    found: defaultdict[Outcome, list[Series]] = defaultdict(list)
     for tag, series in measured.items():
         if tag.operation is operation:
-            _add_windows(counts[tag.outcome], series.counts(clock.width_s))
+            found[tag.outcome].append(series)
+    counts = {outcome: _windows(parts, clock.width_s) for outcome, parts in found.items()}
     outcomes = tuple(outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and outcome in counts)
-    scale = Distribution()
+    succeeded = counts.get(Outcome.SUCCESS, {})
     windows = [
         Window(
             start_s=round(max(start - clock.began_s, 0.0), 2),
             length_s=round(end - start, 2),
-            successes=sum(counts[Outcome.SUCCESS][number].values()),
-            failures=tuple(sum(counts[outcome][number].values()) for outcome in outcomes),
-            **_percentiles(counts[Outcome.SUCCESS][number], scale),
-            steps_ms=tuple(_mean_ms(windows.get(number, {}), scale) for windows in steps.values()),
+            successes=_count(succeeded.get(number)),
+            failures=tuple(_count(counts[outcome].get(number)) for outcome in outcomes),
+            **_percentiles(succeeded.get(number)),
+            steps_ms=tuple(_mean_ms(windows.get(number)) for windows in steps.values()),
         )
         for number, (start, end) in clock.spans_s.items()
     ]
@@ -219,34 +220,33 @@ def _operation_course(
     )
 
 
-def _add_windows(total: dict[int, dict[int, int]], windows: dict[int, dict[int, int]]) -> None:
-    for number, counts in windows.items():
-        window = total[number]
-        for index, count in counts.items():
-            window[index] = window.get(index, 0) + count
+def _windows(parts: Iterable[Series], width_s: float) -> dict[int, Counts]:
+    """Of all *parts* together, by windows of *width_s*."""
+    total = Series.merged(parts)
+    return total.counts(max(width_s, total.width_s))
 
 
-def _percentiles(counts: dict[int, int], scale: Distribution) -> dict[str, float | None]:
-    indices = sorted(counts)
-    reached = np.cumsum([counts[index] for index in indices])
+def _count(window: Counts | None) -> int:
+    return 0 if window is None else int(window.counts.sum())
+
+
+def _percentiles(window: Counts | None) -> dict[str, float | None]:
+    if window is None:
+        return dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"))
+    reached = np.cumsum(window.counts)
+    ranks = [nearest_rank(int(reached[-1]), percent) for percent in (50, 95, 99)]
+    values_ms = upper_edges_ms(window.buckets[np.searchsorted(reached, ranks)])
     return {
-        f"p{percent}_ms": round(
-            scale.upper_edge_ms(
-                indices[int(np.searchsorted(reached, nearest_rank(int(reached[-1]), percent)))]
-            ),
-            3,
-        )
-        if indices
-        else None
-        for percent in (50, 95, 99)
+        f"p{percent}_ms": round(value, 3)
+        for percent, value in zip((50, 95, 99), values_ms.tolist(), strict=True)
     }
 
 
-def _mean_ms(counts: dict[int, int], scale: Distribution) -> float | None:
-    """Of a window; a bucket stands for its upper edge."""
-    total = sum(counts.values())
-    spent_ms = sum(scale.upper_edge_ms(index) * count for index, count in counts.items())
-    return round(spent_ms / total, 3) if total else None
+def _mean_ms(window: Counts | None) -> float | None:
+    """A bucket stands for its upper edge."""
+    if window is None:
+        return None
+    return round(float(np.average(upper_edges_ms(window.buckets), weights=window.counts)), 3)
 
 
 def _without_gaps(windows: Sequence[Window]) -> tuple[Window, ...]:
@@ -276,11 +276,11 @@ def _curve(successes: Series | None) -> tuple[CurvePoint, ...]:
 def _bins(successes: Series | None) -> tuple[Bin, ...]:
     if successes is None or not successes.count:
         return ()
-    counts = successes.whole.bucket_counts()
-    values = np.array([successes.whole.upper_edge_ms(index) for index in counts])
+    buckets, counts = successes.whole.bucket_counts()
+    values = upper_edges_ms(buckets)
     edges = _edges(float(values.min()), float(values.max()), successes.count)
     places = np.searchsorted(edges, values)  # a value on an edge belongs to the bin that ends there
-    held = np.bincount(places, weights=list(counts.values()), minlength=len(edges))
+    held = np.bincount(places, weights=counts, minlength=len(edges))
     return tuple(
         Bin(round(float(low), 4), round(float(high), 4), int(count))
         for (low, high), count in zip(pairwise(edges), held[1:], strict=True)
@@ -305,13 +305,14 @@ def round_up(number: float) -> float:
 
 
 def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[Level, ...]:
-    seen = [Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in users]
     changes = [
-        level
-        for before, level in zip([None, *seen], seen, strict=False)
-        if not before or before.users != level.users
+        seen
+        for before, seen in zip([None, *users], users, strict=False)
+        if not before or before[1] != seen[1]
     ]
-    if seen and changes[-1] != seen[-1]:
-        changes.append(seen[-1])
+    if users and changes[-1] != users[-1]:
+        changes.append(users[-1])
     stride = -(-len(changes) // _MOST_LEVELS)
-    return tuple(changes[:: max(stride, 1)])
+    return tuple(
+        Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in changes[:: max(stride, 1)]
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from monitoring.buckets import BUCKETS, decode_histograms, edges_us
 from monitoring.measurement import new_histogram
 from reports.record import Latency
 
@@ -37,7 +37,7 @@ class Distribution:
     """
 
     def __init__(self) -> None:
-        self._histogram = new_histogram()
+        self._counts = np.zeros(BUCKETS, dtype=np.int64)
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:
@@ -49,42 +49,51 @@ class Distribution:
 
     def add(self, other: Self) -> None:
         """Add the results of *other*."""
-        self._histogram.add(other._histogram)
+        self._counts += other._counts
+
+    def add_counts(self, buckets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        """Add so many results to each of these buckets; one may be named more than once."""
+        np.add.at(self._counts, buckets, counts)
 
     def add_encoded(self, payload: str | bytes) -> None:
         """
         Add a histogram in HdrHistogram's compressed base64 form.
 
         Raises:
-            Exception: Of many types, as the decoder finds them: *payload* is damaged.
+            ValueError: *payload* is damaged.
         """
-        self._histogram.decode_and_add(payload)
+        held, damaged = decode_histograms([payload])
+        if damaged:
+            raise ValueError("the histogram is damaged or cut off")
+        self.add_counts(held.buckets, held.counts)
 
-    @property
-    def histogram(self) -> HdrHistogram:
-        """The histogram itself, in microseconds; not to be changed."""
-        return self._histogram
+    def as_histogram(self) -> HdrHistogram:
+        """As hdrh has it, in microseconds."""
+        histogram, (held, counts) = new_histogram(), self.bucket_counts()
+        np.ctypeslib.as_array(histogram.counts)[:] = self._counts
+        if len(held):
+            histogram.set_internal_tacking_values(int(held[0]), int(held[-1]), int(counts.sum()))
+        return histogram
 
     @property
     def count(self) -> int:
         """Number of results."""
         return int(self._counts.sum())
 
-    def bucket_counts(self) -> dict[int, int]:
-        """Index of each bucket that holds results → how many."""
-        counts = self._counts
-        return {int(index): int(counts[index]) for index in np.flatnonzero(counts)}
+    def bucket_counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The buckets that hold results, ascending, and how many each of them does."""
+        held = np.flatnonzero(self._counts)
+        return held, self._counts[held]
 
     def count_within(self, limit_ms: float) -> int:
         """How many results lie at or below *limit_ms*; one in the bucket of the limit counts as within."""
-        counts = self.bucket_counts()
-        index = self._histogram.get_counts_array_index(max(int(limit_ms * _US_PER_MS), 1))
-        return sum(count for bucket, count in counts.items() if bucket <= index)
+        lowest_us, _ = edges_us()
+        beyond = np.searchsorted(lowest_us, max(int(limit_ms * _US_PER_MS), 1), side="right")
+        return int(self._counts[:beyond].sum())
 
     def value_at_rank(self, rank: int) -> float:
         """The *rank*-th smallest result in milliseconds; the smallest has rank 1."""
-        index = int(np.searchsorted(np.cumsum(self._counts), rank))
-        return self.upper_edge_ms(index)
+        return float(upper_edges_ms(np.searchsorted(np.cumsum(self._counts), rank)))
 
     def percentile(self, percent: float) -> float:
         """
@@ -96,33 +105,20 @@ class Distribution:
 
     def latency(self) -> Latency:
         """Every figure that a report shows; all None where there are no results."""
-        indices = np.flatnonzero(self._counts)
-        if not len(indices):
+        held, counts = self.bucket_counts()
+        if not len(held):
             return Latency()
-        lower_ms, upper_ms = np.array([_edges_ms(int(index)) for index in indices]).T
+        lower_ms, upper_ms = edges_us()[0][held] / _US_PER_MS, upper_edges_ms(held)
         return Latency(
             min_ms=float(lower_ms[0]),
-            mean_ms=float(np.average((lower_ms + upper_ms) / 2, weights=self._counts[indices])),
+            mean_ms=float(np.average((lower_ms + upper_ms) / 2, weights=counts)),
             p50_ms=self.percentile(50),
             p95_ms=self.percentile(95),
             p99_ms=self.percentile(99),
             max_ms=float(upper_ms[-1]),
         )
 
-    @property
-    def _counts(self) -> NDArray[np.uint64]:
-        return np.ctypeslib.as_array(self._histogram.counts)
 
-    def upper_edge_ms(self, index: int) -> float:
-        """The value that stands for a bucket, in milliseconds."""
-        return _edges_ms(index)[1]
-
-
-_scale = new_histogram()
-
-
-@cache
-def _edges_ms(index: int) -> tuple[float, float]:
-    """The lower and the upper edge of a bucket, in milliseconds; all histograms have the same buckets."""
-    lowest = _scale.get_value_from_index(index)
-    return lowest / _US_PER_MS, _scale.get_highest_equivalent_value(lowest) / _US_PER_MS
+def upper_edges_ms(buckets: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
+    """The values that stand for buckets, in milliseconds; all histograms have the same."""
+    return np.asarray(edges_us()[1][buckets] / _US_PER_MS)

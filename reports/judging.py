@@ -21,7 +21,6 @@ from reports.assessment import (
 )
 from reports.attendance import assess_attendance, attendance_notes
 from reports.beside import build_beside
-from reports.capacity import build_capacities
 from reports.course import build_course
 from reports.health_log import build_health_rows
 from reports.html_page import render_html
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from conf.subject import Subject
     from conf.thresholds import Thresholds
     from reports.manifest import ArrivalsMade
-    from reports.record import Finding, OperationRow
+    from reports.record import Capacity, Finding, OperationRow, StepRow
     from reports.run_directory import RunFiles
     from reports.sample import Sample
 
@@ -124,7 +123,7 @@ def judge_files(
         operations=tuple(rows),
         steps=tuple(steps),
         server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
-        capacities=tuple(build_capacities(steps)),
+        capacities=_capacities(steps),
         failures=tuple(failures),
         tracked=run.tracked,
         memory=run.memory,
@@ -200,6 +199,14 @@ def _samples(run: RunFiles, subject: Subject, contract: Contract) -> list[Sample
 def _seen_journeys(rows: Iterable[OperationRow]) -> tuple[Journey, ...]:
     seen = {row.operation.journey for row in rows if row.operation}
     return tuple(journey for journey in Journey if journey in seen)
+
+
+def _capacities(steps: Sequence[StepRow]) -> tuple[Capacity, ...]:
+    if not steps:
+        return ()
+    from reports.capacity import build_capacities  # noqa: PLC0415 - scipy.optimize comes with it, and few runs have steps
+
+    return tuple(build_capacities(steps))
 
 
 def _invalidities(run: RunFiles) -> list[Problem]:

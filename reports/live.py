@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
-from reports.distribution import Distribution
 from reports.health_log import Readings
 from reports.judging import judge_files
 from reports.locust_csv import parse_failure
@@ -61,12 +61,15 @@ class LiveRun:
 
     def measurements(self) -> Measurements:
         """Everything that has arrived, merged."""
+        by_tag: defaultdict[str, list[tuple[float, bytes]]] = defaultdict(list)
         while self._arrived:
             time_s, snapshot = self._arrived.popleft()
             for text, encoded in snapshot.items():
-                part = Distribution()
-                part.add_encoded(encoded)
-                self._measurements.setdefault(Tag.parse(text), Series()).add(time_s, part)
+                by_tag[text].append((time_s, encoded))
+        for text, arrived in by_tag.items():
+            held, _ = decode_histograms([encoded for _, encoded in arrived])
+            series = self._measurements.setdefault(Tag.parse(text), Series())
+            series.add_intervals([time_s for time_s, _ in arrived], held)
         return self._measurements
 
     def judge(self, manifest: Mapping[str, Any], failures: Iterable[tuple[str, str, str, int]]) -> Verdict:

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
+from monitoring.buckets import BUCKETS, Held
 from reports.certainty import Windows
-from reports.distribution import Distribution
+from reports.distribution import Distribution, upper_edges_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 _WIDTH_S = 5.0
 _MOST_WINDOWS = 240
+_MOST_APART = 1 << 16
+"""Entries that are kept as they came before they are added up."""
+
+
+class Counts(NamedTuple):
+    """The results of a window: buckets, ascending, and how many are in each."""
+
+    buckets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+class _Cells(NamedTuple):
+    """
+    Results by window and bucket.
+
+    Args:
+        keys: Number of the window times `BUCKETS`, and the bucket.
+        counts: For each of them.
+    """
+
+    keys: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def added_up(cls, parts: Iterable[Self]) -> Self:
+        """Each key once, ascending."""
+        keys, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(keys, kind="stable")
+        keys, counts = keys[order], counts[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        return cls(keys[first], np.add.reduceat(counts, first) if len(first) else counts)
+
+    def grouped(self, times: int) -> Self:
+        """With windows so many times as long."""
+        if times == 1:
+            return self
+        windows, buckets = np.divmod(self.keys, BUCKETS)
+        return self.added_up([type(self)(windows // times * BUCKETS + buckets, self.counts)])
 
 
 class Series:
@@ -26,8 +67,9 @@ class Series:
     def __init__(self) -> None:
         self.whole = Distribution()
         self._width_s = _WIDTH_S
-        self._windows: dict[int, dict[int, int]] = {}
-        """Number of a window → index of a bucket → results in it."""
+        nothing = np.empty(0, dtype=np.int64)
+        self._cells: list[_Cells] = [_Cells(nothing, nothing)]
+        """Those that are added up, and those that came since."""
         self._spans_s: dict[int, tuple[float, float]] = {}
         """Number of a window → when its first interval began and its last one ended."""
 
@@ -41,8 +83,23 @@ class Series:
 
     def add(self, start_s: float, interval: Distribution, length_s: float = 0) -> None:
         """Add the results of an interval that began at *start_s*, in seconds since the epoch."""
-        self.whole.add(interval)
-        self._add_window(start_s, (start_s, start_s + length_s), interval.bucket_counts())
+        buckets, counts = interval.bucket_counts()
+        self.add_intervals([start_s], Held(np.zeros_like(buckets), buckets, counts), [length_s])
+
+    def add_intervals(
+        self, starts_s: Sequence[float], held: Held, lengths_s: Sequence[float] | float = 0
+    ) -> None:
+        """Add the results of several intervals; an entry of *held* says which of them it belongs to."""
+        self.whole.add_counts(held.buckets, held.counts)
+        begins = np.array(starts_s, dtype=np.float64)
+        ends, numbers = begins + lengths_s, np.floor_divide(begins, self._width_s).astype(np.int64)
+        windows, places = np.unique(numbers, return_inverse=True)
+        first_s, last_s = np.full(len(windows), np.inf), np.full(len(windows), -np.inf)
+        np.minimum.at(first_s, places, begins)
+        np.maximum.at(last_s, places, ends)
+        for number, *span_s in zip(windows.tolist(), first_s.tolist(), last_s.tolist(), strict=True):
+            self._extend_span(number, (span_s[0], span_s[1]))
+        self._add_cells(_Cells(numbers[held.places] * BUCKETS + held.buckets, held.counts))
 
     @property
     def count(self) -> int:
@@ -54,17 +111,22 @@ class Series:
         """How long a window is; a window begins at a multiple of it since the epoch."""
         return self._width_s
 
-    def counts(self, width_s: float) -> dict[int, dict[int, int]]:
-        """Number of a window of *width_s*, twice, four times … as long as here → index of a bucket → results."""
-        times = round(width_s / self._width_s)
-        grouped: dict[int, dict[int, int]] = {}
-        for number, counts in self._windows.items():
-            _add_counts(grouped.setdefault(number // times, {}), counts)
-        return grouped
+    def counts(self, width_s: float) -> dict[int, Counts]:
+        """Number of a window of *width_s*, twice, four times … as long as here → what is in it."""
+        keys, counts = self._added_up().grouped(round(width_s / self._width_s))
+        windows, buckets = np.divmod(keys, BUCKETS)
+        numbers, first = np.unique(windows, return_index=True)
+        ends = [*first[1:].tolist(), len(keys)]
+        return {
+            number: Counts(buckets[begin:end], counts[begin:end])
+            for number, begin, end in zip(numbers.tolist(), first.tolist(), ends, strict=True)
+        }
 
     def spans_s(self, width_s: float) -> dict[int, tuple[float, float]]:
         """Number of such a window → when its first interval began and its last one ended, since the epoch."""
         times = round(width_s / self._width_s)
+        if times == 1:
+            return self._spans_s.copy()
         grouped: dict[int, tuple[float, float]] = {}
         for number, span_s in self._spans_s.items():
             grouped[number // times] = _joined(grouped.get(number // times, span_s), span_s)
@@ -72,37 +134,40 @@ class Series:
 
     def windows(self) -> Windows:
         """The results by window and value; a window without results is not among them."""
-        indices = sorted({index for counts in self._windows.values() for index in counts})
-        column = {index: place for place, index in enumerate(indices)}
-        counts = np.zeros((len(self._windows), len(indices)), dtype=np.int64)
-        for row, number in enumerate(sorted(self._windows)):
-            for index, count in self._windows[number].items():
-                counts[row, column[index]] = count
-        values = np.array([self.whole.upper_edge_ms(index) for index in indices], dtype=np.float64)
-        return Windows(values, counts)
+        keys, counts = self._added_up()
+        (numbers, rows), (buckets, columns) = (
+            np.unique(part, return_inverse=True) for part in np.divmod(keys, BUCKETS)
+        )
+        table = np.zeros((len(numbers), len(buckets)), dtype=np.int64)
+        table[rows, columns] = counts
+        return Windows(upper_edges_ms(buckets), table)
 
     def _add_series(self, other: Series) -> None:
         self.whole.add(other.whole)
         self._widen(other._width_s)
-        for number, counts in other._windows.items():
-            self._add_window(number * other._width_s, other._spans_s[number], counts)
+        for number, span_s in other.spans_s(self._width_s).items():
+            self._extend_span(number, span_s)
+        self._add_cells(other._added_up().grouped(round(self._width_s / other._width_s)))
 
-    def _add_window(self, start_s: float, span_s: tuple[float, float], counts: dict[int, int]) -> None:
-        number = int(start_s // self._width_s)
-        _add_counts(self._windows.setdefault(number, {}), counts)
+    def _extend_span(self, number: int, span_s: tuple[float, float]) -> None:
         self._spans_s[number] = _joined(self._spans_s.get(number, span_s), span_s)
-        while len(self._windows) > _MOST_WINDOWS:
+
+    def _add_cells(self, cells: _Cells) -> None:
+        self._cells.append(cells)
+        while len(self._spans_s) > _MOST_WINDOWS:
             self._widen(self._width_s * 2)
+        if sum(len(later.keys) for later in self._cells[1:]) > _MOST_APART:
+            self._added_up()
+
+    def _added_up(self) -> _Cells:
+        if len(self._cells) > 1:
+            self._cells = [_Cells.added_up(self._cells)]
+        return self._cells[0]
 
     def _widen(self, width_s: float) -> None:
         if self._width_s < width_s:
-            self._windows, self._spans_s = self.counts(width_s), self.spans_s(width_s)
-            self._width_s = width_s
-
-
-def _add_counts(window: dict[int, int], counts: dict[int, int]) -> None:
-    for index, count in counts.items():
-        window[index] = window.get(index, 0) + count
+            self._cells = [self._added_up().grouped(round(width_s / self._width_s))]
+            self._spans_s, self._width_s = self.spans_s(width_s), width_s
 
 
 def _joined(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

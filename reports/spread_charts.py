@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
 from reports import figures
-from reports.canvas import ACCENT, INK, LINE, RIGHT, SOFT, Axis, Box, Drawing, Plane
+from reports.canvas import ACCENT, INK, LINE, RIGHT, SOFT, Axis, Box, Drawing, Mark, Plane
 from reports.course import round_up
 from reports.time_charts import value_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import altair as alt
 
     from conf.thresholds import Limits
     from reports.course import Bin, CurvePoint, OperationCourse
@@ -100,7 +98,7 @@ def _tail(percent: float) -> float:
     return -math.log10(1 - percent / 100)
 
 
-def _limit(plane: Plane, percent: float, value: float) -> list[alt.Chart]:
+def _limit(plane: Plane, percent: float, value: float) -> list[Mark]:
     """A short line where a percentile passes; what it says stays inside of the plane."""
     at = _tail(percent)
     left, right = (max(at - _HALF_A_TICK, 0), value), (min(at + _HALF_A_TICK, plane.x.high), value)

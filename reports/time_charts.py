@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from reports import figures
-from reports.canvas import ACCENT, FAIL, INK, LINE, SOFT, Axis, Box, Drawing, Plane
+from reports.canvas import ACCENT, FAIL, INK, LINE, SOFT, Axis, Box, Drawing, Mark, Plane
 from reports.course import round_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-
-    import altair as alt
 
     from conf.thresholds import Limits
     from reports.course import Course, OperationCourse, Window
@@ -45,7 +43,7 @@ class Timeline(NamedTuple):
     steps: tuple[tuple[float, float, int], ...]
     warm_ups: tuple[tuple[float, float], ...]
 
-    def backdrop(self, plane: Plane) -> list[alt.Chart]:
+    def backdrop(self, plane: Plane) -> list[Mark]:
         """Warm-ups as shades, the beginnings of steps as thin lines."""
         shades = [Box(left, right, plane.y.low, plane.y.high) for left, right in self.warm_ups]
         posts = [plane.post(begin, LINE) for begin, _, _ in self.steps[1:]]

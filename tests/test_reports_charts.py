@@ -12,12 +12,19 @@ from test_reports_rendering import Page
 
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits
+from reports.canvas import INK, Axis, Box, Plane
 from reports.charts import draw_charts
 from reports.course import OperationCourse, Window
 from reports.html_page import render_html
 from reports.judging import judge_run
-from reports.spread_charts import draw_distribution, draw_percentiles
-from reports.time_charts import build_timeline, draw_latency, draw_throughput, draw_users, moment, value_axis
+from reports.spread_charts import draw_percentiles
+from reports.time_charts import (
+    build_timeline,
+    draw_latency,
+    draw_server_steps,
+    moment,
+    value_axis,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,17 +133,22 @@ def test_a_limit_is_drawn_where_it_is_near_and_not_where_all_else_would_be_flat(
     assert [any("p95 <" in text for text in texts(curve.svg)) for curve in curves if curve] == [True, False]
 
 
-def test_altair_finds_every_chart_valid(verdict: Verdict, chat: OperationCourse, timeline: Timeline) -> None:
-    """In a report they are drawn unchecked, for time."""
-    assert verdict.course is not None
-    drawn = [
-        draw_latency(chat, timeline, Limits(pass_below=3000)),
-        draw_throughput(chat, timeline),
-        draw_users(verdict.course, timeline),
-        draw_percentiles(chat, [replace(chat)], {}),
-        draw_distribution(chat),
-    ]
-    assert None not in drawn
+def test_marks_stand_where_their_values_lie_on_the_axes() -> None:
+    plane = Plane(
+        Axis(1, 100, ((1, "1"), (100, "100")), "ms", "log"), Axis(-50, 50, ((0, "0"),), "per second"), 100
+    )
+    assert '"M0,100L159,50L318,0"' in plane.line([(1, -50), (10, 0), (100, 50)], INK)
+    assert '"M159,25h159v25H159Z"' in plane.boxes([Box(10, 100, 0, 25)], INK)
+    assert ("M0,100" in plane.post(1, INK), "L0,0" in plane.post(1, INK)) == (True, True)
+
+
+def test_whatever_a_text_holds_it_stays_a_text(chat: OperationCourse, timeline: Timeline) -> None:
+    named = replace(
+        chat, server_steps=("<b>&",), windows=tuple(replace(w, steps_ms=(5.0,)) for w in chat.windows)
+    )
+    drawing = draw_server_steps(named, timeline)
+    assert drawing is not None
+    assert "<b>&" in texts(drawing.svg)
 
 
 def test_where_nothing_succeeded_there_are_failures_to_see_and_no_latency(tmp_path: Path) -> None:
