@@ -76,7 +76,9 @@ class Estate:
         write_fixture(fixture, signed)
         sent = build_request(load_settings(environ={}).contract.chat, signed[0], sample_questions()[0])
         headers = sent.headers | {"traceparent": f"00-{'4bf9' * 8}-{'00f0' * 4}-01"}
-        request.write_text(json.dumps({"path": sent.path, "body": sent.body, "headers": headers}), encoding="utf-8")
+        request.write_text(
+            json.dumps({"path": sent.path, "body": sent.body, "headers": headers}), encoding="utf-8"
+        )
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("LOADTEST_", "LOCUST_"))},
             "SESSION_SECRET": secret,

@@ -84,7 +84,7 @@ class _Server:
         self._requests = self._accepted = 0
         self._epoll = select.epoll()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
-        self._listener.setblocking(False)
+        self._listener.settimeout(0)
 
     def serve(self) -> None:
         """Until standard input is closed."""
@@ -109,7 +109,7 @@ class _Server:
             while True:
                 connection, _ = self._listener.accept()
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.setblocking(False)
+                connection.settimeout(0)
                 self._accepted += 1
                 self._connections[connection.fileno()] = connection
                 self._epoll.register(connection.fileno(), select.EPOLLIN)

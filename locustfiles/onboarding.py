@@ -20,7 +20,7 @@ class OnboardingUser(PortalUser):
         """One scan, in a house where nobody has scanned yet, by somebody whose browser holds no cookie."""
         context, started = self._begin_flow(), perf_counter()
         contract, house = self.settings.contract, self.generator.houses.take_fresh()
-        self.client.cookiejar.clear()
+        self.cookies.forget()
         part = {"step": context["step"]}
         failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part)
         if failed is None:
