@@ -61,6 +61,11 @@ class Connections:
                     raise
         return self._exchange(self._open(), method, request)
 
+    def close(self) -> None:
+        """Close the idle ones."""
+        while self._idle:
+            self._idle.pop().close()
+
     def return_socket(self, connection: socket.socket) -> None:
         """The answer is read to its end, and the portal keeps the connection open. Called by geventhttpclient."""
         self._idle.append(connection)

@@ -45,6 +45,11 @@ class PortalUser(JourneyUser):
         self._connections = Connections(url, self.settings.target.connect_timeout_s)
         self._writer = RequestWriter(str(url), self.cookies)
 
+    def on_stop(self) -> None:
+        """Hang up."""
+        super().on_stop()
+        self._connections.close()
+
     def send(
         self,
         operation: Operation,
