@@ -108,9 +108,8 @@ class Recorder:
 
     def take(self) -> Snapshot:
         """Hand over what was recorded since the last call, and start anew."""
-        taken = {str(tag): h.encode() for tag, h in self._histograms.items() if h.get_total_count()}
-        for histogram in self._histograms.values():
-            histogram.reset()
+        taken = {str(tag): histogram.encode() for tag, histogram in self._histograms.items()}
+        self._histograms = {}  # a new histogram costs an eighth of what resetting one does
         return taken
 
 
@@ -168,14 +167,13 @@ class MeasurementLog:
         """Write what was merged since the last call as one interval, and flush it to the file."""
         end_s = until.timestamp()
         for text, histogram in sorted(self._interval.items()):
-            if not (count := histogram.get_total_count()):
-                continue
+            count = histogram.get_total_count()
             start_s, length_s = self._interval_start_s, end_s - self._interval_start_s
             longest_ms = histogram.get_max_value() / 1000
             payload = histogram.encode().decode("ascii")
             self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
             self.written += count if Tag.parse(text).is_result else 0
-            histogram.reset()
+        self._interval = {}
         self._file.flush()
         self._interval_start_s = end_s
 
