@@ -32,3 +32,8 @@ def as_table(figures: list[Figure]) -> str:
         reached = {None: "", True: "yes", False: "**no**"}[figure.reached]
         rows.append(f"| {figure.name} | {figure.value} | {ratio} | {figure.wanted} | {reached} |")
     return "\n".join(rows)
+
+
+def spread(ratios: list[float]) -> str:
+    """How far the rounds of a ratio lie apart, in words."""
+    return f"{len(ratios)} rounds, ratio {min(ratios):.2f} to {max(ratios):.2f}"
