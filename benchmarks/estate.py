@@ -71,6 +71,7 @@ class Estate:
         fixture, request = directory / "houses.jsonl", directory / "request.json"
         self.runs = directory / "runs"
         self.runs.mkdir()
+        self.csv = directory / "locust"
         secret = secrets.token_urlsafe(32)
         signed = list(with_new_tokens(unsigned_houses(houses), secret, datetime.now(UTC)))
         write_fixture(fixture, signed)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from benchmarks.null_server import NullServer
 
@@ -75,7 +75,7 @@ def generating(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[p
                 process.wait()
 
 
-def measure(process: psutil.Process, server: NullServer, seconds: float, begin_after: int = 1_000) -> Rate:
+def watch(process: psutil.Process, server: NullServer, seconds: float, begin_after: int = 1_000) -> Rate:
     """Let the load become steady, by so many requests, and watch it for so long."""
     until(lambda: server.served().requests >= begin_after)
     before, cpu_before_s, began_s = server.served(), cpu_s(process), time.perf_counter()
@@ -89,9 +89,8 @@ def measure(process: psutil.Process, server: NullServer, seconds: float, begin_a
     )
 
 
-def until(condition: object, patience_s: float = _PATIENCE_S) -> None:
+def until(condition: Callable[[], bool], patience_s: float = _PATIENCE_S) -> None:
     """Wait for something to become true."""
-    assert callable(condition)
     deadline_s = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline_s:

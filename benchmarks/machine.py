@@ -22,19 +22,16 @@ _PACKAGES = (
 )
 
 
-def described() -> list[str]:
-    """Lines of Markdown: date, machine, versions."""
+def described() -> str:
+    """Date, machine, versions, and what else went on."""
     memory_gb = psutil.virtual_memory().total / 1e9
+    cores = os.cpu_count() or 1
     versions = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
-    return [
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({_processor()}), {memory_gb:.0f} GB of memory, "
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}; {versions}.",
-    ]
-
-
-def busy() -> str:
-    """What else went on: runnable processes per core over the last five minutes, the benchmark's own among them."""
-    return f"{os.getloadavg()[1] / (os.cpu_count() or 1):.1f} processes wanted each core"
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {cores} cores ({_processor()}), {memory_gb:.0f} GB of memory, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}; {versions}. In the five minutes "
+        f"before, {os.getloadavg()[1] / cores:.1f} processes wanted each core, the benchmark's own among them."
+    )
 
 
 def _processor() -> str:

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +48,9 @@ def installed() -> str:
     return ""
 
 
-def autocannon(url: str, users: int, request: Mapping[str, str]) -> list[str]:
+def autocannon(url: str, users: int, request: Mapping[str, Any]) -> list[str]:
     """The command that posts with autocannon."""
-    headers = [part for name, value in _headers(request).items() for part in ("-H", f"{name}={value}")]
+    headers = [part for name, value in request["headers"].items() for part in ("-H", f"{name}={value}")]
     load = ["-c", str(users), "-d", str(_DURATION_S), "-m", "POST", "-b", request["body"]]
     return [
         _node(),
@@ -61,10 +61,10 @@ def autocannon(url: str, users: int, request: Mapping[str, str]) -> list[str]:
     ]
 
 
-def artillery(url: str, users: int, request: Mapping[str, str], directory: Path) -> list[str]:
+def artillery(url: str, users: int, request: Mapping[str, Any], directory: Path) -> list[str]:
     """The command that posts with Artillery: so many users at once, each of whom posts until the end."""
     script = directory / "artillery.json"
-    post = {"url": request["path"], "headers": _headers(request), "body": request["body"]}
+    post = {"url": request["path"], "headers": request["headers"], "body": request["body"]}
     config = {
         "target": url,
         "http": {"timeout": 60},
@@ -73,12 +73,6 @@ def artillery(url: str, users: int, request: Mapping[str, str], directory: Path)
     scenario = {"flow": [{"loop": [{"post": post}], "count": 1_000_000}]}
     script.write_text(json.dumps({"config": config, "scenarios": [scenario]}), encoding="utf-8")
     return [_node(), str(DIRECTORY / "node_modules/artillery/bin/run"), "run", "--quiet", str(script)]
-
-
-def _headers(request: Mapping[str, str]) -> dict[str, str]:
-    headers = request["headers"]
-    assert isinstance(headers, dict)
-    return headers
 
 
 def _node() -> str:
