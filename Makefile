@@ -44,7 +44,8 @@ schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change 
 alerts: $(VENV)/.run  ## Write Prometheus's rules and Grafana's dashboard anew, after a change of the thresholds
 	$(BIN)/loadtest alerts --output conf/prometheus/rules.yml --dashboard conf/grafana/dashboards/openhouse.json
 
-bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into docs/
+bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into benchmarks/RESULTS.md and docs/
+	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.verdicts
 	$(BIN)/python -m benchmarks.tracker
 

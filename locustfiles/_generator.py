@@ -187,7 +187,9 @@ class Generator:
             steps = self._server_steps.get(tag.operation)
             if steps and (header := response.headers.get("server-timing")):
                 for server_step, took_s in parse_server_timing(header, steps).items():
-                    self.recorder.record(tag._replace(server_step=server_step), took_s)
+                    self.recorder.record(
+                        Tag(tag.operation, tag.outcome, tag.step, server_step=server_step), took_s
+                    )
         elif response.status_code == TOO_MANY:
             self.rate_limits.refuse(name, response.headers)
 

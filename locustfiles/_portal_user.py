@@ -2,50 +2,53 @@
 
 from __future__ import annotations
 
-from locust import FastHttpUser
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, ErrorResponse, FastResponse
 from locust.exception import StopTest
 
+from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import gevent
+from geventhttpclient.response import HTTPConnectionClosed
+from geventhttpclient.url import URL
 
-from conf.operations import Operation, Outcome
+from conf.operations import Outcome
 from locustfiles._answer import assess_answer
+from locustfiles._connections import Connections
+from locustfiles._cookies import Cookies
 from locustfiles._failure import RequestFailed
 from locustfiles._journey_user import JourneyUser
-from locustfiles._session import generator_of
-from seed.request import build_request
+from locustfiles._request_writer import RequestWriter
 
 if TYPE_CHECKING:
-    from locust.contrib.fasthttp import FastResponse
     from locust.env import Environment
 
     from conf.contract import Endpoint
+    from conf.operations import Operation
     from seed.fixture import House
 
-_READ_MARGIN_S = 1.0
-"""geventhttpclient's timeout is per read; it only stands behind the one for the whole answer."""
 
+class PortalUser(JourneyUser):
+    """
+    Sends the contract's requests, and says of each whether the answer was a success.
 
-class PortalUser(JourneyUser, FastHttpUser):
-    """Sends the contract's requests, and says of each whether the answer was a success."""
+    Not one of Locust's HTTP users: what they do for every request about redirects, cookies and addresses costs as much
+    as all that a test wants to know of the answer. Answers are of Locust's own class for them.
+    """
 
     abstract = True
-    max_redirects = 0
-    """
-    A redirect is an answer and never followed. Locust's ``allow_redirects`` alone does not hold: it is a switch on
-    the client, which the first of several answers in flight turns back.
-    """
 
     def __init__(self, environment: Environment) -> None:
-        settings = generator_of(environment).settings
-        # Before FastHttpUser builds its client from them.
-        self.connection_timeout = settings.target.connect_timeout_s
-        self.network_timeout = settings.target.request_timeout_s + _READ_MARGIN_S
-        self.concurrency = settings.profile.load(self.journey).questions_in_flight
         super().__init__(environment)
-        self._refuse_foreign_host()
+        url = self._allowed_url()
+        self.cookies = Cookies()
+        self._connections = Connections(url, self.settings.target.connect_timeout_s)
+        self._writer = RequestWriter(str(url), self.cookies)
+
+    def on_stop(self) -> None:
+        """Hang up."""
+        super().on_stop()
+        self._connections.close()
 
     def send(
         self,
@@ -61,65 +64,76 @@ class PortalUser(JourneyUser, FastHttpUser):
 
         Redirects are an answer, not followed: nothing goes to a host that was not asked for.
         """
-        request = build_request(endpoint, house, question)
+        url = f"{self.host}{endpoint.path}"
+        self.generator.ceiling.wait()
         trace = self.generator.tracing.begin(operation.value)
         ended = "broken off"  # unless an answer comes first: the user was killed
         status = 0
-        timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
-            with self.client.request(
-                request.method,
-                request.path,
+            request = self._writer.write(operation, endpoint, house, question, trace.traceparent)
+            started_at, started = time(), perf_counter()
+            response, failed = self._exchange(endpoint.method, request)
+            took_s = perf_counter() - started
+            status = response.status_code
+            if failed is None:
+                failed = self._assess(endpoint, response, house)
+                self.cookies.keep(url, response)
+            ended = repr(failed) if failed else ""
+            self.environment.events.request.fire(
+                request_type=endpoint.method,
                 name=operation.value,
-                data=request.body,
-                headers=request.headers | {"traceparent": trace.traceparent},
-                allow_redirects=False,
-                catch_response=True,
+                response_time=took_s * 1000,
+                response_length=len(response.content or b""),
+                response=response,
                 context=context | {"trace_id": trace.trace_id},
-            ) as response:
-                status = response.status_code or 0
-                failed = self._assess(endpoint, response, house, timed_out=not timeout.pending)
-                ended = repr(failed) if failed else ""
-                if failed is None:
-                    response.success()
-                else:
-                    response.failure(failed)
-                return failed
+                exception=failed,
+                start_time=started_at,
+                url=url,
+            )
+            return failed
         finally:
-            timeout.close()
             trace.end(ended, status)
 
-    def _assess(
-        self, endpoint: Endpoint, response: FastResponse, house: House, *, timed_out: bool
-    ) -> RequestFailed | None:
-        if response.status_code:
-            self.generator.spent += response.status_code in endpoint.answer.spent
-            return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
-        if timed_out:
-            limit_s = self.settings.target.request_timeout_s
-            return RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s")
-        return RequestFailed(Outcome.CONNECTION, _reason(getattr(response, "error", None)))
+    def _exchange(self, method: str, request: bytes) -> tuple[FastResponse, RequestFailed | None]:
+        """The answer with all of its content, or why there is none."""
+        timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
+        try:
+            response = FastResponse(self._connections.exchange(method, request))
+            response.content  # noqa: B018 - reads it
+        except FAILURE_EXCEPTIONS as error:
+            if error is timeout:
+                limit_s = self.settings.target.request_timeout_s
+                failed = RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s")
+            else:
+                failed = RequestFailed(Outcome.CONNECTION, _reason(error))
+            return ErrorResponse(None, error), failed  # type: ignore[arg-type]
+        finally:
+            timeout.close()
+        return response, None
 
-    def _refuse_foreign_host(self) -> None:
-        host = urlsplit(self.host or "").hostname or ""
+    def _assess(self, endpoint: Endpoint, response: FastResponse, house: House) -> RequestFailed | None:
+        self.generator.spent += response.status_code in endpoint.answer.spent
+        return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
+
+    def _allowed_url(self) -> URL:
+        url = URL(self.host or "")
         allowed = self.settings.target.allowed_hosts
-        if host not in allowed:
+        if url.host not in allowed:
             raise StopTest(
-                f"Error: host {host!r} is not in target.allowed_hosts {list(allowed)}: nothing was sent to it"
+                f"Error: host {url.host!r} is not in target.allowed_hosts {list(allowed)}: nothing was sent to it"
             )
+        return url
 
 
-def _reason(error: BaseException | None) -> str:
+def _reason(error: BaseException) -> str:
     """The same words for the same cause; addresses and numbers that vary stay out."""
-    while (cause := getattr(error, "__cause__", None) or getattr(error, "original", None)) is not None:
-        error = cause
     match error:
         case ConnectionRefusedError():
             return "refused"
         case ConnectionResetError() | BrokenPipeError():
             return "reset"
+        case HTTPConnectionClosed():
+            return "closed without an answer"
         case OSError(strerror=str(words)):
             return words.lower()
-        case None:
-            return "closed without an answer"
     return type(error).__name__

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 _PARAMETER = r";\s*([^\s=;,\"]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^\";,]*))?"
 _METRIC = re.compile(rf"(?:^|,)\s*([^\s=;,\"]+)\s*((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
+_PLAIN = re.compile(r"\s*([^\s=;,\"]+);dur=(\d+(?:\.\d+)?)\s*")
+"""A metric as nearly everybody writes it."""
 _DURATION = re.compile(r"\"?\s*(\d+(?:\.\d+)?)\s*\"?\s*")
 _LONGEST = 2000
 """Characters of a header that are read; it comes from outside."""
@@ -24,6 +26,12 @@ def parse_server_timing(header: str, steps: Collection[str]) -> dict[str, float]
     nothing, or nonsense, is no worse a portal.
     """
     found: dict[str, float] = {}
+    plain = [_PLAIN.fullmatch(part) for part in header[:_LONGEST].split(",")]
+    if all(plain):
+        for name, duration_ms in (metric.groups() for metric in plain if metric is not None):
+            if name in steps:
+                found[name] = found.get(name, 0.0) + float(duration_ms) / 1000
+        return found
     for metric in _METRIC.finditer(header[:_LONGEST]):
         name = metric[1]
         if name not in steps:

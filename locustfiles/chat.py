@@ -43,11 +43,15 @@ class HomeownerChatUser(PortalUser):
     def ask(self) -> None:
         """One batch of different questions, in flight together."""
         context = self._begin_flow()
-        questions = self.random.sample(_questions(), self.load.questions_in_flight)
+        question, *others = self.random.sample(_questions(), self.load.questions_in_flight)
+        if not others:
+            self._ask(question, context)
+            return
         asking = Group()
         try:
-            for question in questions:
-                asking.spawn(self._ask, question, context)
+            for other in others:
+                asking.spawn(self._ask, other, context)
+            self._ask(question, context)
             asking.join()
         finally:
             asking.kill()  # only where the user is killed before the answers are there

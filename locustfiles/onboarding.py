@@ -23,7 +23,7 @@ class OnboardingUser(PortalUser):
         if house is None:
             raise StopUser  # the run ended while it waited
         context, started = self._begin_flow(), perf_counter()
-        self.client.cookiejar.clear()
+        self.cookies.forget()
         part = {"step": context["step"]}
         failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part)
         if failed is None:

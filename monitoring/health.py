@@ -58,7 +58,7 @@ class LagSampler:
     def take(self) -> bytes:
         """The lags since the last call, in microseconds, in HdrHistogram's compressed base64 form."""
         encoded: bytes = self._histogram.encode()
-        self._histogram.reset()
+        self._histogram = new_histogram()  # which takes an eighth of the time of a reset
         return encoded
 
 

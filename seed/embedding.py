@@ -8,6 +8,7 @@ word beginning and pair of neighbouring words has a dimension and a sign of its 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import re
 from collections import Counter
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -72,26 +73,28 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 def _write_vector(row: NDArray[np.float32], text: str) -> None:
     words = [_stem(word) for word in _WORD.findall(text.lower())]
-    summed: dict[int, float] = {}
-    for (feature, weight), count in Counter(_weighted_features(words)).items():
-        dimension, sign = _place(feature)
-        # A word said four times counts twice: the square root is exact, a logarithm differs between platforms.
-        summed[dimension] = summed.get(dimension, 0.0) + sign * weight * math.sqrt(count)
-    length = math.sqrt(math.fsum(value * value for value in summed.values()))
-    row[0] = math.sqrt(BASELINE) if length else 1.0
-    scale = math.sqrt(1 - BASELINE) / length if length else 0.0
-    row[list(summed)] = [value * scale for value in summed.values()]
-
-
-def _weighted_features(words: Sequence[str]) -> Iterator[tuple[str, float]]:
-    for word in words:
-        yield word, _STOP_WORD_WEIGHT if word in _STOP_WORDS else 1.0
+    counted = Counter(words)
+    beginnings: Counter[str] = Counter()
+    for word, count in counted.items():
         if len(word) > _BEGINNING_LENGTH:
-            yield f"{word[:_BEGINNING_LENGTH]}*", _BEGINNING_WEIGHT
-    for first, second in pairwise(word for word in words if word not in _STOP_WORDS):
-        yield f"{first} {second}", _PAIR_WEIGHT
+            beginnings[word[:_BEGINNING_LENGTH]] += count
+    pairs = Counter(pairwise([word for word in words if word not in _STOP_WORDS]))
+    # Something said four times counts twice: the square root is exact, a logarithm differs between platforms.
+    places = [_word_place(word) for word in counted]
+    places += [_place(f"{beginning}*", _BEGINNING_WEIGHT) for beginning in beginnings]
+    places += [_pair_place(pair) for pair in pairs]
+    counts = itertools.chain(counted.values(), beginnings.values(), pairs.values())
+    values = [weight * math.sqrt(count) for (_, weight), count in zip(places, counts, strict=True)]
+    if not values:
+        row[0] = 1.0
+        return
+    summed = np.bincount([dimension for dimension, _ in places], values, DIMENSIONS)
+    length = math.sqrt(math.fsum((summed[summed.nonzero()] ** 2).tolist()))
+    row[:] = summed * (math.sqrt(1 - BASELINE) / length if length else 0.0)
+    row[0] = math.sqrt(BASELINE) if length else 1.0
 
 
+@lru_cache(maxsize=_FEATURES_REMEMBERED)
 def _stem(word: str) -> str:
     """The word without a plural ending; stop words stay whole."""
     if word in _STOP_WORDS or not word.endswith("s") or word.endswith("ss"):
@@ -100,7 +103,17 @@ def _stem(word: str) -> str:
 
 
 @lru_cache(maxsize=_FEATURES_REMEMBERED)
-def _place(feature: str) -> tuple[int, int]:
-    """The dimension (never 0) and the sign of a feature."""
+def _word_place(word: str) -> tuple[int, float]:
+    return _place(word, _STOP_WORD_WEIGHT if word in _STOP_WORDS else 1.0)
+
+
+@lru_cache(maxsize=_FEATURES_REMEMBERED)
+def _pair_place(pair: tuple[str, str]) -> tuple[int, float]:
+    return _place(" ".join(pair), _PAIR_WEIGHT)
+
+
+@lru_cache(maxsize=_FEATURES_REMEMBERED)
+def _place(feature: str, weight: float) -> tuple[int, float]:
+    """The dimension (never 0) of a feature, and its weight with its sign."""
     digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "big")
-    return 1 + (digest >> 1) % (DIMENSIONS - 1), 1 if digest & 1 else -1
+    return 1 + (digest >> 1) % (DIMENSIONS - 1), weight if digest & 1 else -weight

@@ -1,0 +1,76 @@
+"""Requests as they go over the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from geventhttpclient.client import HTTPClient
+from geventhttpclient.header import Headers
+from geventhttpclient.url import URL
+
+from seed.request import asks_in_head, build_body, build_request
+
+if TYPE_CHECKING:
+    from conf.contract import Endpoint
+    from conf.operations import Operation
+    from locustfiles._cookies import Cookies
+    from seed.fixture import House
+
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_ENCODINGS = "gzip, deflate, br"
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class RequestWriter:
+    """
+    Writes one user's requests. What stays the same from one to the next is written once per house and operation.
+
+    A house whose JWT was renewed is another `House`, and its requests are written anew.
+
+    Args:
+        base_url: Scheme, host and port.
+        cookies: Of the same user; they go along where the contract has none of its own.
+    """
+
+    def __init__(self, base_url: str, cookies: Cookies) -> None:
+        self._base_url = base_url
+        self._cookies = cookies
+        self._heads: dict[Operation, tuple[House, str]] = {}
+
+    def write(
+        self, operation: Operation, endpoint: Endpoint, house: House, question: str, traceparent: str
+    ) -> bytes:
+        """
+        The whole request.
+
+        Raises:
+            ValueError: A header would hold what no header may.
+        """
+        cookie = self._cookies.header(self._base_url + endpoint.path)
+        written_for, head = self._heads.get(operation, (None, ""))
+        if written_for is not house or cookie:
+            head = self._head(endpoint, house, question, cookie)
+            if not (cookie or asks_in_head(endpoint)):
+                self._heads[operation] = house, head
+        # JSON as Python writes it is ASCII: it has as many bytes as letters.
+        body = build_body(endpoint, house, question) or ""
+        length = f"Content-Length: {len(body)}\r\n" if body or endpoint.method in _WITH_BODY else ""
+        return f"{head}traceparent: {traceparent}\r\n{length}\r\n{body}".encode("latin-1")
+
+    def _head(self, endpoint: Endpoint, house: House, question: str, cookie: str) -> str:
+        request = build_request(endpoint, house, question)
+        url = URL(self._base_url + request.path)
+        headers = Headers(HTTPClient.DEFAULT_HEADERS)
+        headers["Accept-Encoding"] = _ENCODINGS
+        headers["Host"] = url.netloc
+        if cookie:
+            headers["Cookie"] = cookie
+        headers.update(request.headers)
+        headers.discard("traceparent")
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        if not all(map(_VALUE.fullmatch, lines)):
+            raise ValueError(
+                "a header of the contract, filled in for a house, holds a line end or a letter that no header may"
+            )
+        return "\r\n".join([f"{request.method} {url.quoted_uri} HTTP/1.1", *lines, ""])

@@ -1,0 +1,157 @@
+"""A user's connections, against a portal that hangs up when and where it likes."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import threading
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import gevent
+import pytest
+from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+from geventhttpclient.url import URL
+
+from locustfiles._connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Open = Callable[["Portal"], Connections]
+
+POST = b"POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+GOODBYE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Connections to a portal, closed when the test is over."""
+    with ExitStack() as closing_all:
+        yield lambda running: closing_all.enter_context(closing(Connections(running.url, 1.0)))
+
+
+class Portal:
+    """Each connection is answered with the next list of answers, and then closed."""
+
+    def __init__(self, *connections: list[bytes]) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections = connections
+        self.asked: list[list[bytes]] = []
+        self.url = URL(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+
+    def serve(self) -> None:
+        with self._listener:
+            for answers in self._connections:
+                connection, _ = self._listener.accept()
+                asked: list[bytes] = []
+                self.asked.append(asked)
+                with connection:
+                    for answer in answers:
+                        asked.append(connection.recv(65_536))
+                        connection.sendall(answer)
+
+
+@contextmanager
+def portal(*connections: list[bytes]) -> Iterator[Portal]:
+    running = Portal(*connections)
+    thread = threading.Thread(target=running.serve, daemon=True)
+    thread.start()
+    yield running
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def ask(connections: Connections, method: str = "POST") -> bytes:
+    with gevent.Timeout(10):
+        return connections.exchange(method, POST.replace(b"POST", method.encode(), 1)).read()
+
+
+def test_a_connection_is_used_again(opened: Open) -> None:
+    with portal([ANSWER, ANSWER, ANSWER]) as running:
+        connections = opened(running)
+        assert [ask(connections) for _ in range(3)] == [b"hello"] * 3
+    assert running.asked == [[POST] * 3]
+
+
+def test_one_that_the_portal_has_closed_meanwhile_is_not(opened: Open) -> None:
+    with portal([ANSWER], [ANSWER]) as running:
+        connections = opened(running)
+        assert ask(connections) == b"hello"
+        gevent.sleep(0.2)
+        assert ask(connections) == b"hello"
+    assert running.asked == [[POST], [POST]]
+
+
+def test_nor_is_one_that_the_portal_says_it_will_close(opened: Open) -> None:
+    with portal([GOODBYE], [ANSWER]) as running:
+        connections = opened(running)
+        assert [ask(connections), ask(connections)] == [b"hello", b"hello"]
+
+
+def test_also_beyond_the_1024th_open_file(opened: Open) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2_000:
+        pytest.skip("this process may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
+    held: list[socket.socket] = []
+    try:
+        while not held or held[-1].fileno() < 1_100:
+            held.append(socket.socket())
+        with portal([ANSWER, ANSWER]) as running:
+            connections = opened(running)
+            assert [ask(connections), ask(connections)] == [b"hello", b"hello"]
+        assert running.asked == [[POST] * 2]
+    finally:
+        for one in held:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_question_that_got_no_answer_is_not_asked_again(opened: Open) -> None:
+    with portal([ANSWER, b""]) as running:
+        connections = opened(running)
+        ask(connections)
+        with pytest.raises(HTTPConnectionClosed):
+            ask(connections)
+    assert running.asked == [[POST, POST]]
+
+
+def test_a_page_that_got_no_answer_on_an_old_connection_is_asked_for_once_more_on_a_new_one(
+    opened: Open,
+) -> None:
+    with portal([ANSWER, b""], [ANSWER]) as running:
+        connections = opened(running)
+        assert [ask(connections, "GET"), ask(connections, "GET")] == [b"hello", b"hello"]
+    assert [len(asked) for asked in running.asked] == [2, 1]
+
+
+def test_but_not_where_the_connection_was_new(opened: Open) -> None:
+    with portal([b""]) as running, pytest.raises(HTTPConnectionClosed):
+        ask(opened(running), "GET")
+
+
+def test_an_answer_that_breaks_off_is_none(opened: Open) -> None:
+    with portal([ANSWER[:-2]], [ANSWER]) as running:
+        connections = opened(running)
+        with pytest.raises(HTTPParseError):
+            ask(connections)
+        assert ask(connections) == b"hello"
+
+
+def test_a_connection_whose_request_was_given_up_is_not_used_again(opened: Open) -> None:
+    with portal([ANSWER[:-2], ANSWER], [ANSWER]) as running:
+        connections = opened(running)
+        with suppress(gevent.Timeout), gevent.Timeout(0.2):
+            connections.exchange("POST", POST).read()
+        assert ask(connections) == b"hello"
+    assert [len(asked) for asked in running.asked] == [2, 1]
+    assert running.asked[0][1] == b""
+
+
+def test_nobody_there_is_an_error_of_the_system() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        ask(Connections(URL(f"http://127.0.0.1:{port}"), 1.0))
