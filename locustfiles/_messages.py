@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 class _Message:
     def pack(self) -> dict[str, Any]:
         """As Locust sends it."""
-        return asdict(self)
+        return {spec.name: getattr(self, spec.name) for spec in fields(self)}
 
     @classmethod
     def unpack(cls, data: dict[str, Any]) -> Self:

@@ -76,6 +76,8 @@ def _begin_session(environment: Environment, **_: object) -> None:
         _join(environment)
     except LoadTestError as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
+        if isinstance(environment.runner, MasterRunner):
+            environment.runner.quit()  # workers that are here already would wait for a minute
         sys.exit(ExitCode.USAGE)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -121,9 +123,11 @@ def token_expiry(token: str) -> datetime:
         LoadTestError: It is not a JWT, or has no expiry. Never holds the token.
     """
     try:
-        claims = jwt.decode(token, options={"verify_signature": False, "require": ["exp"]})
-        return datetime.fromtimestamp(int(claims["exp"]), UTC)
-    except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
+        _, claims, _ = token.split(".")
+        # PyJWT checks what nobody asks for here, and takes 0.2 ms: twenty seconds for 100,000 houses.
+        read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        return datetime.fromtimestamp(int(read["exp"]), UTC)
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise LoadTestError("a token of the fixture is not a JWT with an expiry", _RENEW) from None
 
 

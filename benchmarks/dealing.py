@@ -1,0 +1,83 @@
+"""
+How long does it take to deal a house to each of 100,000 homeowners who start at once in eight workers?
+
+A real master and real workers, whose users lease and do nothing else: from the first question to the last answer. The
+longest pause of an event loop is measured in the master by a loop of its own, from the moment the run begins and the fixture
+is read, and in the workers by the suite itself.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.estate import Estate, chat_answer
+from benchmarks.figures import Figure
+from benchmarks.null_server import null_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOUSES = 100_000
+WORKERS = 8
+_RUN_TIME = "25s"
+_USERS = str(Path(__file__).parent / "dealing_users.py")
+_LONGEST_S = 5.0
+_LONGEST_PAUSE_MS = 100.0
+
+
+def measure(houses: int = HOUSES, workers: int = WORKERS, run_time: str = _RUN_TIME) -> list[Figure]:
+    """Deal *houses* evenly to so many workers."""
+    with tempfile.TemporaryDirectory() as name, null_server(chat_answer()) as server:
+        directory = Path(name)
+        estate = Estate(directory, houses)
+        output = directory / "said"
+        output.mkdir()
+        environ = estate.environ | {
+            "BENCHMARK_OUTPUT": str(output),
+            "BENCHMARK_HOUSES": str(houses // workers),
+            "LOCUST_MASTER_BIND_PORT": (port := str(_free_port())),
+            "LOCUST_MASTER_NODE_PORT": port,
+        }
+        command = [
+            sys.executable, "-m", "locust", "-f", _USERS, "--headless", "--only-summary", "--loglevel", "ERROR",
+            "--processes", str(workers), "-u", str(workers), "-r", "100", "-t", run_time,
+            "--host", server.base_url,
+        ]  # fmt: skip
+        subprocess.run(command, env=environ, capture_output=True, timeout=300, check=False)  # noqa: S603 - a benchmark's own
+        said = [json.loads(path.read_text()) for path in sorted(output.glob("worker-*.json"))]
+        if len(said) < workers:
+            raise TimeoutError(f"{len(said)} of {workers} workers had all their houses")
+        (manifest,) = (json.loads(path.read_text()) for path in estate.runs.glob("*/manifest.json"))
+        master_ms = json.loads((output / "master.json").read_text())["longest_pause_s"] * 1000
+    dealt = sum(one["houses"] for one in said)
+    took_s = max(one["ended_at"] for one in said) - min(one["began_at"] for one in said)
+    worker_ms = max(process["lag_ms"]["max"] for process in manifest["processes"] if process["lag_ms"])
+    return list(_figures(dealt, workers, took_s, {"the master": master_ms, "a worker": worker_ms}))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _figures(dealt: int, workers: int, took_s: float, pauses_ms: dict[str, float]) -> Iterator[Figure]:
+    yield Figure(
+        f"{dealt:,} houses dealt to {workers} workers",
+        f"{took_s:.1f} s",
+        wanted=f"< {_LONGEST_S:g} s",
+        reached=took_s < _LONGEST_S,
+    )
+    for process, pause_ms in pauses_ms.items():
+        yield Figure(
+            f"longest pause of {process}'s event loop meanwhile",
+            f"{pause_ms:.0f} ms",
+            wanted=f"< {_LONGEST_PAUSE_MS:g} ms",
+            reached=pause_ms < _LONGEST_PAUSE_MS,
+        )

@@ -1,0 +1,65 @@
+"""A locustfile whose one user per worker leases thousands of houses at once, and says how long it took."""
+
+from __future__ import annotations
+
+from locust import events, task
+from locust.runners import MasterRunner
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gevent
+
+from conf.operations import Journey
+from locustfiles._journey_user import JourneyUser
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+_SAMPLE_S = 0.01
+_OUTPUT = Path(os.environ["BENCHMARK_OUTPUT"])
+_HOUSES = int(os.environ["BENCHMARK_HOUSES"])
+
+
+class LeasingUser(JourneyUser):
+    """Stands for as many homeowners as a worker has in a large run, who all start at once."""
+
+    journey = Journey.CHAT
+
+    def on_start(self) -> None:
+        """Lease them all."""
+        super().on_start()
+        houses, began_at = self.generator.houses, time.time()
+        waiting = [gevent.spawn(houses.lease) for _ in range(_HOUSES)]
+        gevent.joinall(waiting)
+        leased = {lease.value.house.house_id for lease in waiting if lease.value is not None}
+        said = {"began_at": began_at, "ended_at": time.time(), "houses": len(leased)}
+        (_OUTPUT / f"worker-{os.getpid()}.json").write_text(json.dumps(said))
+
+    @task
+    def rest(self) -> None:
+        """It has nothing else to do."""
+        gevent.sleep(1)
+
+
+def _watch_loop(environment: Environment, **_: object) -> None:
+    if isinstance(environment.runner, MasterRunner):
+        gevent.spawn(_sample)
+
+
+def _sample() -> None:
+    """Note the master's longest pause."""
+    longest_s = 0.0
+    while True:
+        began = time.perf_counter()
+        gevent.sleep(_SAMPLE_S)
+        pause_s = time.perf_counter() - began - _SAMPLE_S
+        if pause_s > longest_s:
+            longest_s = pause_s
+            (_OUTPUT / "master.json").write_text(json.dumps({"longest_pause_s": longest_s}))
+
+
+events.test_start.add_listener(_watch_loop)
