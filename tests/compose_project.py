@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 TIMEOUT_S = 900.0
 DEFAULTS = {
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",
-    "DATABASE_IMAGE": "pgvector/pgvector:0.8.1-pg17",
+    "DATABASE_IMAGE": "pgvector/pgvector:0.8.6-pg17",
     "PROMETHEUS_IMAGE": "prom/prometheus:v3.5.0",
 }
 """What the compose files take where no variable names another; a test of them holds these against the files."""

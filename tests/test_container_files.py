@@ -7,9 +7,11 @@ tests/test_containers.py runs them.
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,6 +259,45 @@ def test_grafana_is_given_the_places_where_its_provisioning_looks_and_finds_prom
     assert source["url"] == "http://prometheus:9090"
     home = STACK["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert (ROOT / "conf/grafana/dashboards" / Path(home).name).exists()
+
+
+# --- documentation
+
+
+def documented() -> list[list[str]]:
+    """Every command about containers that a page has, without the variables before it."""
+    lines = [
+        line
+        for page in (ROOT / "README.md", ROOT / "docs" / "containers.md")
+        for block in re.findall(r"^```bash\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    found = [shlex.split(re.sub(r"^(\w+=\S* +)+", "", line.strip()), comments=True) for line in lines]
+    return [words for words in found if words and words[0] in {"docker", "kubectl"}]
+
+
+def test_every_command_about_containers_names_services_profiles_and_files_that_are_there() -> None:
+    commands = documented()
+    assert len(commands) > 12
+    for words in commands:
+        files = [after for before, after in pairwise(words) if before in {"-f", "-k"}]
+        assert [name for name in files if not (ROOT / name).exists()] == []
+        if words[:2] != ["docker", "compose"]:
+            continue
+        known = OWN if "docker-compose.own.yml" in files else STACK
+        profiles = {after for before, after in pairwise(words) if before == "--profile"}
+        assert profiles <= {name for said in known.values() for name in said.get("profiles", [])}
+        named = {after for before, after in pairwise(words) if before == "--exit-code-from"}
+        named |= {word for word in words[2:] if word in {*STACK, *OWN}} - profiles
+        assert named <= known.keys(), words
+        own_profiles = {name for service in named for name in known[service].get("profiles", [])}
+        assert own_profiles <= profiles, "Compose 1 finds no service of a profile that is not named"
+
+
+def test_every_variable_of_the_compose_files_is_documented() -> None:
+    used = {name for file in COMPOSE_FILES for name in re.findall(r"\$\{(\w+)", (ROOT / file).read_text())}
+    page = (ROOT / "docs" / "containers.md").read_text()
+    assert [name for name in sorted(used) if f"`{name}`" not in page and f"{name}=" not in page] == []
 
 
 # --- Kubernetes

@@ -14,6 +14,7 @@ from compose_project import Project, compose_project
 from profiled_run import UNHURRIED
 
 from reports.judging import judge_run
+from reports.record import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,8 @@ iterations = 2
 """
 SERVICES = ("database", "portal", "master", "worker", "prometheus")
 ONCE = ("password", "seed")
+OWN = ("--file", "docker-compose.own.yml")
+HEADLESS = ("--profile", "ci", "up", "--exit-code-from", "headless", "headless")
 
 
 def await_that(is_so: Callable[[], object], what: str) -> None:
@@ -260,9 +263,26 @@ def test_a_killed_worker_makes_no_verdict_and_the_figures_stay(project: Project,
     ui.await_served(5)
     assert ui.post("/stop")["success"]
     verdict = ui.await_end(run_dir)
-    assert verdict.state == "NO VERDICT"
+    assert verdict.state is State.NO_VERDICT
     assert counted(verdict)["chat"] >= 5
     assert any("worker" in code for code in problems(verdict)), problems(verdict)
+
+
+def test_a_master_that_is_told_to_stop_finishes_its_run_and_leaves_a_verdict(
+    project: Project, ui: WebUI
+) -> None:
+    assert project.compose("up", "--detach", "--scale", "worker=3", "worker", "master").returncode == 0
+    await_that(lambda: health(project, "master") == {"healthy"}, "a healthy master")
+    ui.log_in()
+    await_that(lambda: ui.workers() == 3, "three workers")
+    before = project.served()
+    run_dir = ui.start(journey="chat", user_count=6, spawn_rate=10, run_time="")
+    ui.await_served(20)
+    assert project.compose("stop", "master").returncode == 0
+    verdict = judge_run(run_dir)
+    assert problems(verdict) == set()
+    assert counted(verdict) == difference(project.served(), before)
+    assert [found["State"]["ExitCode"] for found in project.containers("master")] == [0]
 
 
 def test_nothing_that_was_written_or_said_holds_a_secret(project: Project, ui: WebUI) -> None:
@@ -283,11 +303,10 @@ def test_a_headless_run_is_one_command_that_ends_with_the_verdicts_exit_code_and
     project: Project,
 ) -> None:
     environ = project.environ | {"COMPOSE": " ".join(project.command), "LOADTEST_PROFILE": "smoke"}
-    ended = {}
-    for strict, config in (("PASS", "/settings/test.toml"), ("FAIL", "/settings/failing.toml")):
-        (project.directory / "conf" / "failing.toml").write_text(
-            SETTINGS + "[thresholds.chat]\np50_ms = { pass_below = 0.001, fail_above = 0.002 }\n"
-        )
+    failing = SETTINGS + "[thresholds.chat]\np50_ms = { pass_below = 0.001, fail_above = 0.002 }\n"
+    (project.directory / "conf" / "failing.toml").write_text(failing)
+    ended = []
+    for config in ("/settings/test.toml", "/settings/failing.toml"):
         before = project.runs()
         done = subprocess.run(
             ["make", "containers"],
@@ -296,10 +315,10 @@ def test_a_headless_run_is_one_command_that_ends_with_the_verdicts_exit_code_and
         )  # fmt: skip
         (run_dir,) = project.runs() - before
         verdict = judge_run(run_dir)
-        ended[strict] = (verdict.state, done.returncode, "Error 1" in done.stdout)
+        ended.append((verdict.state, done.returncode, "Error 1" in done.stdout))
         assert counted(verdict)["chat"] == 30, done.stdout[-3000:]
         assert json.loads((run_dir / "manifest.json").read_text())["profile"] == "smoke"
-    assert ended == {"PASS": ("PASS", 0, False), "FAIL": ("FAIL", 2, True)}
+    assert ended == [(State.PASS, 0, False), (State.FAIL, 2, True)]
     left = ["docker", "ps", "--all", "--quiet", "--filter=label=com.docker.compose.project=openhouse-ci"]
     assert subprocess.run(left, capture_output=True, check=True, timeout=60).stdout == b""
 
@@ -310,10 +329,9 @@ def test_secrets_in_files_are_in_no_environment(project: Project, tmp_path: Path
     secret.chmod(0o644)
     environ = {"SESSION_SECRET": "", "SESSION_SECRET_FILE": str(secret), "LOADTEST_PROFILE": "smoke"}
     files = ["--file", "docker-compose.yml", "--file", "deploy/compose/secret-files.yml"]
-    run = ["--profile", "ci", "up", "--exit-code-from", "headless", "headless"]
     project.compose("down", "--volumes", "--timeout", "5")
     before = project.runs()
-    done = project.compose(*files, *run, **environ)
+    done = project.compose(*files, *HEADLESS, **environ)
     assert done.returncode == 0, done.stdout[-3000:]
     assert len(project.runs() - before) == 1
     shown = [str(project.containers(service)) for service in ("seed", "portal", "headless")]
@@ -322,24 +340,44 @@ def test_secrets_in_files_are_in_no_environment(project: Project, tmp_path: Path
     ] == []
 
 
-def test_a_portal_of_ones_own_is_named_by_one_variable_and_nothing_else_is_started(project: Project) -> None:
-    # There is none: the headless run looks before it starts, says which it would have asked, and ends with 2.
-    files = ["--file", "docker-compose.own.yml"]
-    refused = project.compose(*files, "up", "--detach", LOADTEST_TARGET="")
+def test_a_portal_of_ones_own_that_is_not_named_or_not_there_is_told_before_anything_is_sent(
+    project: Project,
+) -> None:
+    project.compose("down", "--volumes", "--timeout", "5")
+    refused = project.compose(*OWN, "up", "--detach", LOADTEST_TARGET="")
     assert refused.returncode != 0
     assert "LOADTEST_TARGET=https://staging.example" in refused.stdout
-    (project.directory / "data").mkdir(exist_ok=True)
-    project.compose("down", "--volumes", "--timeout", "5")
-    done = project.compose(
-        *files, "--profile", "ci", "up", "--exit-code-from", "headless", "headless",
-        LOADTEST_TARGET="http://portal-of-mine.invalid:5000",
-    )  # fmt: skip
+    done = project.compose(*OWN, *HEADLESS, LOADTEST_TARGET="http://portal-of-mine.invalid:5000")
     assert done.returncode == 2, done.stdout[-3000:]
     assert "http://portal-of-mine.invalid:5000/api/health: the portal cannot be reached" in done.stdout
     assert "data/houses.jsonl: the fixture does not exist" in done.stdout
     assert "allowed_hosts" not in done.stdout
     assert [name for name in ("database", "portal", "seed") if project.containers(name)] == []
-    project.compose(*files, "--profile", "ci", "down", "--timeout", "5")
+    project.compose(*OWN, "--profile", "ci", "down", "--timeout", "5")
+
+
+def test_a_portal_of_ones_own_is_named_by_one_variable_seeded_by_one_command_and_loaded_by_another(
+    project: Project,
+) -> None:
+    assert project.compose("up", "--detach", "portal").returncode == 0
+    await_that(lambda: health(project, "portal") == {"healthy"}, "a healthy portal")
+    before, runs = project.served(), project.runs()
+    address = project.compose("exec", "-T", "portal", "cat", "access/url").stdout.strip()
+    environ = {
+        "LOADTEST_TARGET": "http://portal:5000",
+        "DATABASE_URL": address,
+        "LOADTEST_ALLOWED_HOSTS": "database",
+    }
+    seeded = project.compose(*OWN, "--profile", "seed", "run", "--rm", "seed", **environ)
+    assert "Seeded 20 houses" in seeded.stdout, seeded.stdout
+    fixture = project.directory / "data" / "houses.jsonl"
+    assert fixture.stat().st_mode & 0o777 == 0o600
+    assert fixture.stat().st_uid == int(env_file(project)["LOADTEST_UID"])
+    done = project.compose(*OWN, *HEADLESS, LOADTEST_TARGET="http://portal:5000", LOADTEST_PROFILE="smoke")
+    assert done.returncode == 0, done.stdout[-3000:]
+    (run_dir,) = project.runs() - runs
+    if project.running("portal"):
+        assert counted(judge_run(run_dir)) == difference(project.served(), before)
 
 
 def test_the_image_holds_nothing_but_what_runs(project: Project) -> None:
@@ -352,6 +390,13 @@ def test_the_image_holds_nothing_but_what_runs(project: Project) -> None:
     assert inside("id -u; id -g; pwd").split() == ["10001", "10001", "/app"]
     assert "loadtest" in inside("loadtest --help")
     assert inside("locust --version").startswith("locust ")
+    embedded = inside("loadtest run chat --embedded 2>&1 || echo $?")
+    assert "the embedded database is not installed here" in embedded
+    assert embedded.split()[-1] == "2"
     installed = inside("ls /opt/venv/lib/python3*/site-packages")
-    assert [name for name in ("pytest", "ruff", "mypy", "pip", "tests") if name in installed.split()] == []
+    assert [
+        name
+        for name in ("ruff", "mypy", "hypothesis", "playwright", "pip", "setuptools", "tests")
+        if name in installed.split()
+    ] == []
     assert os.environ.get("PIP_INDEX_URL", "no index of its own") not in inside("env")
