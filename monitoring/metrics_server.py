@@ -1,4 +1,4 @@
-"""The Prometheus page of a process without a web UI, on a port of the loopback."""
+"""The Prometheus page of a run, on a port of its own: without a web UI, or beside one."""
 
 from __future__ import annotations
 
@@ -35,20 +35,22 @@ class MetricsServer:
     Args:
         page: Makes the page anew for each request; quick, since the load waits for it meanwhile.
         port: 0 takes any free one.
+        host: Address to listen on, of IPv4; whoever reaches it reads the page.
 
     Raises:
         LoadTestError: The port cannot be had.
     """
 
-    def __init__(self, page: Callable[[], bytes], port: int) -> None:
+    def __init__(self, page: Callable[[], bytes], port: int, host: str = HOST) -> None:
         try:
-            self._server = _Server((HOST, port), _Handler)
+            self._server = _Server((host, port), _Handler)
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
             raise LoadTestError(
-                f"monitoring.metrics_port: port {port} of {HOST} {reason}",
+                f"monitoring.metrics_port: port {port} of {host} {reason}",
                 "Name another, or let any free one be taken: LOADTEST_METRICS_PORT=0",
             ) from None
+        self._host = host
         self._server.page = page
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_LOOK_EVERY_S,), name="metrics", daemon=True
@@ -57,7 +59,7 @@ class MetricsServer:
     @property
     def url(self) -> str:
         """Where the page is."""
-        return f"http://{HOST}:{self._server.server_address[1]}{PATH}"
+        return f"http://{self._host}:{self._server.server_address[1]}{PATH}"
 
     def start(self) -> Self:
         """Answer from now on, and say where in the log."""

@@ -111,12 +111,29 @@ def test_each_variable_sets_its_key(variable: str) -> None:
         "LOADTEST_BASELINE": "main",
         "LOADTEST_LOG_DIR": "elsewhere",
         "LOADTEST_METRICS_PORT": "9646",
+        "LOADTEST_METRICS_HOST": "0.0.0.0",  # noqa: S104 - listens nowhere
+        "LOADTEST_ALLOWED_HOSTS": "localhost,127.0.0.1",
     }
     found: Any = load_settings(environ={variable: values[variable]})
     for part in ENVIRONMENT[variable].split("."):
         found = getattr(found, part)
+    found = ",".join(found) if isinstance(found, tuple) else found
     shown = found.get_secret_value() if hasattr(found, "get_secret_value") else str(found)
     assert shown.lower() == values[variable].lower()
+
+
+def test_hosts_in_the_environment_stand_in_place_of_the_files_and_an_address_stands_for_its_host() -> None:
+    environ = {
+        "LOADTEST_TARGET": "https://Staging.example",
+        "LOADTEST_ALLOWED_HOSTS": "https://Staging.example:8443, ,db.example,::1",
+    }
+    settings = load_settings(environ=environ)
+    assert settings.target.allowed_hosts == ("staging.example", "db.example", "::1")
+    with pytest.raises(SettingsError, match=r"host '127.0.0.1' is not in target.allowed_hosts"):
+        load_settings(environ={"LOADTEST_ALLOWED_HOSTS": "staging.example"})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ=environ | {"LOADTEST_ALLOWED_HOSTS": "https://u:hunter2@staging.example"})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_every_mistake_of_every_source_is_reported_at_once_with_its_place(

@@ -30,6 +30,8 @@ QUICK = "[generator]\nlag_p95_ms = 1e6\ncpu_ratio = 100\n[portal.model]\nmedian_
 ELSEWHERE = {
     "SESSION_SECRET": "short",
     "DATABASE_URL": "postgresql://portal:hush-hush-hush@production.example.invalid/portal",
+    "DATABASE_URL_FILE": "/nowhere",
+    "LOADTEST_ALLOWED_HOSTS": "production.example.invalid",
     "LOADTEST_TARGET": "https://production.example.invalid",
     "LOADTEST_FIXTURE": "/nowhere/houses.jsonl",
 }

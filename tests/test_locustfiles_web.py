@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from locust_process import LOCUSTFILES, served, start
+from locust_process import LOCUSTFILES, free_port, served, start
 from prometheus_client.parser import text_string_to_metric_families
 from web_ui import TIMEOUT_S, WebUI, await_that, settings_file, web_ui
 
@@ -395,6 +395,17 @@ def test_autostart_runs_without_the_form_and_autoquit_ends_with_the_verdicts_cod
     (directory,) = ui.runs.iterdir()
     assert (directory / "report.html").is_file(), output
     assert ui.process.returncode == 0, output
+
+
+def test_a_port_for_prometheus_is_open_beside_a_web_ui_and_asks_for_no_login(
+    stack: Stack, tmp_path: Path
+) -> None:
+    port = free_port()
+    login = {"LOADTEST_WEB_USER": "engineer", "LOADTEST_WEB_PASSWORD": "correct-horse-battery-staple"}
+    with web_ui(stack, tmp_path, "--web-login", LOADTEST_METRICS_PORT=str(port), **login) as ui:
+        assert ui.get("/metrics").status_code == 401
+        page = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT_S)
+        assert (page.status_code, "loadtest_users" in page.text) == (200, True)
 
 
 # --- without a web UI

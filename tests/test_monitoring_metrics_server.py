@@ -60,6 +60,17 @@ def test_only_the_loopback_reaches_it(server: MetricsServer) -> None:
     assert server._server.server_address[0] == "127.0.0.1"
 
 
+def test_another_address_can_be_named_for_a_container_beside() -> None:
+    with closing(MetricsServer(lambda: b"", 0, "127.0.0.2").start()) as server:
+        assert server.url.startswith("http://127.0.0.2:")
+        assert status_of(server.url) == 200
+
+
+def test_an_address_that_is_not_this_machines_is_one_sentence() -> None:
+    with pytest.raises(LoadTestError, match=r"port 0 of 192\.0\.2\.1 cannot be had: "):
+        MetricsServer(lambda: b"", 0, "192.0.2.1")
+
+
 def test_a_port_in_use_is_one_sentence_with_the_next_step(server: MetricsServer) -> None:
     port = server._server.server_address[1]
     with pytest.raises(LoadTestError) as caught:

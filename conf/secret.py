@@ -1,0 +1,47 @@
+"""A secret of the environment: in a variable itself, or in a file that NAME_FILE names, as containers are given theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.errors import LoadTestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SUFFIX = "_FILE"
+
+
+def secret_variable(variable: str, environ: Mapping[str, str]) -> str:
+    """Which of the two names holds the secret: *variable*, or that of its file where only this one is set."""
+    named = variable + _SUFFIX
+    return named if environ.get(named) and not environ.get(variable) else variable
+
+
+def read_secret(variable: str, environ: Mapping[str, str]) -> str:
+    """
+    The secret; empty where neither variable is set. The line end behind it in a file does not belong to it.
+
+    Raises:
+        LoadTestError: Both variables are set; or the file cannot be read, is empty, or is not one line of text.
+    """
+    named = variable + _SUFFIX
+    value, path = environ.get(variable, ""), environ.get(named, "")
+    if not path:
+        return value
+    if value:
+        raise LoadTestError(f"{named}: {variable} is set too", f"Unset one of them: unset {variable}")
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LoadTestError(
+            f"{named}: {path} cannot be read: {error.strerror}",
+            "It must be there, and readable by the user of this process; in a container, by that of the container",
+        ) from None
+    except UnicodeDecodeError:  # its own text quotes the file
+        raise LoadTestError(f"{named}: {path} is not text", "It holds the secret alone") from None
+    if len(secret.splitlines()) != 1:
+        found = "is empty" if not secret else "holds more than one line"
+        raise LoadTestError(f"{named}: {path} {found}", "It holds the secret alone, on one line")
+    return secret

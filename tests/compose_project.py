@@ -1,0 +1,153 @@
+"""docker-compose.yml in a fresh checkout, run for real where there is an engine and every image can be had."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from container_images import STAND_INS, has_image
+from locust_process import ROUTES, free_port
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT_S = 900.0
+DEFAULTS = {
+    "PYTHON_IMAGE": "python:3.11-slim-bookworm",
+    "DATABASE_IMAGE": "pgvector/pgvector:0.8.6-pg17",
+    "PROMETHEUS_IMAGE": "prom/prometheus:v3.5.0",
+}
+"""What the compose files take where no variable names another; a test of them holds these against the files."""
+_PAGE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/metrics').read().decode())"
+
+
+def find_compose() -> list[str]:
+    """Compose 2, or 1; the test is skipped where there is neither, or no engine."""
+    if shutil.which("docker") is None or _says("docker", "info") is None:
+        pytest.skip("no Docker engine answers (`docker info`); install one, or start it")
+    if _says("docker", "compose", "version") is not None:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose") is None:
+        pytest.skip("there is an engine, but no Compose (Debian: apt-get install docker-compose)")
+    return ["docker-compose"]
+
+
+def find_images() -> dict[str, str]:
+    """Variable → image: the real one, or its stand-in; the test is skipped where one can be had in neither way."""
+    found = {}
+    for variable, default in DEFAULTS.items():
+        known = [os.environ.get(variable) or default, STAND_INS[variable]]
+        here = next((name for name in known if has_image(name)), None)
+        if here is None and _says("docker", "pull", "--quiet", known[0]) is None:
+            pytest.skip(
+                f"{known[0]} is not here and cannot be pulled; `python tests/container_images.py` makes stand-ins"
+            )
+        found[variable] = here or known[0]
+    return found
+
+
+def _says(*command: str) -> str | None:
+    """What a command says; None where it fails or takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+@dataclass
+class Project:
+    """A compose project of the test's own."""
+
+    directory: Path
+    """The checkout."""
+    command: list[str]
+    environ: dict[str, str] = field(repr=False)
+    name: str = field(default_factory=lambda: f"openhouse-test-{secrets.token_hex(4)}")
+
+    def compose(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run compose to its end; stderr is among the output."""
+        return subprocess.run(
+            [*self.command, "--project-name", self.name, *words],
+            cwd=self.directory,
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+
+    def containers(self, service: str) -> list[Any]:
+        """What the engine knows of the containers of a service, those that have ended included."""
+        labels = {"project": self.name, "service": service}
+        filters = [f"--filter=label=com.docker.compose.{key}={value}" for key, value in labels.items()]
+        found = (_says("docker", "ps", "--all", "--quiet", *filters) or "").split()
+        return json.loads(_says("docker", "inspect", *found) or "[]") if found else []
+
+    def running(self, service: str) -> list[Any]:
+        return [found for found in self.containers(service) if found["State"]["Running"]]
+
+    def runs(self) -> set[Path]:
+        return set((self.directory / "runs").iterdir())
+
+    def served(self) -> dict[str, int]:
+        """Operation → requests that the portal has served."""
+        page = self.compose("exec", "-T", "portal", "python3", "-c", _PAGE).stdout
+        counts = dict.fromkeys(ROUTES, 0)
+        for family in text_string_to_metric_families(page):
+            for sample in family.samples:
+                for operation, route in ROUTES.items():
+                    if sample.name == "portal_requests_total" and sample.labels["route"] == route:
+                        counts[operation] += int(sample.value)
+        return counts
+
+
+def check_out(directory: Path) -> Path:
+    """The files that git knows or would take, and nothing else: no virtual environment, no runs, no .env."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        target = directory / name
+        if (ROOT / name).is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target)
+            target.chmod(0o644)  # a builder's cache knows files by content and mode
+    return directory
+
+
+def own_environment() -> dict[str, str]:
+    """Without what this machine's user has set for another run."""
+    strangers = ("LOADTEST_", "LOCUST_", "COMPOSE_", "SESSION_SECRET", "DATABASE_URL")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(strangers)}
+    ports = ("LOADTEST_WEB_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
+    return environ | {port: str(free_port()) for port in ports}
+
+
+@contextmanager
+def compose_project(directory: Path) -> Iterator[Project]:
+    """A fresh checkout, its images built, its ``.env`` made; nothing of it is left at the end but the images."""
+    command, images = find_compose(), find_images()
+    check_out(directory)
+    subprocess.run(["make", "secrets"], cwd=directory, check=True, timeout=60, env=own_environment())
+    project = Project(directory, command, own_environment() | images)
+    try:
+        built = project.compose("build")
+        assert built.returncode == 0, built.stdout[-5000:]
+        yield project
+    finally:
+        profiles = ["--profile", "ci", "--profile", "monitoring"]
+        project.compose(*profiles, "down", "--volumes", "--remove-orphans", "--timeout", "5")
