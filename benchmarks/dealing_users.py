@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 _SAMPLE_S = 0.01
+_AT_ONCE = 250
 _OUTPUT = Path(os.environ["BENCHMARK_OUTPUT"])
 _HOUSES = int(os.environ["BENCHMARK_HOUSES"])
 
@@ -33,7 +34,11 @@ class LeasingUser(JourneyUser):
         """Lease them all."""
         super().on_start()
         houses, began_at = self.generator.houses, time.time()
-        waiting = [gevent.spawn(houses.lease) for _ in range(_HOUSES)]
+        waiting = []
+        for number in range(_HOUSES):
+            waiting.append(gevent.spawn(houses.lease))
+            if number % _AT_ONCE == 0:
+                gevent.sleep(0)
         gevent.joinall(waiting)
         leased = {lease.value.house.house_id for lease in waiting if lease.value is not None}
         said = {"began_at": began_at, "ended_at": time.time(), "houses": len(leased)}
@@ -46,20 +51,20 @@ class LeasingUser(JourneyUser):
 
 
 def _watch_loop(environment: Environment, **_: object) -> None:
-    if isinstance(environment.runner, MasterRunner):
-        gevent.spawn(_sample)
+    role = "master" if isinstance(environment.runner, MasterRunner) else "worker"
+    gevent.spawn(_sample, _OUTPUT / f"{role}-{os.getpid()}.pauses")
 
 
-def _sample() -> None:
-    """Note the master's longest pause."""
-    longest_s = 0.0
-    while True:
-        began = time.perf_counter()
-        gevent.sleep(_SAMPLE_S)
-        pause_s = time.perf_counter() - began - _SAMPLE_S
-        if pause_s > longest_s:
-            longest_s = pause_s
-            (_OUTPUT / "master.json").write_text(json.dumps({"longest_pause_s": longest_s}))
+def _sample(path: Path) -> None:
+    """Note when the event loop stood still, and for how long."""
+    with path.open("w") as file:
+        while True:
+            began = time.perf_counter()
+            gevent.sleep(_SAMPLE_S)
+            pause_s = time.perf_counter() - began - _SAMPLE_S
+            if pause_s > _SAMPLE_S:
+                file.write(f"{time.time()} {pause_s}\n")
+                file.flush()
 
 
 events.test_start.add_listener(_watch_loop)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import replace
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import gevent
 
@@ -34,6 +34,30 @@ _MOST_KNOWN = 1000
 _NOBODY: Counter[int] = Counter()
 
 
+class Deck(NamedTuple):
+    """The houses of a fixture, laid out for dealing."""
+
+    houses: list[House]
+    known: list[House]
+    """One of each development, for users that need to know one but do not live there."""
+    index_of: dict[str, int]
+    by_tenants: list[tuple[int, int, int]]
+    """Heap of tenants, turn, index; of a house the entry that has its tenants' number counts."""
+
+    @classmethod
+    def of(cls, houses: Sequence[House]) -> Self:
+        """Lay *houses* out; for 100,000 of them that takes longer than an event loop may stand still."""
+        first: dict[str, House] = {}
+        for house in houses:
+            first.setdefault(house.development_id, house)
+        return cls(
+            list(houses),
+            list(first.values())[:_MOST_KNOWN],
+            {house.house_id: index for index, house in enumerate(houses)},
+            [(0, index, index) for index in range(len(houses))],
+        )
+
+
 class Dealer:
     """
     Deals the houses of one run after another.
@@ -44,30 +68,28 @@ class Dealer:
 
     def __init__(self, runner: LocalRunner | MasterRunner) -> None:
         self._runner = runner
-        self.begin("", (), None)
+        self.begin("", Deck.of(()), None)
         # Concurrent: a large answer takes several turns of the event loop, and heartbeats must be answered meanwhile.
         runner.register_message(Want.TYPE, self._on_want, concurrent=True)
         runner.register_message(Back.TYPE, self._on_back)
 
-    def begin(self, run_id: str, houses: Sequence[House], signer: Signer | None) -> None:
+    def begin(self, run_id: str, deck: Deck, signer: Signer | None) -> None:
         """
         All houses are free again, and nobody has onboarded one.
 
         Args:
             run_id: Messages of another run are not answered.
-            houses: Of the fixture, in its order.
+            deck: Of the fixture, in its order.
             signer: Renews JWTs before they expire; None: they are what they are.
         """
-        self._run_id, self._houses, self._signer = run_id, list(houses), signer
-        self._index_of = {house.house_id: index for index, house in enumerate(houses)}
-        self._tenants = [0] * len(houses)
-        self._turns = len(houses)
-        self._by_tenants = [(0, turn, turn) for turn in range(len(houses))]
-        """Heap of tenants, turn, index; of a house the entry that has its tenants' number counts."""
+        self._run_id, self._signer = run_id, signer
+        self._houses, self.known, self._index_of, self._by_tenants = deck
+        self._tenants = [0] * len(self)
+        self._turns = len(self)
         self._held: dict[str, Counter[int]] = {}
         self._held_by_lost: dict[str, Counter[int]] = {}
         self._expiring: list[tuple[datetime, int]] = []
-        self._fresh = deque(range(len(houses)))
+        self._fresh = deque(range(len(self)))
         self._onboarded: deque[int] = deque()
         self.most_tenants = 0
         """How many users a house had at once, at most."""
@@ -83,13 +105,6 @@ class Dealer:
     def leased(self) -> int:
         """How many houses have a live user."""
         return sum(tenants > 0 for tenants in self._tenants)
-
-    def known(self) -> list[House]:
-        """One house of each development, for users that need to know one but do not live there."""
-        first: dict[str, House] = {}
-        for house in self._houses:
-            first.setdefault(house.development_id, house)
-        return list(first.values())[:_MOST_KNOWN]
 
     def lose(self, process: str) -> None:
         """A process is gone: its houses are free, though others are dealt first, for it may come back."""

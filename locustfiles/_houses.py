@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gevent
-from gevent.queue import Queue
+from gevent.event import AsyncResult
 
 from locustfiles._messages import Back, Want
 from seed.fixture import unpack_house
@@ -92,7 +93,7 @@ class Houses:
             self._leased.put(unpack_house(packed))
         for packed in dealt.fresh:
             self._fresh.put(unpack_house(packed))
-        self._returned += [house.house_id for house in self._leased.take_surplus()]
+        self._returned += [house.house_id for house in self._leased.take_spare()]
         self._speak_soon()
 
     def renew(self, new: NewTokens) -> None:
@@ -129,39 +130,51 @@ class _Supply:
     """Houses that users wait for."""
 
     def __init__(self) -> None:
-        self._there: Queue[House | None] = Queue()
-        self._waiting = self._ordered = 0
+        self._waiting: deque[AsyncResult[House | None]] = deque()
+        self._spare: list[House] = []
+        """Those whose user was killed while it waited."""
+        self._ordered = 0
         self._closed = False
 
     def get(self) -> House | None:
         """Wait for one; None once there will be none."""
         if self._closed:
             return None
-        self._waiting += 1
+        if self._spare:
+            return self._spare.pop()
+        waiter: AsyncResult[House | None] = AsyncResult()
+        self._waiting.append(waiter)
         try:
-            house: House | None = self._there.get()
-        finally:
-            self._waiting -= 1  # also where the user is killed while it waits: what it waited for is surplus
+            house: House | None = waiter.get()
+        except BaseException:
+            if not waiter.ready():
+                self._waiting.remove(waiter)
+            elif waiter.value is not None:
+                self._spare.append(waiter.value)
+            raise
         return house
 
     def put(self, house: House) -> None:
         """One that was ordered is there."""
         self._ordered -= 1
-        self._there.put(house)
+        if self._waiting:
+            self._waiting.popleft().set(house)
+        else:
+            self._spare.append(house)
 
     def order(self) -> int:
         """How many more are needed than are on their way; they are, from now on."""
-        missing: int = max(self._waiting - self._ordered - self._there.qsize(), 0)
+        missing = max(len(self._waiting) - self._ordered, 0)
         self._ordered += missing
         return missing
 
-    def take_surplus(self) -> list[House]:
+    def take_spare(self) -> list[House]:
         """Those that nobody waits for any more."""
-        surplus = max(self._there.qsize() - self._waiting, 0)
-        return [house for house in (self._there.get() for _ in range(surplus)) if house is not None]
+        spare, self._spare = self._spare, []
+        return spare
 
     def close(self) -> None:
         """Send everybody away."""
         self._closed = True
-        for _ in range(self._waiting):
-            self._there.put(None)
+        while self._waiting:
+            self._waiting.popleft().set(None)

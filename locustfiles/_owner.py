@@ -18,7 +18,7 @@ import gevent
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
 from locustfiles._choice import offered_journeys
-from locustfiles._dealer import Dealer
+from locustfiles._dealer import Dealer, Deck
 from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
 from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
@@ -135,13 +135,14 @@ class Owner:
     def _on_test_start(self, **_: object) -> None:
         self._starting = gevent.getcurrent()
         try:
-            houses = self._read_fixture()
+            deck = self._read_fixture()
             live = self._view.begin() if self._view else None
             self._run, self._judged = Run(self._environment, self._choice, self._dealer, live), False
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
-        self._dealer.begin(self._run.run_id, houses, find_signer(self._choice.settings, houses[0]))
+        house = deck.houses[0]
+        self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
         hands = self._workers.begin() if self._workers else [""]
         self._step = WARM_UP if self._choice.plan.warm_up_s else 0
         self._share_ceiling(len(hands))
@@ -155,7 +156,7 @@ class Owner:
         if self._view is not None:
             self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
-        gevent.spawn(self._look_at_index, self._run, houses[0])
+        gevent.spawn(self._look_at_index, self._run, house)
 
     def _look_at_index(self, run: Run, house: House) -> None:
         """Once, while the users start; the database may be far away, so that a thread waits for it."""
@@ -169,16 +170,18 @@ class Owner:
         self._ceiling = max(self._choice.settings.target.max_requests_per_second // max(processes, 1), 1)
         self._send(CeilingShare.TYPE, CeilingShare(self._ceiling).pack())
 
-    def _read_fixture(self) -> list[House]:
+    def _read_fixture(self) -> Deck:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
         settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
-        read = gevent.get_hub().threadpool.apply(check_fixture, (settings, run_time_s, utc_now()))
-        return cast("list[House]", read)
+        read = gevent.get_hub().threadpool.apply(
+            lambda: Deck.of(check_fixture(settings, run_time_s, utc_now()))
+        )
+        return cast("Deck", read)
 
     def _begin(self, run: Run, *, share: int, shares: int) -> Begin:
         return Begin(
             run.run_id,
-            [pack_house(house) for house in self._dealer.known()],
+            [pack_house(house) for house in self._dealer.known],
             limited=self._choice.plan.limited,
             step=self._step,
             share=share,

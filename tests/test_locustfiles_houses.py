@@ -13,7 +13,7 @@ import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locustfiles._dealer import Dealer
+from locustfiles._dealer import Dealer, Deck
 from locustfiles._houses import Houses
 from locustfiles._messages import Back, Dealt, NewTokens, Want
 from monitoring.measurement import utc_now
@@ -92,11 +92,11 @@ class Table:
     def __init__(self, houses: Sequence[House], processes: int, signer: Signer | None = None) -> None:
         self.wire = Wire()
         self.dealer = Dealer(self.wire)  # type: ignore[arg-type]
-        self.dealer.begin(RUN, houses, signer)
+        self.dealer.begin(RUN, Deck.of(houses), signer)
         self.processes = [self.join(str(number)) for number in range(processes)]
 
     def join(self, name: str) -> Houses:
-        return self.wire.join(name, self.dealer.known())
+        return self.wire.join(name, self.dealer.known)
 
     def lease(self, users: Sequence[int]) -> list[Lease]:
         """So many users start at once in each process."""
@@ -230,7 +230,7 @@ def test_who_waits_when_the_run_ends_is_sent_away() -> None:
 
 def test_a_message_of_another_run_is_not_answered() -> None:
     table = Table(some_houses(3), 1)
-    table.dealer.begin("the-next-run", some_houses(3), None)
+    table.dealer.begin("the-next-run", Deck.of(some_houses(3)), None)
     waiting = gevent.spawn(table.processes[0].lease)
     settle()
     assert not waiting.dead
@@ -251,7 +251,7 @@ def test_each_house_is_onboarded_once_before_any_is_again_whoever_asks() -> None
 
 def test_a_house_of_each_development_is_known_to_everybody() -> None:
     table = Table(some_houses(7), 2)
-    assert [house.house_id for house in table.dealer.known()] == ["h0", "h1", "h2"]
+    assert [house.house_id for house in table.dealer.known] == ["h0", "h1", "h2"]
     assert {table.processes[1].pick(Random(1)).development_id} < {"d0", "d1", "d2"}
 
 
