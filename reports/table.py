@@ -94,8 +94,8 @@ def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem
     if not text.strip():
         return _nothing(columns)
     try:
-        with warnings.catch_warnings(record=True, category=pd.errors.ParserWarning) as bad_lines:
-            warnings.simplefilter("always")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", pd.errors.ParserWarning)
             # Only the Python engine tells a field that is missing from one that is empty; and a request may well be
             # called "NA".
             table = pd.read_csv(
@@ -109,6 +109,8 @@ def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         problems.append(_damage(path, f"is not CSV: {error}"))
         return _nothing(columns)
+    # Others may be warned of meanwhile: a socket that nobody closed is no damage of the file.
+    bad_lines = [warning for warning in caught if issubclass(warning.category, pd.errors.ParserWarning)]
     if bad_lines:
         problems.append(_damage(path, f"has lines with too many fields: {bad_lines[0].message}".strip()))
     if missing := [column for column in columns if column not in table.columns]:

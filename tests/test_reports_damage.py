@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from test_reports_building import BuiltRun, Result, evenly, failing
 
@@ -264,3 +266,15 @@ def test_keys_of_a_later_suite_do_not_hinder_reading(finished_run: Path) -> None
     path = finished_run / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"weather": "rain"}))
     assert judge_run(finished_run).state is State.PASS
+
+
+@pytest.mark.filterwarnings("always::ResourceWarning")
+def test_a_warning_about_something_else_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, read_csv = BuiltRun(evenly("chat", 900)).write(tmp_path / "run"), pd.read_csv
+
+    def read_while_a_socket_is_forgotten(*arguments: Any, **options: Any) -> Any:
+        warnings.warn("unclosed <socket>", ResourceWarning, stacklevel=1)
+        return read_csv(*arguments, **options)
+
+    monkeypatch.setattr(pd, "read_csv", read_while_a_socket_is_forgotten)
+    assert judge_run(run).problems == ()
