@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import replace
+from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -17,13 +18,12 @@ import gevent
 from locustfiles._messages import Back, Dealt, NewTokens, Want
 from monitoring.measurement import utc_now
 from seed.fixture import pack_house
-from seed.tokens import token_expiry
 
 if TYPE_CHECKING:
     from locust.runners import LocalRunner, MasterRunner
 
     from collections.abc import Iterator, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from seed.fixture import House
     from seed.tokens import Signer
@@ -43,9 +43,10 @@ class Deck(NamedTuple):
     index_of: dict[str, int]
     by_tenants: list[tuple[int, int, int]]
     """Heap of tenants, turn, index; of a house the entry that has its tenants' number counts."""
+    expiries: list[datetime]
 
     @classmethod
-    def of(cls, houses: Sequence[House]) -> Self:
+    def of(cls, houses: Sequence[House], expiries: Sequence[datetime]) -> Self:
         """Lay *houses* out; for 100,000 of them that takes longer than an event loop may stand still."""
         first: dict[str, House] = {}
         for house in houses:
@@ -55,6 +56,7 @@ class Deck(NamedTuple):
             list(first.values())[:_MOST_KNOWN],
             {house.house_id: index for index, house in enumerate(houses)},
             [(0, index, index) for index in range(len(houses))],
+            list(expiries),
         )
 
 
@@ -68,7 +70,8 @@ class Dealer:
 
     def __init__(self, runner: LocalRunner | MasterRunner) -> None:
         self._runner = runner
-        self.begin("", Deck.of(()), None)
+        self._dealing = False
+        self.begin("", Deck.of((), ()), None)
         # Concurrent: a large answer takes several turns of the event loop, and heartbeats must be answered meanwhile.
         runner.register_message(Want.TYPE, self._on_want, concurrent=True)
         runner.register_message(Back.TYPE, self._on_back)
@@ -83,7 +86,9 @@ class Dealer:
             signer: Renews JWTs before they expire; None: they are what they are.
         """
         self._run_id, self._signer = run_id, signer
-        self._houses, self.known, self._index_of, self._by_tenants = deck
+        self._margin = signer.margin if signer else timedelta()
+        self._houses, self.known, self._index_of, self._by_tenants, self._expiries = deck
+        self._asked: deque[tuple[str, Want]] = deque()
         self._tenants = [0] * len(self)
         self._turns = len(self)
         self._held: dict[str, Counter[int]] = {}
@@ -127,7 +132,7 @@ class Dealer:
         if self._signer is None:
             return
         run_id = self._run_id
-        while due := list(self._due(now, self._signer.margin)):
+        while due := list(self._due(now + self._margin)):
             for process, held in list(self._held.items()):
                 tokens = {self._houses[i].house_id: self._houses[i].jwt for i in due if held[i]}
                 if tokens:
@@ -136,38 +141,53 @@ class Dealer:
             if run_id != self._run_id:
                 return
 
-    def _due(self, now: datetime, margin: timedelta) -> Iterator[int]:
-        """At most a message full of houses with a live user, whose JWTs have been renewed by now."""
+    def _due(self, until: datetime) -> Iterator[int]:
+        """At most a message full of houses with a live user, whose JWTs expired by then and have been renewed."""
         renewed = 0
-        while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= now + margin:
+        while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= until:
             _, index = heappop(self._expiring)
             if self._tenants[index]:
-                self._sign(index, now)
+                self._sign(index, until - self._margin)
                 renewed += 1
                 yield index
 
     def _sign(self, index: int, now: datetime) -> None:
         assert self._signer is not None
         house = self._houses[index]
-        self._houses[index] = house = replace(house, jwt=self._signer.sign(house, now))
-        heappush(self._expiring, (token_expiry(house.jwt), index))
+        self._houses[index] = replace(house, jwt=self._signer.sign(house, now))
+        self._expiries[index] = now + self._signer.lifetime
+        heappush(self._expiring, (self._expiries[index], index))
         self.renewed += 1
 
     def _on_want(self, msg: Any, **_: object) -> None:
-        want = Want.unpack(msg.data)
-        while want.run_id == self._run_id and (want.leases or want.fresh):
-            leases, fresh = min(want.leases, _CHUNK), min(want.fresh, _CHUNK)
-            dealt = Dealt(
-                want.run_id,
-                [pack_house(self._lease(msg.node_id)) for _ in range(leases)],
-                [pack_house(self._take_fresh()) for _ in range(fresh)],
-            )
-            self._send(Dealt.TYPE, dealt.pack(), msg.node_id)
-            want = Want(want.run_id, want.leases - leases, want.fresh - fresh)
-            if want.leases or want.fresh:
-                gevent.sleep(0)
+        self._asked.append((msg.node_id, Want.unpack(msg.data)))
+        if not self._dealing:
+            self._deal()
 
-    def _lease(self, process: str) -> House:
+    def _deal(self) -> None:
+        """One after the other, a message at a time: many processes may ask at once."""
+        self._dealing = True
+        try:
+            while self._asked:
+                process, want = self._asked.popleft()
+                if want.run_id != self._run_id:
+                    continue
+                leases, fresh = min(want.leases, _CHUNK), min(want.fresh, _CHUNK)
+                now = utc_now()
+                dealt = Dealt(
+                    want.run_id,
+                    [pack_house(self._lease(process, now)) for _ in range(leases)],
+                    [pack_house(self._take_fresh()) for _ in range(fresh)],
+                )
+                self._send(Dealt.TYPE, dealt.pack(), process)
+                if want.leases > leases or want.fresh > fresh:
+                    self._asked.append((process, Want(want.run_id, want.leases - leases, want.fresh - fresh)))
+                if self._asked:
+                    gevent.sleep(0)
+        finally:
+            self._dealing = False
+
+    def _lease(self, process: str, now: datetime) -> House:
         """The house with the fewest tenants; of several the one that has been free the longest."""
         while True:
             tenants, _, index = heappop(self._by_tenants)
@@ -177,18 +197,17 @@ class Dealer:
         self._count(index, +1)
         self.most_tenants = max(self.most_tenants, tenants + 1)
         if not tenants:
-            self._keep_valid(index)
+            self._keep_valid(index, now)
         return self._houses[index]
 
-    def _keep_valid(self, index: int) -> None:
+    def _keep_valid(self, index: int, now: datetime) -> None:
         """See to it that a house's JWT does not expire while somebody plays it."""
         if self._signer is None:
             return
-        now, expiry = utc_now(), token_expiry(self._houses[index].jwt)
-        if expiry <= now + self._signer.margin:
+        if self._expiries[index] <= now + self._margin:
             self._sign(index, now)
         else:
-            heappush(self._expiring, (expiry, index))
+            heappush(self._expiring, (self._expiries[index], index))
 
     def _count(self, index: int, change: int) -> None:
         self._turns += 1

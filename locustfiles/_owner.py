@@ -28,6 +28,7 @@ from monitoring.measurement import WARM_UP, utc_now
 from monitoring.preflight import check_fixture, find_signer
 from monitoring.vector_index import look_at_vector_index
 from seed.fixture import pack_house
+from seed.tokens import token_expiry
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -173,10 +174,12 @@ class Owner:
     def _read_fixture(self) -> Deck:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
         settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
-        read = gevent.get_hub().threadpool.apply(
-            lambda: Deck.of(check_fixture(settings, run_time_s, utc_now()))
-        )
-        return cast("Deck", read)
+
+        def read() -> Deck:
+            houses = check_fixture(settings, run_time_s, utc_now())
+            return Deck.of(houses, [token_expiry(house.jwt) for house in houses])
+
+        return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
     def _begin(self, run: Run, *, share: int, shares: int) -> Begin:
         return Begin(

@@ -44,6 +44,11 @@ def some_houses(
     ]
 
 
+def deck_of(houses: Sequence[House]) -> Deck:
+    never = datetime.max.replace(tzinfo=UTC)
+    return Deck.of(houses, [token_expiry(h.jwt) if "." in h.jwt else never for h in houses])
+
+
 class Wire:
     """Locust's runner, as far as messages go: owner and processes in one event loop."""
 
@@ -92,7 +97,7 @@ class Table:
     def __init__(self, houses: Sequence[House], processes: int, signer: Signer | None = None) -> None:
         self.wire = Wire()
         self.dealer = Dealer(self.wire)  # type: ignore[arg-type]
-        self.dealer.begin(RUN, Deck.of(houses), signer)
+        self.dealer.begin(RUN, deck_of(houses), signer)
         self.processes = [self.join(str(number)) for number in range(processes)]
 
     def join(self, name: str) -> Houses:
@@ -230,7 +235,7 @@ def test_who_waits_when_the_run_ends_is_sent_away() -> None:
 
 def test_a_message_of_another_run_is_not_answered() -> None:
     table = Table(some_houses(3), 1)
-    table.dealer.begin("the-next-run", Deck.of(some_houses(3)), None)
+    table.dealer.begin("the-next-run", deck_of(some_houses(3)), None)
     waiting = gevent.spawn(table.processes[0].lease)
     settle()
     assert not waiting.dead
