@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from benchmarks.null_server import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -55,6 +57,7 @@ def generating(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[p
     """Run a command in a session of its own; at the end of the block it is interrupted, as by Ctrl-C."""
     process = subprocess.Popen(  # noqa: S603 - one of the benchmarks' own
         command,
+        cwd=ROOT,
         env=dict(environ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 USERS = 10_000
 WAIT_S = 2.0
-WINDOW_S = 15.0
+WINDOW_S = 10.0
 HOUSES = 100
 _FEW = 500
 _LONG_S = 100.0
 _SPAWN_RATE = 500
 _LAG_MS = 100.0
+_PATIENCE_S = 60.0
 
 
 def measure(users: int = USERS, few: int = _FEW, seconds: float = WINDOW_S) -> list[Figure]:
@@ -71,7 +73,8 @@ def _held(estate: Estate, users: int, seconds: float) -> list[Figure]:
             locust(CHAT, users, "--host", server.base_url, spawn_rate=_SPAWN_RATE), estate.environ
         ) as process,
     ):
-        until(lambda: server.served().connections >= users)
+        with suppress(TimeoutError):  # a machine that cannot is measured as it is
+            until(lambda: server.served().connections >= users, _PATIENCE_S)
         time.sleep(2 * WAIT_S)
         begun, cpu_before_s, began_s, began_at = (
             server.served(),

@@ -17,11 +17,14 @@ import sys
 import time
 from collections import deque
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).parent.parent
+"""Where ``python -m benchmarks…`` finds its modules."""
 BACKLOG = 4096
 _END = b"\r\n\r\n"
 _LENGTH = b"\r\ncontent-length:"
@@ -66,7 +69,7 @@ def null_server(body: bytes, wait_s: float = 0.0, headers: str = "") -> Iterator
         headers: Further lines of the answer, each with its line end.
     """
     command = [sys.executable, "-m", "benchmarks.null_server", str(wait_s), headers, body.decode()]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this file
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)  # noqa: S603 - this file
     try:
         yield NullServer(process)
     finally:

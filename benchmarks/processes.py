@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.generator import Rate
 
 ROUNDS = 3
-WINDOW_S = 6.0
+WINDOW_S = 5.0
 WAIT_S = 0.5
 WAITING_USERS = 200
 """Per process: 400 requests per second, a small part of a core."""

@@ -34,8 +34,8 @@ _COLUMNS = (
     "is_important",
     "metadata",
 )
-_BATCH = 256
-"""Chunks whose vectors are in memory at once; about 1.5 MB."""
+_BATCH = 16
+"""Chunks embedded at once: few enough for the socket to hold, so that the server writes some while we make the next."""
 
 
 def write_documents(cursor: Cursor, developments: Sequence[Development]) -> int:

@@ -1,0 +1,55 @@
+"""The benchmarks run, at sizes at which their figures mean nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from geventhttpclient.url import URL
+
+from benchmarks.estate import chat_answer
+from benchmarks.figures import Figure, as_table
+from benchmarks.null_server import null_server
+from locustfiles._connections import Connections
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "figures"),
+    [
+        ("throughput", {"rounds": 1, "seconds": 0.2, "with_peers": False}, 7),
+        ("held_open", {"users": 30, "few": 10, "seconds": 1.5}, 3),
+        ("processes", {"rounds": 1, "seconds": 0.2}, 2),
+        ("tokens", {"tokens": 20, "rounds": 1}, 1),
+        ("seeding", {"chunks": 2_000}, 1),
+    ],
+)
+def test_a_benchmark_finds_its_figures(name: str, sizes: Mapping[str, Any], figures: int) -> None:
+    found: list[Figure] = import_module(f"benchmarks.{name}").measure(**sizes)
+    assert len(found) == figures
+    assert all(figure.ratio is None or figure.ratio > 0 for figure in found)
+
+
+def test_the_null_server_counts_what_it_answers() -> None:
+    request = b"POST /api/chat HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
+    with null_server(chat_answer(), 0.05) as server:
+        connections = Connections(URL(server.base_url), 1.0)
+        answers = {connections.exchange("POST", request).read() for _ in range(5)}
+        served = server.served()
+        connections.close()
+    assert answers == {chat_answer()}
+    assert (served.requests, served.open, served.connections) == (5, 0, 1)
+
+
+def test_a_table_says_of_each_figure_whether_it_is_what_was_wanted() -> None:
+    figures = [
+        Figure("a", "1 s"),
+        Figure("b", "2 s", 0.5, "at most 1", reached=True),
+        Figure("c", "3 s", 2.0, "1", reached=False),
+    ]
+    assert as_table(figures).splitlines()[2:] == [
+        "| a | 1 s |  |  |  |", "| b | 2 s | 0.50 | at most 1 | yes |", "| c | 3 s | 2.00 | 1 | **no** |",
+    ]  # fmt: skip
