@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
 _SAMPLE_S = 0.01
-_AT_ONCE = 250
+_AT_ONCE = 100
 _OUTPUT = Path(os.environ["BENCHMARK_OUTPUT"])
 _HOUSES = int(os.environ["BENCHMARK_HOUSES"])
 
@@ -38,7 +38,7 @@ class LeasingUser(JourneyUser):
         for number in range(_HOUSES):
             waiting.append(gevent.spawn(houses.lease))
             if number % _AT_ONCE == 0:
-                gevent.sleep(0)
+                gevent.sleep(0.001)
         gevent.joinall(waiting)
         leased = {lease.value.house.house_id for lease in waiting if lease.value is not None}
         said = {"began_at": began_at, "ended_at": time.time(), "houses": len(leased)}

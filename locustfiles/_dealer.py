@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from seed.fixture import House
     from seed.tokens import Signer
 
-_CHUNK = 250
+_CHUNK = 100
 """Houses to a message: packing and signing them takes a few milliseconds, and then others have their turn."""
+_BREATH_S = 0.001
+"""Not 0: gevent runs fifty callbacks, ours among them, before it looks at timers and sockets again."""
 _MOST_KNOWN = 1000
 _NOBODY: Counter[int] = Counter()
 
@@ -137,7 +139,7 @@ class Dealer:
                 tokens = {self._houses[i].house_id: self._houses[i].jwt for i in due if held[i]}
                 if tokens:
                     self._send(NewTokens.TYPE, NewTokens(run_id, tokens).pack(), process)
-            gevent.sleep(0)
+            gevent.sleep(_BREATH_S)
             if run_id != self._run_id:
                 return
 
@@ -183,7 +185,7 @@ class Dealer:
                 if want.leases > leases or want.fresh > fresh:
                     self._asked.append((process, Want(want.run_id, want.leases - leases, want.fresh - fresh)))
                 if self._asked:
-                    gevent.sleep(0)
+                    gevent.sleep(_BREATH_S)
         finally:
             self._dealing = False
 

@@ -70,7 +70,10 @@ def load_fixture(path: Path) -> list[House]:
         LoadTestError: The file is missing or unreadable, holds no house, or has a line that is not a house.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        with path.open("rb") as file:
+            houses = [
+                _parse_house(line, f"{path}:{number}") for number, line in enumerate(file, 1) if line.strip()
+            ]
     except FileNotFoundError:
         raise LoadTestError(f"{path}: the fixture does not exist", "Make it: loadtest seed") from None
     except OSError as error:
@@ -78,7 +81,6 @@ def load_fixture(path: Path) -> list[House]:
             f"{path}: the fixture cannot be read: {error.strerror}",
             "It belongs to the user who ran `loadtest seed`; run as that user, or seed again",
         ) from error
-    houses = [_parse_house(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
     if not houses:
         raise LoadTestError(f"{path}: the fixture holds no houses", _NEXT_STEP)
     return houses

@@ -116,7 +116,7 @@ class Table:
 
 def settle() -> None:
     for _ in range(20):
-        gevent.sleep(0)
+        gevent.sleep(0.0005)
 
 
 def tenants(leases: Sequence[Lease]) -> Counter[str]:
