@@ -80,9 +80,12 @@ class Estate:
         request.write_text(
             json.dumps({"path": sent.path, "body": sent.body, "headers": headers}), encoding="utf-8"
         )
+        no_ceiling = directory / "no-ceiling.toml"
+        no_ceiling.write_text("[target]\nmax_users = 1_000_000\nmax_requests_per_second = 1_000_000\n")
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("LOADTEST_", "LOCUST_"))},
             "SESSION_SECRET": secret,
+            "LOADTEST_CONFIG": str(no_ceiling),
             "LOADTEST_FIXTURE": str(fixture),
             "LOADTEST_PROFILE": str(_HERE / "profile.toml"),
             "LOADTEST_OUTPUT_DIR": str(self.runs),

@@ -289,11 +289,11 @@ class Generator:
         with self._finishing:
             if self._finished:
                 return
-            self.ending = True
+            self.ending, users = True, runner.user_count
             runner.stop()
             self.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)
-            runner.send_message(Finished.TYPE, Finished().pack())
+            runner.send_message(Finished.TYPE, Finished(users).pack())
             self._finished = True

@@ -116,6 +116,8 @@ class Finished(_Message):
     """Process → owner: all is sent."""
 
     TYPE: ClassVar = "loadtest:finished"
+    users: int
+    """That it had before."""
 
 
 @dataclass(frozen=True, slots=True)

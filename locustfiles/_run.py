@@ -246,6 +246,7 @@ class Run:
     def finish(self) -> Verdict:
         """Write everything down and judge it."""
         self.ended, ended_at = True, utc_now()
+        self._read_memory(ended_at)  # before what judging imports is in it
         # pandas takes a second to import, and only the owner needs it, now that the load is over.
         from reports.judging import judge_run, write_reports  # noqa: PLC0415
         from reports.terminal import print_verdict  # noqa: PLC0415
@@ -254,7 +255,6 @@ class Run:
             self.watcher.kill(block=False)
         self._check_sums()
         self._check_houses()
-        self._read_memory(ended_at)
         log_dir = self.choice.settings.monitoring.log_dir
         copy_errors(log_dir, self.directory, self.run_id, (self.started_at, ended_at))
         self._files.close(build_manifest(self, ended_at), ended_at)

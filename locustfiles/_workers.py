@@ -47,14 +47,15 @@ class Workers:
         self._users: dict[str, int] = {}
         """Of the workers that are there: how many users each has."""
         self._vanished: set[str] = set()
-        self._finished: set[str] = set()
+        self._finished: dict[str, int] = {}
+        """Who has said so, and how many users it had before."""
         self._all_finished = Event()
         runner.register_message(Finished.TYPE, self._on_finished)
 
     def begin(self) -> list[str]:
         """Forget the last run; the ids of the workers that take part in this one."""
         self._users = self._live()
-        self._vanished, self._finished = set(), set()
+        self._vanished, self._finished = set(), {}
         self._all_finished.clear()
         return sorted(self._users)
 
@@ -67,10 +68,11 @@ class Workers:
             self._vanished.discard(worker)
             changes.append(WorkerChange(worker, event, 0))
         for worker in sorted(before.keys() - self._users.keys()):
-            event = WorkerEvent.LEFT if worker in self._finished else WorkerEvent.VANISHED
-            if event is WorkerEvent.VANISHED:
+            if worker in self._finished:
+                changes.append(WorkerChange(worker, WorkerEvent.LEFT, self._finished[worker]))
+            else:
                 self._vanished.add(worker)
-            changes.append(WorkerChange(worker, event, before[worker]))
+                changes.append(WorkerChange(worker, WorkerEvent.VANISHED, before[worker]))
         return changes
 
     def is_strange(self, worker: str, report: dict[str, Any]) -> bool:
@@ -87,17 +89,17 @@ class Workers:
         there = self._users | self._live()
         self._runner.send_message(Finish.TYPE, Finish().pack())
         with gevent.Timeout(timeout_s, False):  # noqa: FBT003 - gevent's way to say: do not raise
-            while not self._all_finished.wait(0.5) and self._live().keys() - self._finished:
+            while not self._all_finished.wait(0.5) and self._live().keys() - self._finished.keys():
                 pass
         return [
             WorkerChange(worker, WorkerEvent.VANISHED, there[worker])
-            for worker in sorted(there.keys() - self._finished)
+            for worker in sorted(there.keys() - self._finished.keys())
         ]
 
     def _live(self) -> dict[str, int]:
         return {client.id: client.user_count for client in self._runner.clients.all if client.state in _LIVE}
 
-    def _on_finished(self, msg: object, **_: object) -> None:
-        self._finished.add(str(getattr(msg, "node_id", "")))
-        if self._finished >= self._users.keys():
+    def _on_finished(self, msg: Any, **_: object) -> None:
+        self._finished[msg.node_id] = Finished.unpack(msg.data).users
+        if self._finished.keys() >= self._users.keys():
             self._all_finished.set()

@@ -96,6 +96,7 @@ def run(
     *arguments: str,
     interrupt: tuple[int, int] | None = None,
     environ: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> Finished:
     """
     Run a locustfile headless, to its end or until *interrupt*: (signal, once the portal has served so many requests),
@@ -107,7 +108,7 @@ def run(
         if interrupt is not None:
             await_served(stack, sum(before.values()) + interrupt[1])
             os.killpg(process.pid, interrupt[0])
-        output, _ = process.communicate(timeout=TIMEOUT_S)
+        output, _ = process.communicate(timeout=timeout_s)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,7 +118,9 @@ def run(
 
 def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dict[str, int]) -> Finished:
     """Gather what a Locust process left behind."""
-    (run_dir,) = output_dir.iterdir()
+    made = list(output_dir.iterdir())
+    assert len(made) == 1, output
+    (run_dir,) = made
     after = served(stack.base_url)
     return Finished(
         code, output, run_dir, {operation: after[operation] - before[operation] for operation in ROUTES}

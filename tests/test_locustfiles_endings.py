@@ -6,8 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,11 +17,9 @@ from truthful_target import Route
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from locustfiles._early_stop import EarlyStop
-from locustfiles._houses import Houses
 from monitoring.measurement import WARM_UP, Recorder, Snapshot, Tag
 from reports.distribution import Distribution
 from reports.record import State
-from seed.fixture import House
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -243,21 +239,6 @@ def test_with_enough_houses_every_homeowner_is_new(runs: dict[str, Told]) -> Non
     told = runs["enough houses"]
     assert told.problems == {}, told.output
     assert 0 < told.row(Operation.ONBOARDING_FLOW).requests <= told.manifest["houses"] == MANY_HOUSES
-
-
-def test_a_house_is_taken_again_when_all_have_been_and_then_the_one_of_the_longest_ago() -> None:
-    named = [House(f"h{n}", "t", "slug", "d", "A", n, f"LV-{n:03}", f"q{n}", f"j{n}") for n in range(3)]
-    houses = Houses([asdict(house) for house in named])
-    assert [houses.take_fresh() for _ in range(3)] == named
-    assert houses.reused_at is None
-    before = time.time()
-    again = [houses.take_fresh()]
-    first_at = houses.reused_at
-    assert first_at is not None
-    assert before <= first_at <= time.time()
-    again += [houses.take_fresh() for _ in range(4)]
-    assert again == [*named, *named][:5]
-    assert houses.reused_at == first_at, "the first time is told"
 
 
 def test_a_profile_may_allow_houses_to_be_onboarded_again(runs: dict[str, Told]) -> None:

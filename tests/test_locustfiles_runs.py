@@ -294,3 +294,35 @@ def test_a_worker_that_is_slow_to_begin_still_gets_its_houses(stack: Stack, tmp_
     run = locust_process.run(stack, tmp_path / "runs", "-f", files, "--profile", "smoke", "--processes", "2")
     assert run.verdict.problems == ()
     assert run.counted["chat"] == run.served["chat"] == 30
+
+
+def test_no_more_users_than_the_ceiling_start(quick_stack: Stack, runs: Path, tmp_path: Path) -> None:
+    low = tmp_path / "low.toml"
+    low.write_text("[target]\nmax_users = 5\n")
+    config = f"{quick_stack.environ['LOADTEST_CONFIG']}:{low}"
+    process = locust_process.start(
+        quick_stack, runs, ["-f", CHAT, "--headless", "-u", "6", "-t", "5s"], LOADTEST_CONFIG=config
+    )
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Error: target.max_users: 6 users were asked for, 5 are allowed\n  Ask for fewer" in output
+    assert list(runs.iterdir()) == []
+
+
+def test_no_more_requests_in_a_second_than_the_ceiling_and_the_report_says_that_they_waited(
+    quick_stack: Stack, runs: Path, tmp_path: Path
+) -> None:
+    low = tmp_path / "low.toml"
+    low.write_text("[target]\nmax_requests_per_second = 10\n")
+    config = f"{quick_stack.environ['LOADTEST_CONFIG']}:{low}"
+    finished = run(
+        quick_stack, runs, "-f", CHAT, "-u", "20", "-t", "6s", "--processes", "2", environ={"LOADTEST_CONFIG": config}
+    )  # fmt: skip
+    assert finished.counted == finished.served
+    manifest = finished.verdict.manifest
+    assert manifest is not None
+    assert finished.served["chat"] <= 10 * (manifest.length_s + 1)
+    assert finished.manifest["held_back"] > 0
+    (problem,) = [problem for problem in finished.verdict.problems if problem.code == "held_back"]
+    assert "requests had to wait for target.max_requests_per_second" in problem.message
+    assert finished.verdict.state is State.NO_VERDICT

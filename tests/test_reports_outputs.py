@@ -532,9 +532,10 @@ def profiles() -> list[str]:
 
 def test_the_workflow_tests_first_and_every_command_of_it_exists() -> None:
     known: Any = typer.main.get_command(app)
-    assert [Path(words[0]).name for words in commands()] == ["make", "loadtest", "cat"]
-    test, load, _ = commands()
-    assert re.search(rf"^{test[1]}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert [Path(words[0]).name for words in commands()] == ["make", "loadtest", "cat", "make", "cat"]
+    test, load, _, containers, _ = commands()
+    for target in (test[1], containers[1]):
+        assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for profile in profiles():
         assert (CONF_DIR / "profiles" / f"{profile}.toml").exists()
         words = [profile if word == "$PROFILE" else word for word in load[2:]]
@@ -564,5 +565,5 @@ def test_the_workflow_may_read_and_no_more_and_uses_only_actions_of_github_itsel
 def test_the_workflow_keeps_what_was_written_also_of_a_run_that_failed() -> None:
     steps = re.split(r"\n      - ", WORKFLOW)[1:]
     kept = [step for step in steps if "upload-artifact" in step or "GITHUB_STEP_SUMMARY" in step]
-    assert len(kept) == 3
+    assert len(kept) == 5
     assert all("if: always()" in step for step in kept)
