@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from locustfiles._live import LiveView
 
+_GARBAGE_THRESHOLDS = 20_000, 10, 100
+"""Of the three generations (``gc.set_threshold``): new objects, and searches of the generation below."""
+
 _log = logging.getLogger(__name__)
 _joined = Event()
 _generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
@@ -73,8 +76,7 @@ def _begin_session(environment: Environment, **_: object) -> None:
     # Locust's stop() asks for its caller. The first time in a process that reads all its modules, and the event loop
     # stands still for a tenth of a second: requests in flight at the end of a run would be timed too long.
     inspect.stack()
-    # All that has been imported stays. Looking through it for garbage takes a tenth of a second, again and again.
-    gc.freeze()
+    _look_for_garbage_rarely()
     try:
         _join(environment)
     except LoadTestError as error:
@@ -82,6 +84,17 @@ def _begin_session(environment: Environment, **_: object) -> None:
         if isinstance(environment.runner, MasterRunner):
             environment.runner.quit()  # workers that are here already would wait for a minute
         sys.exit(ExitCode.USAGE)
+
+
+def _look_for_garbage_rarely() -> None:
+    """
+    Python's search for reference cycles stops the process, and takes the longer the more users there are.
+
+    As Python has it, ten thousand users who wait cost a quarter of a core, in pauses of up to half a second: what is in
+    flight has outlived the first search, and is searched again and again.
+    """
+    gc.freeze()  # all that has been imported stays
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def _join(environment: Environment) -> None:

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _SAMPLE_EVERY_S = 0.02
 _SAMPLE_EVERY_US = 20_000
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class LagSampler:
@@ -95,7 +97,12 @@ class OwnVitals:
         ratio = (used_s - self._cpu_s) / elapsed_s if elapsed_s > 0 else 0.0
         self._read_at, self._cpu_s = now, used_s
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return Vitals(int(self._process.memory_info().rss), ratio, int(self._process.num_fds()), limit)
+        return Vitals(int(self._process.memory_info().rss), ratio, self._open_files(), limit)
+
+    def _open_files(self) -> int:
+        """Linux 6.2 and later say how many there are; to list ten thousand takes a twentieth of a second."""
+        counted = _DESCRIPTORS.stat().st_size if _DESCRIPTORS.exists() else 0
+        return counted or int(self._process.num_fds())
 
     def _used_s(self) -> float:
         times = self._process.cpu_times()
