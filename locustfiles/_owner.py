@@ -28,7 +28,6 @@ from monitoring.measurement import WARM_UP, utc_now
 from monitoring.preflight import check_fixture, find_signer
 from monitoring.vector_index import look_at_vector_index
 from seed.fixture import pack_house
-from seed.tokens import token_expiry
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -176,8 +175,7 @@ class Owner:
         settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
 
         def read() -> Deck:
-            houses = check_fixture(settings, run_time_s, utc_now())
-            return Deck.of(houses, [token_expiry(house.jwt) for house in houses])
+            return Deck.of(*check_fixture(settings, run_time_s, utc_now()))
 
         return cast("Deck", gevent.get_hub().threadpool.apply(read))
 

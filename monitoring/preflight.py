@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg2
 
@@ -19,7 +19,7 @@ from monitoring.page import read_page
 from monitoring.vector_index import find_vector_index
 from seed.database import connect, require_url
 from seed.fixture import load_fixture
-from seed.tokens import SHORTEST_SECRET, Signer, expiring_houses, refuse_expiring, require_secret
+from seed.tokens import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -42,6 +42,13 @@ class Check:
     """What was seen where all is well."""
 
 
+class UsableHouses(NamedTuple):
+    """Houses of a fixture, and when the JWT of each expires."""
+
+    houses: list[House]
+    expiries: list[datetime]
+
+
 def preflight(
     settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime
 ) -> Iterator[Check]:
@@ -49,7 +56,7 @@ def preflight(
     needs = set(journeys)
     yield check("criteria", lambda: check_criteria(settings, needs))
     yield check("run directory", lambda: check_output(settings))
-    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now)))
+    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now).houses))
     house = _first_house(settings)
     if house is not None:
         yield check("secret", lambda: check_secret(settings, house))
@@ -114,13 +121,13 @@ def check_output(settings: Settings) -> str:
         raise unwritable(directory, error) from error
 
 
-def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[House]:
+def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> UsableHouses:
     """
-    The fixture's houses, all of whose tokens outlive the run, or can be renewed.
+    The fixture's houses, all of whose JWTs outlive the run, or can be renewed.
 
     Raises:
-        LoadTestError: There are none, one has no QR token, or tokens expire too early and SESSION_SECRET did not sign
-            them.
+        LoadTestError: There are none, one has no QR token or no JWT, or JWTs expire too early and SESSION_SECRET did
+            not sign them.
     """
     houses = load_fixture(settings.seed.fixture)
     if without := [house.lot for house in houses if not house.qr_token.strip()]:
@@ -128,12 +135,10 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> list[
             f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
             "Make them: loadtest seed && loadtest qrs",
         )
-    margin = timedelta(seconds=run_time_s) + _SPARE
+    expiries = [token_expiry(house.jwt) for house in houses]
     if find_signer(settings, houses[0]) is None:
-        refuse_expiring(houses, now, margin)
-    else:
-        expiring_houses(houses, now, margin)  # that they are JWTs must be known before the run
-    return houses
+        refuse_expiring(houses, expiries, now, timedelta(seconds=run_time_s) + _SPARE)
+    return UsableHouses(houses, expiries)
 
 
 def find_signer(settings: Settings, house: House) -> Signer | None:

@@ -131,36 +131,28 @@ def token_expiry(token: str) -> datetime:
         raise LoadTestError("a token of the fixture is not a JWT with an expiry", _RENEW) from None
 
 
-def expiring_houses(houses: Iterable[House], now: datetime, margin: timedelta) -> list[House]:
-    """
-    The houses whose JWT is expired at *now* or will be within *margin*.
-
-    Raises:
-        LoadTestError: A house's token is not a JWT.
-    """
-    return [house for house in houses if token_expiry(house.jwt) <= now + margin]
-
-
-def refuse_expiring(houses: Sequence[House], now: datetime, margin: timedelta) -> None:
+def refuse_expiring(
+    houses: Sequence[House], expiries: Sequence[datetime], now: datetime, margin: timedelta
+) -> None:
     """
     Stop before a run whose houses would lose their access half-way.
 
     Args:
         houses: Of the fixture.
+        expiries: Of their JWTs; see `token_expiry`.
         now: Aware.
-        margin: How long the run lasts.
+        margin: How long the run lasts; a JWT that expires at its very end is refused too.
 
     Raises:
-        LoadTestError: A JWT is not one, is expired, or will be within *margin*; names how many and the command
-            that renews them.
+        LoadTestError: A JWT is expired, or will be within *margin*; names how many and the command that renews them.
     """
-    expiring = expiring_houses(houses, now, margin)
+    expiring = [index for index, expiry in enumerate(expiries) if expiry <= now + margin]
     if not expiring:
         return
-    expired = sum(token_expiry(house.jwt) <= now for house in expiring)
+    expired = sum(expiries[index] <= now for index in expiring)
     state = "are expired" if expired == len(expiring) else f"expire within {_spoken(margin)}"
     raise LoadTestError(
-        f"fixture: the tokens of {len(expiring)} of {len(houses)} houses ({expiring[0].lot} first) {state}",
+        f"fixture: the tokens of {len(expiring)} of {len(houses)} houses ({houses[expiring[0]].lot} first) {state}",
         _RENEW,
     )
 

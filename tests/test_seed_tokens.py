@@ -11,7 +11,6 @@ from conf.errors import LoadTestError
 from seed.fixture import House
 from seed.tokens import (
     LIFETIME,
-    expiring_houses,
     homeowner_token,
     homeowner_tokens,
     refuse_expiring,
@@ -93,26 +92,30 @@ def test_a_secret_of_32_characters_is_long_enough() -> None:
     assert require_secret(SecretStr(SECRET)) == SECRET
 
 
+def refuse(houses: list[House], now: datetime, margin: timedelta) -> None:
+    refuse_expiring(houses, [token_expiry(house.jwt) for house in houses], now, margin)
+
+
 def test_a_token_that_expires_on_the_end_of_the_margin_counts_as_expiring() -> None:
     house = signed(NOW)
-    expiry = token_expiry(house.jwt)
-    hour = timedelta(hours=1)
-    assert expiring_houses([house], expiry - hour, hour) == [house]
-    assert expiring_houses([house], expiry - hour - timedelta(seconds=1), hour) == []
+    expiry, hour = token_expiry(house.jwt), timedelta(hours=1)
+    refuse([house], expiry - hour - timedelta(seconds=1), hour)
+    with pytest.raises(LoadTestError, match="1 of 1 houses"):
+        refuse([house], expiry - hour, hour)
 
 
 def test_valid_tokens_pass() -> None:
-    refuse_expiring([signed(NOW)], NOW, timedelta(hours=23))
+    refuse([signed(NOW)], NOW, timedelta(hours=23))
 
 
 def test_tokens_that_expire_during_the_run_are_counted_with_the_command_that_renews_them() -> None:
     houses = [signed(NOW + timedelta(hours=9), "LV-001"), signed(NOW, "LV-002"), signed(NOW, "LV-003")]
     with pytest.raises(LoadTestError) as caught:
-        refuse_expiring(houses, NOW + timedelta(hours=23), timedelta(hours=2))
+        refuse(houses, NOW + timedelta(hours=23), timedelta(hours=2))
     assert "2 of 3 houses (LV-002 first) expire within 120 min" in caught.value.message
     assert "loadtest token" in caught.value.next_step
 
 
 def test_expired_tokens_are_called_expired() -> None:
     with pytest.raises(LoadTestError, match=r"1 of 1 houses \(LV-001 first\) are expired"):
-        refuse_expiring([signed(NOW)], NOW + LIFETIME, timedelta(0))
+        refuse([signed(NOW)], NOW + LIFETIME, timedelta(0))
