@@ -87,7 +87,10 @@ class Series:
         self.add_intervals([start_s], Held(np.zeros_like(buckets), buckets, counts), [length_s])
 
     def add_intervals(
-        self, starts_s: Sequence[float], held: Held, lengths_s: Sequence[float] | float = 0
+        self,
+        starts_s: Sequence[float] | NDArray[np.float64],
+        held: Held,
+        lengths_s: Sequence[float] | NDArray[np.float64] | float = 0,
     ) -> None:
         """Add the results of several intervals; an entry of *held* says which of them it belongs to."""
         self.whole.add_counts(held.buckets, held.counts)
