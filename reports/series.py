@@ -57,6 +57,39 @@ class _Cells(NamedTuple):
         return self.added_up([type(self)(windows // times * BUCKETS + buckets, self.counts)])
 
 
+class _Spans(NamedTuple):
+    """
+    The time that windows cover.
+
+    Args:
+        numbers: Of the windows.
+        begins_s: When the first interval of each began, since the epoch.
+        ends_s: When its last one ended.
+    """
+
+    numbers: NDArray[np.int64]
+    begins_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
+
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """Each window once, ascending."""
+        numbers, begins_s, ends_s = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.argsort(numbers, kind="stable")
+        first = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+        if not len(first):
+            return cls(numbers, begins_s, ends_s)
+        return cls(
+            numbers[order][first],
+            np.minimum.reduceat(begins_s[order], first),
+            np.maximum.reduceat(ends_s[order], first),
+        )
+
+    def grouped(self, times: int) -> Self:
+        """With windows so many times as long."""
+        return self if times == 1 else self.joined([self._replace(numbers=self.numbers // times)])
+
+
 class Series:
     """
     Results by windows of five seconds; of a long run by windows twice, four times … as long, 240 at most.
@@ -70,8 +103,7 @@ class Series:
         nothing = np.empty(0, dtype=np.int64)
         self._cells: list[_Cells] = [_Cells(nothing, nothing)]
         """Those that are added up, and those that came since."""
-        self._spans_s: dict[int, tuple[float, float]] = {}
-        """Number of a window → when its first interval began and its last one ended."""
+        self._spans = _Spans(nothing, np.empty(0), np.empty(0))
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:
@@ -87,18 +119,16 @@ class Series:
         self.add_intervals([start_s], Held(np.zeros_like(buckets), buckets, counts), [length_s])
 
     def add_intervals(
-        self, starts_s: Sequence[float], held: Held, lengths_s: Sequence[float] | float = 0
+        self,
+        starts_s: Sequence[float] | NDArray[np.float64],
+        held: Held,
+        lengths_s: Sequence[float] | NDArray[np.float64] | float = 0,
     ) -> None:
         """Add the results of several intervals; an entry of *held* says which of them it belongs to."""
         self.whole.add_counts(held.buckets, held.counts)
-        begins = np.array(starts_s, dtype=np.float64)
-        ends, numbers = begins + lengths_s, np.floor_divide(begins, self._width_s).astype(np.int64)
-        windows, places = np.unique(numbers, return_inverse=True)
-        first_s, last_s = np.full(len(windows), np.inf), np.full(len(windows), -np.inf)
-        np.minimum.at(first_s, places, begins)
-        np.maximum.at(last_s, places, ends)
-        for number, *span_s in zip(windows.tolist(), first_s.tolist(), last_s.tolist(), strict=True):
-            self._extend_span(number, (span_s[0], span_s[1]))
+        begins_s = np.array(starts_s, dtype=np.float64)
+        numbers = np.floor_divide(begins_s, self._width_s).astype(np.int64)
+        self._spans = _Spans.joined([self._spans, _Spans(numbers, begins_s, begins_s + lengths_s)])
         self._add_cells(_Cells(numbers[held.places] * BUCKETS + held.buckets, held.counts))
 
     @property
@@ -113,7 +143,7 @@ class Series:
 
     def counts(self, width_s: float) -> dict[int, Counts]:
         """Number of a window of *width_s*, twice, four times … as long as here → what is in it."""
-        keys, counts = self._added_up().grouped(round(width_s / self._width_s))
+        keys, counts = self._added_up().grouped(self._times(width_s))
         windows, buckets = np.divmod(keys, BUCKETS)
         numbers, first = np.unique(windows, return_index=True)
         ends = [*first[1:].tolist(), len(keys)]
@@ -124,13 +154,8 @@ class Series:
 
     def spans_s(self, width_s: float) -> dict[int, tuple[float, float]]:
         """Number of such a window → when its first interval began and its last one ended, since the epoch."""
-        times = round(width_s / self._width_s)
-        if times == 1:
-            return self._spans_s.copy()
-        grouped: dict[int, tuple[float, float]] = {}
-        for number, span_s in self._spans_s.items():
-            grouped[number // times] = _joined(grouped.get(number // times, span_s), span_s)
-        return grouped
+        numbers, *ends_s = self._spans.grouped(self._times(width_s))
+        return dict(zip(numbers.tolist(), zip(*(ends.tolist() for ends in ends_s), strict=True), strict=True))
 
     def windows(self) -> Windows:
         """The results by window and value; a window without results is not among them."""
@@ -145,17 +170,16 @@ class Series:
     def _add_series(self, other: Series) -> None:
         self.whole.add(other.whole)
         self._widen(other._width_s)
-        for number, span_s in other.spans_s(self._width_s).items():
-            self._extend_span(number, span_s)
-        self._add_cells(other._added_up().grouped(round(self._width_s / other._width_s)))
-
-    def _extend_span(self, number: int, span_s: tuple[float, float]) -> None:
-        self._spans_s[number] = _joined(self._spans_s.get(number, span_s), span_s)
+        times = other._times(self._width_s)
+        self._spans = _Spans.joined([self._spans, other._spans.grouped(times)])
+        self._add_cells(other._added_up().grouped(times))
 
     def _add_cells(self, cells: _Cells) -> None:
         self._cells.append(cells)
-        while len(self._spans_s) > _MOST_WINDOWS:
-            self._widen(self._width_s * 2)
+        width_s = self._width_s
+        while len(self._spans.grouped(self._times(width_s)).numbers) > _MOST_WINDOWS:
+            width_s *= 2
+        self._widen(width_s)
         if sum(len(later.keys) for later in self._cells[1:]) > _MOST_APART:
             self._added_up()
 
@@ -166,9 +190,10 @@ class Series:
 
     def _widen(self, width_s: float) -> None:
         if self._width_s < width_s:
-            self._cells = [self._added_up().grouped(round(width_s / self._width_s))]
-            self._spans_s, self._width_s = self.spans_s(width_s), width_s
+            times = self._times(width_s)
+            self._cells = [self._added_up().grouped(times)]
+            self._spans, self._width_s = self._spans.grouped(times), width_s
 
-
-def _joined(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
-    return min(one[0], other[0]), max(one[1], other[1])
+    def _times(self, width_s: float) -> int:
+        """How often a window fits into one of *width_s*."""
+        return round(width_s / self._width_s)

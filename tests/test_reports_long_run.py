@@ -16,6 +16,7 @@ from reports import measurement_log
 from reports.measurement_log import load_measurements
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from reports.measurement_log import Measurements
@@ -55,13 +56,23 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def loaded(path: Path) -> Measurements:
-    """Read in many pieces, as the log of a day is."""
+def results_of(line: str) -> int:
+    histogram = new_histogram()
+    histogram.decode_and_add(line.rpartition(",")[2])
+    return int(histogram.get_total_count())
+
+
+def load_in_pieces(path: Path) -> tuple[Measurements, list[Problem]]:
+    """As the log of a day is read."""
     problems: list[Problem] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measurement_log, "_AT_ONCE", 10_000)
-        measurements = load_measurements(path, problems)
+        return load_measurements(path, problems), problems
+
+
+@pytest.fixture(scope="module")
+def loaded(path: Path) -> Measurements:
+    measurements, problems = load_in_pieces(path)
     assert problems == []
     return measurements
 
@@ -105,3 +116,62 @@ def test_windows_are_as_short_as_their_number_allows_and_each_holds_its_own(
         }
         assert windows == naive
     assert loaded[TAGS[0]].width_s > loaded[TAGS[1]].width_s == 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace("Tag=", "Tug="),
+        lambda line: line.replace("Tag=", ""),
+        lambda line: line.replace("success", "sucess"),
+        lambda line: line.replace(",5.000,", ",5.0.0,"),
+        lambda line: line.replace(",5.000,", ",inf,"),
+        lambda line: line.replace(",5.000,", ","),
+        lambda line: line.replace(",5.000,", ",5.000,,"),
+        lambda line: line.replace(",HIST", ",x,HIST"),
+        lambda line: line.replace(",HIST", "x,HIST"),
+        lambda line: line.replace("HIST", "HI ST"),
+        lambda line: line.replace("HIST", "HI\u00e9ST"),
+        lambda line: line[: line.index("HIST")],
+        lambda line: line[:-9],
+        lambda line: line + line,
+    ],
+)
+def test_a_damaged_line_far_into_the_log_is_named_and_all_others_are_read(
+    path: Path, loaded: Measurements, tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    lines = path.read_text(encoding="ascii").split("\n")
+    place = next(n for n, line in enumerate(lines) if n > len(lines) // 2 and ".success.0,1" in line)
+    lost_with_it = results_of(lines[place])
+    lines[place] = damage(lines[place])
+    bent = tmp_path / "bent.hlog"
+    bent.write_text("\n".join(lines), encoding="utf-8")
+    measurements, problems = load_in_pieces(bent)
+    assert [problem.message for problem in problems] == [
+        f"bent.hlog: line {place + 1}: is damaged or cut off"
+    ]
+    lost = {tag: loaded[tag].count - measurements[tag].count for tag in TAGS}
+    assert lost == dict.fromkeys(TAGS, 0) | {TAGS[0]: lost_with_it}
+
+
+def test_a_line_with_a_field_less_and_one_with_a_field_more_do_not_make_up_for_each_other(
+    path: Path, tmp_path: Path
+) -> None:
+    lines = path.read_text(encoding="ascii").split("\n")
+    place = len(lines) // 2
+    lines[place] = lines[place].replace(",5.000,", ",")
+    lines[place + 1] = "0," + lines[place + 1]
+    bent = tmp_path / "bent.hlog"
+    bent.write_text("\n".join(lines), encoding="ascii")
+    _, problems = load_in_pieces(bent)
+    assert [problem.message for problem in problems] == [
+        f"bent.hlog: line {place + 1}: this and 1 other lines are damaged or cut off"
+    ]
+
+
+def test_windows_line_ends_are_no_damage(path: Path, loaded: Measurements, tmp_path: Path) -> None:
+    copied = tmp_path / "copied.hlog"
+    copied.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    measurements, problems = load_in_pieces(copied)
+    assert problems == []
+    assert {tag: measurements[tag].count for tag in TAGS} == {tag: loaded[tag].count for tag in TAGS}
