@@ -25,6 +25,9 @@ WORKDIR /app
 RUN mkdir -m 1777 runs logs data access houses \
     && ln -s /opt/venv/lib/python3*/site-packages/locustfiles locustfiles
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1
+# For manifest.json: there is no repository in here that could be asked.
+ARG LOADTEST_COMMIT=
+ENV LOADTEST_COMMIT=$LOADTEST_COMMIT
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s \
     CMD ["python3", "-I", "-m", "monitoring.container_health"]

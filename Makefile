@@ -73,7 +73,8 @@ lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hash
 
 # A project of its own: a web UI that runs in containers goes on, and what is removed is this run's alone.
 containers: secrets  ## One run in containers: build, seed, load, verdict in runs/, and everything removed again
-	@$(COMPOSE) --project-name openhouse-ci --profile ci up --build --exit-code-from headless $(ARGS) headless; code=$$?; \
+	@LOADTEST_COMMIT=$${LOADTEST_COMMIT:-$$(git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null)} \
+	$(COMPOSE) --project-name openhouse-ci --profile ci up --build --exit-code-from headless $(ARGS) headless; code=$$?; \
 	$(COMPOSE) --project-name openhouse-ci down --volumes; exit $$code
 
 # Containers run as whoever calls make, so that runs/ is theirs; for root, as a user without rights.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from functools import cache
@@ -11,8 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conf.settings import Settings
 
+COMMIT_VARIABLE = "LOADTEST_COMMIT"
+"""The image's: it has no repository, and says so what it was built of."""
 _PACKAGES = ("locust", "gevent", "geventhttpclient", "psycopg2-binary", "hdrhistogram")
 _SECRETS: Any = {"session_secret": True, "database": {"url"}}
 
@@ -29,18 +34,27 @@ def package_versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """The suite's commit, with ``-dirty`` behind it where files differ; None outside a checkout."""
+    """The commit of the suite that runs; asked for once."""
+    return find_commit(Path(__file__).parent, os.environ)
+
+
+def find_commit(directory: Path, environ: Mapping[str, str]) -> str | None:
+    """
+    The commit a directory is checked out at, with ``-dirty`` behind it where files differ.
+
+    Outside a repository, or without Git, it is what the environment names; None where that names nothing.
+    """
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607 - git is on the PATH or absent
-            cwd=Path(__file__).parent,
+            cwd=directory,
             capture_output=True,
             text=True,
             timeout=10,
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
+        return environ.get(COMMIT_VARIABLE) or None
     return described.stdout.strip()
 
 

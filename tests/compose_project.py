@@ -28,6 +28,8 @@ DEFAULTS = {
     "PROMETHEUS_IMAGE": "prom/prometheus:v3.5.0",
 }
 """What the compose files take where no variable names another; a test of them holds these against the files."""
+COMMIT = "0a1b2c3"
+"""What the image is told that it is built of: the checkout is no repository."""
 _PAGE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/metrics').read().decode())"
 
 
@@ -143,7 +145,7 @@ def compose_project(directory: Path) -> Iterator[Project]:
     command, images = find_compose(), find_images()
     check_out(directory)
     subprocess.run(["make", "secrets"], cwd=directory, check=True, timeout=60, env=own_environment())
-    project = Project(directory, command, own_environment() | images)
+    project = Project(directory, command, own_environment() | images | {"LOADTEST_COMMIT": COMMIT})
     try:
         built = project.compose("build")
         assert built.returncode == 0, built.stdout[-5000:]

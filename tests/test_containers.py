@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from compose_project import Project, compose_project
+from compose_project import COMMIT, Project, compose_project
 from profiled_run import UNHURRIED
 
 from reports.judging import judge_run
@@ -77,7 +78,11 @@ class WebUI:
         return self.http.post(f"{self.url}{path}", data=form, timeout=60).json()
 
     def workers(self) -> int:
-        return len(self.get("/stats/requests").json().get("workers", []))
+        return len(self.states())
+
+    def states(self) -> list[str]:
+        """What the master takes each worker to be doing."""
+        return [worker["state"] for worker in self.get("/stats/requests").json().get("workers", [])]
 
     def start(self, **form: object) -> Path:
         """Press Start; the run's directory on the host."""
@@ -222,6 +227,7 @@ def test_three_workers_count_what_the_portal_served_and_a_fourth_joins_while_the
     assert problems(verdict) == set()
     manifest = json.loads((run_dir / "manifest.json").read_text())
     assert manifest["target"] == "http://portal:5000"
+    assert manifest["git_commit"] == COMMIT
     owner = int(env_file(project)["LOADTEST_UID"])
     assert {path.stat().st_uid for path in run_dir.rglob("*")} == {owner}
     assert (run_dir / "report.html").exists()
@@ -252,6 +258,34 @@ def test_prometheus_reads_the_run_and_the_portal_and_has_the_rules(project: Proj
     await_that(lambda: asked("query?query=loadtest_run_info")["result"], "the run's page in Prometheus")
     rules = [rule for group in asked("rules")["groups"] for rule in group["rules"]]
     assert "PortalGone" in {rule["name"] for rule in rules}
+
+
+def test_a_worker_that_was_paused_returns_and_the_verdict_says_when_and_how_much_load_was_missing(
+    project: Project, ui: WebUI
+) -> None:
+    await_that(lambda: ui.workers() >= 3, "the workers")
+    before = project.served()
+    run_dir = ui.start(journey="chat", user_count=6, spawn_rate=10, run_time="")
+    ui.await_served(20)
+    container = project.running("worker")[0]["Id"]
+    subprocess.run(["docker", "pause", container], check=True, capture_output=True, timeout=60)
+    try:
+        await_that(lambda: "missing" in ui.states(), "a worker that the master misses")
+    finally:
+        subprocess.run(["docker", "unpause", container], check=True, capture_output=True, timeout=60)
+    await_that(lambda: "missing" not in ui.states(), "the worker back at work")
+    ui.await_served(20)
+    assert ui.post("/stop")["success"]
+    verdict = ui.await_end(run_dir)
+    assert verdict.state is State.NO_VERDICT
+    assert counted(verdict) == difference(project.served(), before)
+    (said,) = [problem.message for problem in verdict.problems if problem.code == "worker_lost"]
+    assert re.search(
+        r"vanished with \d users?, last heard of at .*returned at .*% of the load was missing$", said
+    ), said
+    manifest = json.loads((run_dir / "manifest.json").read_text())
+    assert [change["event"] for change in manifest["worker_changes"]] == ["vanished", "returned"]
+    assert 0 < manifest["missing_user_s"] < manifest["asked_user_s"] / 2
 
 
 def test_a_killed_worker_makes_no_verdict_and_the_figures_stay(project: Project, ui: WebUI) -> None:
