@@ -8,13 +8,13 @@ word beginning and pair of neighbouring words has a dimension and a sign of its 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import re
 from collections import Counter
+from enum import IntEnum
 from functools import lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -35,13 +35,16 @@ with nothing in common lie about 0.65 apart, those that share a few words below 
 word off the origin, where a cosine distance is not a number.
 """
 
-_PAIR_WEIGHT = 0.7
-_BEGINNING_WEIGHT = 0.5
 _BEGINNING_LENGTH = 5
-_STOP_WORD_WEIGHT = 0.05
 _FEATURES_REMEMBERED = 1 << 16
+_SENTENCES_REMEMBERED = 1 << 12
+"""The documents have a few thousand, and generated chunks are mixed from them."""
+_LONGEST_REMEMBERED = 500
+"""Characters; together with the numbers above it bounds what is kept, at about 100 MB of texts that share nothing."""
 
 _WORD = re.compile(r"[a-z0-9]+")
+_SENTENCE_END = re.compile(r"[.:!?\n]\s+")
+"""Never within a word, so that a text that is parted here has the same words and, with those across, the same pairs."""
 _STOP_WORDS = frozenset(
     _WORD.findall(
         """
@@ -56,45 +59,86 @@ _STOP_WORDS = frozenset(
 )
 
 
+class _Kind(IntEnum):
+    """What a feature is; its place in ``_WEIGHTS``."""
+
+    WORD = 0
+    STOP_WORD = 1
+    BEGINNING = 2
+    PAIR = 3
+
+
+_WEIGHTS = np.array([1.0, 0.05, 0.5, 0.7])
+"""Of each kind, in their order."""
+_SIGNED_WEIGHTS = np.concatenate([_WEIGHTS, -_WEIGHTS])
+_PLACES = _SIGNED_WEIGHTS.size * DIMENSIONS
+
+
+class _Sentence(NamedTuple):
+    features: tuple[int, ...]
+    ends: tuple[str, ...]
+    """The first and the last word that is no stop word, which make pairs with the sentences around; or none."""
+
+
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """
-    One vector per text, the same in every process and on every platform.
+    One vector per text, the same in every process, on every platform and among any other texts.
 
     Case, punctuation and plural endings make no difference; stop words hardly any.
 
     Returns:
         Shape ``(len(texts), DIMENSIONS)``; rows have length 1.
     """
-    vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+    vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     for row, text in zip(vectors, texts, strict=True):
         _write_vector(row, text)
     return vectors
 
 
 def _write_vector(row: NDArray[np.float32], text: str) -> None:
-    words = [_stem(word) for word in _WORD.findall(text.lower())]
-    counted = Counter(words)
-    beginnings: Counter[str] = Counter()
-    for word, count in counted.items():
-        if len(word) > _BEGINNING_LENGTH:
-            beginnings[word[:_BEGINNING_LENGTH]] += count
-    pairs = Counter(pairwise([word for word in words if word not in _STOP_WORDS]))
+    counted = _count_features(text)
+    places = np.fromiter(counted, np.int64, len(counted)) % _PLACES
+    counts = np.fromiter(counted.values(), np.float64, len(counted))
     # Something said four times counts twice: the square root is exact, a logarithm differs between platforms.
-    places = [_word_place(word) for word in counted]
-    places += [_place(f"{beginning}*", _BEGINNING_WEIGHT) for beginning in beginnings]
-    places += [_pair_place(pair) for pair in pairs]
-    counts = itertools.chain(counted.values(), beginnings.values(), pairs.values())
-    values = [weight * math.sqrt(count) for (_, weight), count in zip(places, counts, strict=True)]
-    if not values:
-        row[0] = 1.0
-        return
-    summed = np.bincount([dimension for dimension, _ in places], values, DIMENSIONS)
-    length = math.sqrt(math.fsum((summed[summed.nonzero()] ** 2).tolist()))
+    values = _SIGNED_WEIGHTS[places // DIMENSIONS] * np.sqrt(counts)
+    summed = np.bincount(places % DIMENSIONS, values, DIMENSIONS)
+    length = math.sqrt(math.fsum((summed[summed != 0] ** 2).tolist()))
     row[:] = summed * (math.sqrt(1 - BASELINE) / length if length else 0.0)
     row[0] = math.sqrt(BASELINE) if length else 1.0
 
 
+def _count_features(text: str) -> Counter[int]:
+    """How often the text has each feature, in an order that depends on the text alone."""
+    sentences = [
+        _remembered(sentence) if len(sentence) <= _LONGEST_REMEMBERED else _read(sentence)
+        for sentence in _SENTENCE_END.split(text)
+    ]
+    ends = [word for sentence in sentences for word in sentence.ends]
+    between = map(_pair_feature, ends[1::2], ends[2::2])
+    return Counter(chain(chain.from_iterable(sentence.features for sentence in sentences), between))
+
+
+def _read(sentence: str) -> _Sentence:
+    words = list(map(_read_word, _WORD.findall(sentence.lower())))
+    features = [feature for _, features in words for feature in features]
+    stems = [stem for stem, _ in words if stem not in _STOP_WORDS]
+    features += map(_pair_feature, stems, stems[1:])
+    return _Sentence(tuple(features), (stems[0], stems[-1]) if stems else ())
+
+
+_remembered = lru_cache(maxsize=_SENTENCES_REMEMBERED)(_read)
+
+
 @lru_cache(maxsize=_FEATURES_REMEMBERED)
+def _read_word(word: str) -> tuple[str, tuple[int, ...]]:
+    """Its stem, and the features of that: itself, and its beginning if it is longer."""
+    stem = _stem(word)
+    whole = _feature(stem, _Kind.STOP_WORD if stem in _STOP_WORDS else _Kind.WORD)
+    if len(stem) <= _BEGINNING_LENGTH:
+        return stem, (whole,)
+    return stem, (whole, _feature(f"{stem[:_BEGINNING_LENGTH]}*", _Kind.BEGINNING))
+
+
 def _stem(word: str) -> str:
     """The word without a plural ending; stop words stay whole."""
     if word in _STOP_WORDS or not word.endswith("s") or word.endswith("ss"):
@@ -103,17 +147,18 @@ def _stem(word: str) -> str:
 
 
 @lru_cache(maxsize=_FEATURES_REMEMBERED)
-def _word_place(word: str) -> tuple[int, float]:
-    return _place(word, _STOP_WORD_WEIGHT if word in _STOP_WORDS else 1.0)
+def _pair_feature(first: str, second: str) -> int:
+    return _feature(f"{first} {second}", _Kind.PAIR)
 
 
-@lru_cache(maxsize=_FEATURES_REMEMBERED)
-def _pair_place(pair: tuple[str, str]) -> tuple[int, float]:
-    return _place(" ".join(pair), _PAIR_WEIGHT)
+def _feature(name: str, kind: _Kind) -> int:
+    """
+    A feature as one number, below 2**62.
 
-
-@lru_cache(maxsize=_FEATURES_REMEMBERED)
-def _place(feature: str, weight: float) -> tuple[int, float]:
-    """The dimension (never 0) of a feature, and its weight with its sign."""
-    digest = int.from_bytes(hashlib.blake2b(feature.encode(), digest_size=8).digest(), "big")
-    return 1 + (digest >> 1) % (DIMENSIONS - 1), weight if digest & 1 else -weight
+    Modulo ``_PLACES`` it is the place in a table of signed weights by dimensions (never dimension 0); the rest are
+    bits of the hash that tell it from others of the same place.
+    """
+    digest = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+    dimension = 1 + (digest >> 1) % (DIMENSIONS - 1)
+    weight = kind if digest & 1 else kind + _WEIGHTS.size
+    return (digest >> 16) * _PLACES + weight * DIMENSIONS + dimension

@@ -82,14 +82,15 @@ def write_chunks(cursor: Cursor, parts: Sequence[Part], advance: Callable[[], No
 
 def _rows(parts: Sequence[Part], advance: Callable[[], None]) -> Iterator[Sequence[Value]]:
     for part in parts:
-        development, chunks = part.development, part.chunks()
+        tenant_id, development_id = part.development.tenant_id, part.development.development_id
+        chunks = part.chunks()
         while batch := list(itertools.islice(chunks, _BATCH)):
             vectors = embed([chunk.content for chunk in batch])
             for chunk, vector in zip(batch, vectors, strict=True):
                 yield (
                     chunk.chunk_id,
-                    development.tenant_id,
-                    development.development_id,
+                    tenant_id,
+                    development_id,
                     chunk.document_id,
                     chunk.chunk_index,
                     chunk.content,

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seed.embedding import BASELINE, DIMENSIONS, embed
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 def similarity(first: str, second: str) -> float:
@@ -67,3 +71,37 @@ def test_words_that_begin_alike_are_nearer_than_others() -> None:
 
 def test_a_text_without_a_word_is_far_from_the_origin() -> None:
     assert np.linalg.norm(embed(["", "…"]), axis=1).tolist() == [1, 1]
+
+
+@given(st.lists(st.text(alphabet="Taps. gas:\n9é", max_size=30), min_size=1, max_size=20), st.randoms())
+def test_a_vector_does_not_depend_on_the_texts_beside_it_or_before_it(
+    texts: list[str], random: Random
+) -> None:
+    together = embed(texts)
+    order = random.sample(range(len(texts)), len(texts))
+    for i in order:
+        assert embed([texts[i]])[0].tobytes() == together[i].tobytes()
+    assert embed([texts[i] for i in order]).tobytes() == together[order].tobytes()
+
+
+def test_a_vector_does_not_depend_on_what_the_process_has_read_before() -> None:
+    text = "The boiler hums. Water: off at the stopcock!\nThe stopcock hums"
+    code = "import sys; from seed.embedding import embed; sys.stdout.buffer.write(embed(sys.argv[1:])[-1].tobytes())"
+    for before in ([], [text[::-1], "stopcock hums water boiler", *text.split()[::-1]]):
+        done = subprocess.run([sys.executable, "-c", code, *before, text], capture_output=True, check=True)
+        assert done.stdout == embed([text]).tobytes()
+
+
+def test_where_a_sentence_ends_makes_no_difference() -> None:
+    apart = "Close the stopcock. Open the window: wide!\n\nBoilers hum. In the hall"
+    assert embed([apart]).tobytes() == embed([apart.translate(str.maketrans(".:!\n", "    "))]).tobytes()
+
+
+def test_a_sentence_too_long_to_be_remembered_is_read_alike() -> None:
+    long = "Close the stopcock under the sink " * 20
+    assert embed([f"{long[:300]}. {long[300:]}"]) == pytest.approx(embed([long]), abs=1e-6)
+
+
+def test_a_word_is_counted_over_all_sentences() -> None:
+    apart, together = "tap. the. tap: the tap the tap", "tap the tap the tap the tap"
+    assert embed([apart]).tobytes() == embed([together]).tobytes()
