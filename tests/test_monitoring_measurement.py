@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import math
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
+from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +21,6 @@ from monitoring.measurement import HIGHEST_US, MeasurementLog, Recorder, Tag, ne
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from hdrh.histogram import HdrHistogram
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 TAG = Tag(Operation.CHAT, Outcome.SUCCESS, 0)
@@ -132,6 +132,24 @@ def test_results_beyond_the_range_are_kept_at_its_ends(seconds: float, kept_us: 
     assert histogram.get_total_count() == recorder.recorded == 1
     assert histogram.get_lowest_equivalent_value(kept_us) <= histogram.get_min_value() <= kept_us
     assert kept_us <= histogram.get_max_value() <= kept_us * 1.001
+
+
+def test_a_histogram_is_free_at_once_without_a_search_for_garbage() -> None:
+    recorder = Recorder()
+    gc.collect()
+    before = _count_histograms()
+    gc.disable()
+    try:
+        for _ in range(3):
+            recorder.record(TAG, 1.0)
+            new_histogram().decode_and_add(recorder.take()[str(TAG)])
+        assert _count_histograms() == before
+    finally:
+        gc.enable()
+
+
+def _count_histograms() -> int:
+    return sum(isinstance(one, HdrHistogram) for one in gc.get_objects())
 
 
 def test_a_recorder_hands_each_result_over_once_and_counts_all_of_them() -> None:
