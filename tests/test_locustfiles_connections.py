@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import resource
 import socket
+import ssl
 import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import gevent
 import pytest
+import trustme
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
 from geventhttpclient.url import URL
 
@@ -35,16 +37,20 @@ def opened() -> Iterator[Open]:
 class Portal:
     """Each connection is answered with the next list of answers, and then closed."""
 
-    def __init__(self, *connections: list[bytes]) -> None:
+    def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections = connections
+        self._tls = tls
         self.asked: list[list[bytes]] = []
-        self.url = URL(f"http://127.0.0.1:{self._listener.getsockname()[1]}")
+        scheme = "http" if tls is None else "https"
+        self.url = URL(f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}")
 
     def serve(self) -> None:
         with self._listener:
             for answers in self._connections:
                 connection, _ = self._listener.accept()
+                if self._tls is not None:
+                    connection = self._tls.wrap_socket(connection, server_side=True)
                 asked: list[bytes] = []
                 self.asked.append(asked)
                 with connection:
@@ -54,8 +60,8 @@ class Portal:
 
 
 @contextmanager
-def portal(*connections: list[bytes]) -> Iterator[Portal]:
-    running = Portal(*connections)
+def portal(*connections: list[bytes], tls: ssl.SSLContext | None = None) -> Iterator[Portal]:
+    running = Portal(*connections, tls=tls)
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()
     yield running
@@ -148,6 +154,24 @@ def test_a_connection_whose_request_was_given_up_is_not_used_again(opened: Open)
         assert ask(connections) == b"hello"
     assert [len(asked) for asked in running.asked] == [2, 1]
     assert running.asked[0][1] == b""
+
+
+def test_behind_tls_too_with_a_certificate_that_nobody_signed(opened: Open) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("portal.example").configure_cert(tls)
+    with portal([ANSWER, ANSWER], [ANSWER], tls=tls) as running:
+        connections = opened(running)
+        assert [ask(connections) for _ in range(2)] == [b"hello"] * 2
+        gevent.sleep(0.2)
+        assert ask(connections) == b"hello"
+    assert running.asked == [[POST] * 2, [POST]]
+
+
+def test_a_portal_that_does_not_speak_tls_is_an_error_of_the_system(opened: Open) -> None:
+    with portal([ANSWER]) as running:
+        running.url = URL(str(running.url).replace("http:", "https:"))
+        with pytest.raises(ssl.SSLError):
+            ask(opened(running))
 
 
 def test_nobody_there_is_an_error_of_the_system() -> None:

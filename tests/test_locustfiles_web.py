@@ -198,6 +198,8 @@ def test_of_a_run_under_way_only_the_users_can_be_edited_and_reset_is_refused(
     elsewhere = ui.swarm(user_count=4, spawn_rate=10, host="http://localhost:9")
     assert (elsewhere["success"], elsewhere["host"]) == (False, stack.base_url)
     assert "is not a number" in ui.swarm(user_count="x", spawn_rate=10)["message"]
+    too_many = ui.swarm(user_count=1_000_000, spawn_rate=10)["message"]
+    assert "target.max_users: 1,000,000 users were asked for" in too_many
     assert ui.swarm(user_count=4, spawn_rate=10, journey="chat")["success"]
     assert ui.get("/stats/requests").json()["state"] in {"spawning", "running"}
     await_that(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
