@@ -7,8 +7,13 @@ Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format), a
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import struct
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from queue import SimpleQueue
+from threading import Semaphore
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,7 +21,7 @@ import numpy as np
 from psycopg2 import sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from _typeshed import WriteableBuffer
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class has a small letter
@@ -25,6 +30,10 @@ _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
 _NULL = struct.pack("!i", -1)
 _JSONB_VERSION = b"\x01"
+_BLOCK_ROWS = 16
+_BLOCKS_AHEAD = 256
+"""Thirty megabytes where each row has a vector: the server stops for so long when it has to write what it took."""
+_PORTION_BYTES = 1 << 16
 
 Value = UUID | str | bool | int | dict[str, object] | np.ndarray | None
 """Sent as uuid, text, boolean, integer, jsonb, vector, NULL: the columns must have just these types."""
@@ -32,7 +41,7 @@ Value = UUID | str | bool | int | dict[str, object] | np.ndarray | None
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
     """
-    Stream *rows* into *table*; no more than one is held in memory.
+    Stream *rows* into *table*, however many; they are made in a thread, ahead of the server by some megabytes.
 
     Raises:
         psycopg2.Error: The server refuses them; no row is kept.
@@ -40,25 +49,60 @@ def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable
     statement = sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT binary)").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    cursor.copy_expert(statement, _ByteStream(_encoded(rows)))
+    with closing(_made_ahead(_blocks(rows))) as blocks:
+        cursor.copy_expert(statement, _ByteStream(blocks), size=_PORTION_BYTES)
 
 
 class _ByteStream(io.RawIOBase):
-    """What psycopg2 reads from: the pieces of an iterator, in portions of any size."""
+    """What psycopg2 reads from: the blocks of an iterator, in portions of any size."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         target = memoryview(buffer)
-        self._rest = self._rest or next(self._pieces, b"")
+        self._rest = self._rest or memoryview(next(self._blocks, b""))
         portion, self._rest = self._rest[: len(target)], self._rest[len(target) :]
         target[: len(portion)] = portion
         return len(portion)
+
+
+def _made_ahead(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
+    """The same blocks, made by a thread while those before are taken; what it raises is raised here."""
+    made: SimpleQueue[bytes] = SimpleQueue()
+    room = Semaphore(_BLOCKS_AHEAD)
+    is_wanted = True
+
+    def make() -> None:
+        try:
+            for block in blocks:
+                room.acquire()
+                if not is_wanted:
+                    return
+                made.put(block)
+        finally:
+            made.put(b"")
+
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(make)
+        try:
+            while block := made.get():
+                room.release()
+                yield block
+            making.result()
+        finally:
+            is_wanted = False
+            room.release()
+
+
+def _blocks(rows: Iterable[Sequence[Value]]) -> Iterator[bytes]:
+    pieces = _encoded(rows)
+    while block := b"".join(itertools.islice(pieces, _BLOCK_ROWS)):
+        yield block
 
 
 def _encoded(rows: Iterable[Sequence[Value]]) -> Iterator[bytes]:

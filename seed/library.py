@@ -35,7 +35,7 @@ _COLUMNS = (
     "metadata",
 )
 _BATCH = 16
-"""Chunks embedded at once: few enough for the socket to hold, so that the server writes some while we make the next."""
+"""Chunks embedded at once."""
 
 
 def write_documents(cursor: Cursor, developments: Sequence[Development]) -> int:
