@@ -1,7 +1,7 @@
 """
 One load-generating process: the local runner's, or a worker's.
 
-Holds what its users share (settings, houses, planned arrivals, the recorder), watches over its own health, and
+Holds what its users share (settings, houses, planned arrivals, their results), watches over its own health, and
 answers the owner of the run.
 """
 
@@ -19,19 +19,15 @@ from gevent.lock import RLock
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from conf.operations import Journey, Operation, Outcome
+from conf.operations import Journey
 from locustfiles._arrivals import Schedule
 from locustfiles._ceiling import Ceiling
-from locustfiles._failure import RequestFailed
 from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
 from locustfiles._messages import Begin, CeilingShare, Dealt, Finish, Finished, NewTokens, Report, StepBegins
 from locustfiles._provenance import load_digest
-from locustfiles._rate_limits import TOO_MANY, RateLimits
-from locustfiles._server_timing import parse_server_timing
-from locustfiles._slowest import Slowest
+from locustfiles._results import Results
 from monitoring.health import LagSampler, OwnVitals
-from monitoring.measurement import Recorder, Tag
 from monitoring.tracing import Tracing, open_tracer
 from monitoring.tracker import build_tracker, configure_tracker
 
@@ -56,7 +52,6 @@ class Generator:
     def __init__(self, environment: Environment, settings: Settings) -> None:
         self.environment = environment
         self.settings = settings
-        self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.houses = Houses("", [], self._tell_owner)
         self._until_the_end = ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
@@ -65,11 +60,6 @@ class Generator:
         self.step = 0
         self.parked = 0
         self.spent = 0
-        self._server_steps = {
-            operation: endpoint.server_timing
-            for operation in Operation
-            if (endpoint := settings.contract.endpoint(operation)) is not None
-        }
         self._arrivals_from = 0.0
         self._ended_s: float | None = None
         self._differs = False
@@ -83,11 +73,11 @@ class Generator:
         self._finishing = RLock()
         self._tracker = build_tracker(settings)
         configure_tracker(self._tracker)
-        self.failures = self._failure_log()
+        self.results = Results(settings.contract, self._failure_log())
         self._lag = LagSampler(gevent.sleep)
         self._vitals = OwnVitals()
         gevent.spawn(self._lag.run)
-        environment.events.request.add_listener(self._on_request)
+        environment.events.request.add_listener(self.results.on_request)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
         runner = environment.runner
         assert runner is not None
@@ -135,18 +125,18 @@ class Generator:
 
     def report(self) -> Report:
         """Hand over what was measured since the last report."""
-        vitals = self._vitals.read()
+        vitals, results = self._vitals.read(), self.results
         return Report(
-            measurements=self.recorder.take(),
-            recorded=self.recorder.recorded,
+            measurements=results.recorder.take(),
+            recorded=results.recorder.recorded,
             parked=self.parked,
             differs=self._differs,
             spent=self.spent,
             held_back=self.ceiling.held_back,
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
-            rate_limits=self.rate_limits.listed(),
-            slowest=self.slowest.listed(),
+            rate_limits=results.rate_limits.listed(),
+            slowest=results.slowest.listed(),
             lag=self._lag.take(),
             rss_bytes=vitals.rss_bytes,
             cpu_ratio=vitals.cpu_ratio,
@@ -154,54 +144,14 @@ class Generator:
             open_files_limit=vitals.open_files_limit,
         )
 
-    def _on_request(
-        self,
-        name: str,
-        response_time: float,
-        exception: BaseException | None,
-        context: dict[str, Any],
-        response: Any = None,
-        **_: object,
-    ) -> None:
-        step = context.get("step")
-        if step is None:
-            return  # not one of the suite's own requests
-        outcome = Outcome.SUCCESS
-        if exception is not None:
-            outcome = exception.outcome if isinstance(exception, RequestFailed) else Outcome.CONNECTION
-            self.failures.add(name, outcome, exception, context.get("trace_id"))
-        tag = Tag(Operation(name), outcome, step)
-        seconds = response_time / 1000
-        self.recorder.record(tag, seconds)
-        late_s = context.get("late_s")
-        if late_s is not None:
-            self.recorder.record(tag._replace(planned=True), seconds + late_s)
-        if (trace_id := context.get("trace_id")) is not None:
-            self._note_answer(tag, seconds, trace_id, response)
-
-    def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
-        """What an answer of the portal tells beside its content: its steps, or why it is none."""
-        name = tag.operation.value
-        self.slowest.add(name, seconds, trace_id)
-        if tag.outcome is Outcome.SUCCESS:
-            steps = self._server_steps.get(tag.operation)
-            if steps and (header := response.headers.get("server-timing")):
-                for server_step, took_s in parse_server_timing(header, steps).items():
-                    self.recorder.record(
-                        Tag(tag.operation, tag.outcome, tag.step, server_step=server_step), took_s
-                    )
-        elif response.status_code == TOO_MANY:
-            self.rate_limits.refuse(name, response.headers)
-
     def begin(self, msg: Any, **_: object) -> None:
         """Take the part in a run that its owner's message gives to this process."""
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id
-        self.failures = self._failure_log()
+        self.results.begin(self._failure_log())
         self.houses = Houses(begin.run_id, begin.known, self._tell_owner)
         self.limited = begin.limited
-        self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.ceiling = Ceiling(begin.ceiling)
         self.step = begin.step
         self._differs = begin.load != load_digest(self.settings)
@@ -291,7 +241,7 @@ class Generator:
                 return
             self.ending, users = True, runner.user_count
             runner.stop()
-            self.failures.finish()
+            self.results.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)

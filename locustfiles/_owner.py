@@ -23,8 +23,9 @@ from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
 from locustfiles._provenance import git_commit, load_digest
 from locustfiles._run import Run
 from locustfiles._shape import StepShape
+from locustfiles._steps import Steps
 from locustfiles._workers import Workers
-from monitoring.measurement import WARM_UP, utc_now
+from monitoring.measurement import utc_now
 from monitoring.preflight import check_fixture, find_signer
 from monitoring.vector_index import look_at_vector_index
 from seed.fixture import pack_house
@@ -73,8 +74,8 @@ class Owner:
         self._view = view
         self._run: Run | None = None
         self._interrupted = self._judged = False
-        self._step = self._ceiling = self._processes = 0
-        self._warm_up: gevent.Greenlet | None = None
+        self._steps: Steps | None = None
+        self._ceiling = self._processes = 0
         self._starting: gevent.Greenlet | None = None
         git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
@@ -144,15 +145,14 @@ class Owner:
         house = deck.houses[0]
         self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
         hands = self._workers.begin() if self._workers else [""]
-        self._step = WARM_UP if self._choice.plan.warm_up_s else 0
+        self._steps = Steps(
+            self._run, self._choice.plan, lambda step: self._send(StepBegins.TYPE, StepBegins(step).pack())
+        )
         self._share_ceiling(len(hands))
         for share, client in enumerate(hands):
-            begin = self._begin(self._run, share=share, shares=len(hands))
+            begin = self._begin(self._run, self._steps, share=share, shares=len(hands))
             self._send(Begin.TYPE, begin.pack(), client)
-        if self._choice.plan.steps:
-            self._begin_step(0, self._choice.plan.steps[0].users)
-        elif self._choice.plan.warm_up_s:
-            self._begin_step(0, self._choice.plan.users or 1)
+        self._steps.begin()
         if self._view is not None:
             self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
@@ -179,12 +179,12 @@ class Owner:
 
         return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
-    def _begin(self, run: Run, *, share: int, shares: int) -> Begin:
+    def _begin(self, run: Run, steps: Steps, *, share: int, shares: int) -> Begin:
         return Begin(
             run.run_id,
             [pack_house(house) for house in self._dealer.known],
             limited=self._choice.plan.limited,
-            step=self._step,
+            step=steps.current,
             share=share,
             shares=shares,
             ramp_s=self._choice.plan.ramp_s,
@@ -196,9 +196,9 @@ class Owner:
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
-        if self._run is not None and self.is_running:
+        if self._run is not None and self._steps is not None and self.is_running:
             self._share_ceiling(self._processes + 1)
-            begin = self._begin(self._run, share=0, shares=0)
+            begin = self._begin(self._run, self._steps, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
@@ -206,36 +206,8 @@ class Owner:
         self._runner.send_message(message_type, data, client or None)
 
     def _on_step(self, index: int | None) -> None:
-        if index == 0 or self._run is None:  # the first step begins with the run, a moment earlier
-            return
-        if index is None:
-            self._run.end_step()
-            self._run.ended_by = "steps"
-            return
-        self._begin_step(index, self._choice.plan.steps[index].users)
-
-    def _begin_step(self, index: int, users: int) -> None:
-        """A step begins: with its warm-up, where it has one."""
-        assert self._run is not None
-        self._run.end_step()
-        if not self._choice.plan.warm_up_s:
-            self._count_for(self._run, index, users)
-            return
-        if self._warm_up is not None:
-            self._warm_up.kill()  # Locust is late with steps, by up to a second: the last one was all warm-up
-        self._tell_step(WARM_UP)
-        self._warm_up = gevent.spawn_later(
-            self._choice.plan.warm_up_s, self._count_for, self._run, index, users
-        )
-
-    def _count_for(self, run: Run, index: int, users: int) -> None:
-        if run is self._run and not run.ending:
-            run.begin_step(index, users)
-            self._tell_step(index)
-
-    def _tell_step(self, step: int) -> None:
-        self._step = step
-        self._send(StepBegins.TYPE, StepBegins(step).pack())
+        if self._steps is not None:
+            self._steps.reach(index)
 
     def _on_spawning_complete(self, user_count: int, **_: object) -> None:
         if self._run is not None:
@@ -296,7 +268,7 @@ class Owner:
             return
         self._collect(run)
         if self._generator is not None:
-            self._generator.failures.finish()
+            self._generator.results.failures.finish()
         try:
             verdict = run.finish()
         finally:
