@@ -6,7 +6,7 @@ Settings are read when Locust is ready, not at import; a mistake in them ends th
 
 from __future__ import annotations
 
-from locust import argument_parser, events, stats
+from locust import argument_parser, events, runners, stats
 from locust.runners import MasterRunner, WorkerRunner
 
 import gc
@@ -32,6 +32,7 @@ from locustfiles._owner import Owner
 from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
+from locustfiles._worker_node import WatchedNode
 from monitoring.measurement import utc_now
 from monitoring.metrics_server import MetricsServer
 from monitoring.preflight import require_ready
@@ -163,7 +164,8 @@ def _begin_when_joined(environment: Environment, msg: Any, **_: object) -> None:
 
 
 _connect_as_locust_does: Callable[[WorkerRunner], None] = WorkerRunner.connect_to_master
-WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as the next two, a way of Locust's that we mend
+WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as the next three, a way of Locust's that we mend
+runners.WorkerNode = WatchedNode  # type: ignore[misc]
 stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
 # event loop stood still for half a second, and requests in flight were timed too long.

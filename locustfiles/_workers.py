@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 from gevent.event import Event
@@ -15,11 +15,13 @@ from monitoring.measurement import new_histogram
 if TYPE_CHECKING:
     from locust.runners import MasterRunner
 
+    from collections.abc import Iterable
     from datetime import datetime
 
     from hdrh.histogram import HdrHistogram
 
     from locustfiles._messages import Report
+    from locustfiles._worker_node import WatchedNode
 
 _LIVE = {"ready", "spawning", "running"}
 
@@ -55,14 +57,20 @@ class Workers:
     def begin(self) -> list[str]:
         """Forget the last run; the ids of the workers that take part in this one."""
         self._users = self._live()
+        self._take_missed()
         self._vanished, self._finished = set(), {}
         self._all_finished.clear()
         return sorted(self._users)
 
     def look(self) -> list[WorkerChange]:
-        """Who came and who went since the last look."""
+        """Who came and who went since the last look, those included who did both."""
         before, self._users = self._users, self._live()
         changes = []
+        for worker in sorted(self._take_missed() & before.keys() & self._users.keys()):
+            changes += [
+                WorkerChange(worker, WorkerEvent.VANISHED, before[worker]),
+                WorkerChange(worker, WorkerEvent.RETURNED, 0),
+            ]
         for worker in sorted(self._users.keys() - before.keys()):
             event = WorkerEvent.RETURNED if worker in self._vanished else WorkerEvent.JOINED
             self._vanished.discard(worker)
@@ -98,6 +106,14 @@ class Workers:
 
     def _live(self) -> dict[str, int]:
         return {client.id: client.user_count for client in self._runner.clients.all if client.state in _LIVE}
+
+    def _take_missed(self) -> set[str]:
+        """Whom Locust has missed since this was last asked, whether they are back or not."""
+        nodes = cast("Iterable[WatchedNode]", self._runner.clients.all)
+        missed = [node for node in nodes if node.was_missed]
+        for node in missed:
+            node.was_missed = False
+        return {node.id for node in missed}
 
     def _on_finished(self, msg: Any, **_: object) -> None:
         self._finished[msg.node_id] = Finished.unpack(msg.data).users

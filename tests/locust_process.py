@@ -135,6 +135,14 @@ def await_served(stack: Stack, requests: int) -> None:
         time.sleep(0.05)
 
 
+def await_quiet(stack: Stack, longest_answer_s: float) -> None:
+    """Wait until the portal has answered what killed users had asked: it would count for the next run."""
+    before = None
+    while before != (now := served(stack.base_url)):
+        before = now
+        time.sleep(longest_answer_s)
+
+
 def await_file(directory: Path, pattern: str) -> Path:
     """Wait until a file is there."""
     deadline_s = time.monotonic() + 30

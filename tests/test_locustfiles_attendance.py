@@ -1,14 +1,80 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from locustfiles._attendance import Attendance, WorkerChange, WorkerEvent
+from locustfiles._workers import Workers
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Runner:
+    """Of Locust's master what the owner looks at."""
+
+    def __init__(self, *workers: str) -> None:
+        self.nodes = {
+            name: SimpleNamespace(id=name, state="running", user_count=5, was_missed=False)
+            for name in workers
+        }
+        self.clients = SimpleNamespace(all=self.nodes.values())
+
+    def register_message(self, *_: object) -> None:
+        """Nobody sends one."""
+
+    def miss(self, worker: str) -> None:
+        self.nodes[worker].state, self.nodes[worker].was_missed = "missing", True
+
+    def hear(self, worker: str) -> None:
+        self.nodes[worker].state = "running"
+
+
+def seen(workers: Workers) -> list[tuple[str, WorkerEvent, int]]:
+    return [(change.worker, change.event, change.users) for change in workers.look()]
+
+
+def test_a_worker_that_was_missed_and_is_back_before_anybody_looked_is_seen_all_the_same() -> None:
+    runner = Runner("a", "b")
+    workers = Workers(runner)  # type: ignore[arg-type]
+    workers.begin()
+    runner.miss("a")
+    runner.hear("a")
+    assert seen(workers) == [("a", WorkerEvent.VANISHED, 5), ("a", WorkerEvent.RETURNED, 0)]
+    assert seen(workers) == []
+    runner.miss("a")
+    assert seen(workers) == [("a", WorkerEvent.VANISHED, 5)]
+    runner.hear("a")
+    assert seen(workers) == [("a", WorkerEvent.RETURNED, 0)]
+    assert seen(workers) == []
+
+
+def test_what_was_missed_before_a_run_is_not_the_runs() -> None:
+    runner = Runner("a")
+    workers = Workers(runner)  # type: ignore[arg-type]
+    runner.miss("a")
+    runner.hear("a")
+    workers.begin()
+    assert seen(workers) == []
+
+
+def test_locusts_account_of_a_worker_remembers_that_it_was_missed() -> None:
+    script = """
+from locustfiles._worker_node import WatchedNode
+node, other = WatchedNode("a", state="ready"), WatchedNode("b", state="running")
+node.state = "missing"
+node.state = "running"
+print(node.state, node.was_missed, other.was_missed)
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout.split() == ["running", "True", "False"]
 
 
 def after(seconds: float) -> datetime:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
+LONGEST_ANSWER_S = 1.0
+"""Of the portal that `QUICK` describes."""
 CHAT = str(LOCUSTFILES / "chat.py")
 UNNOTICED_S = 6
 """Longer than Locust's master waits for a heartbeat: it thinks the worker lost."""
@@ -57,6 +59,7 @@ class Site:
                 process.kill()
             if process.stdout is not None and not process.stdout.closed:
                 process.communicate()
+        locust_process.await_quiet(self.stack, LONGEST_ANSWER_S)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         process = locust_process.start(
