@@ -196,6 +196,9 @@ class Owner:
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
+        assert isinstance(self._runner, MasterRunner)
+        if client_id in self._runner.clients:
+            return  # it says again that it is ready, since Locust's answer took too long
         if self._run is not None and self._steps is not None and self.is_running:
             self._share_ceiling(self._processes + 1)
             begin = self._begin(self._run, self._steps, share=0, shares=0)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LONGEST_ANSWER_S = 1.0
 """Of the portal that `QUICK` describes."""
 CHAT = str(LOCUSTFILES / "chat.py")
+ASKS_AGAIN_S = 5
+"""How long Locust's worker waits for its master's answer."""
 UNNOTICED_S = 6
 """Longer than Locust's master waits for a heartbeat: it thinks the worker lost."""
 
@@ -185,6 +187,25 @@ def test_a_worker_that_joins_late_takes_its_part_with_houses_of_its_own(stack: S
     assert all(process["requests"] > 0 for process in finished.manifest["processes"])
     assert finished.manifest["users_per_house"] == 1
     assert any("joined at " in note for note in finished.verdict.notes)
+
+
+def test_a_worker_that_says_again_that_it_is_ready_since_nobody_answered_is_one_worker(
+    stack: Stack, tmp_path: Path
+) -> None:
+    with Site(stack, tmp_path / "runs") as site, link_to(site.port) as link:
+        master, _ = site.master("-t", "24s", expect=1), site.worker()
+        site.await_load()
+        link.cut()
+        late = site.worker(link.port)
+        time.sleep(2 * ASKS_AGAIN_S + 3)
+        link.mend()
+        finished = site.finished(master)
+        said, _ = late.communicate(timeout=30)
+    assert changes(finished) == ["joined"]
+    assert finished.verdict.state is State.PASS, finished.output
+    assert finished.counted == finished.served
+    assert finished.manifest["users_per_house"] == 1
+    assert "Traceback" not in said
 
 
 def test_workers_of_a_master_that_was_killed_stop_their_load_and_serve_the_next(
