@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 _FRESH_S = 2.0
+_PAUSE_RATIO = 10
+"""Times as long as judging took, which grows with the run, nobody judges again: the owner has its workers to listen to."""
 
 
 class LiveView:
     """
     Judges the run under way when somebody asks, at most every two seconds, and remembers the last one that ended.
 
-    Judging takes some tenths of a second; a thread of its own does it, so that the event loop, which may be making
-    the load, goes on.
+    Judging takes some hundredths of a second, and after a day a second or two; then it is done more rarely. A thread of
+    its own does it, so that the event loop, which may be making the load, goes on.
 
     Args:
         clock: Seconds, monotonic.
@@ -41,14 +43,14 @@ class LiveView:
         self._run: Run | None = None
         self._collected = LiveRun()
         self._verdict: Verdict | None = None
-        self._judged_at = float("-inf")
+        self._stale_at = float("-inf")
         self.report: Path | None = None
         """The page of the last run that ended; None while one is under way, and before the first."""
 
     def begin(self) -> LiveRun:
         """A run begins; what it measures goes into the result."""
         self._collected, self._run, self._verdict, self.report = LiveRun(), None, None, None
-        self._judged_at = float("-inf")
+        self._stale_at = float("-inf")
         return self._collected
 
     def watch(self, run: Run) -> None:
@@ -63,10 +65,12 @@ class LiveView:
         """As of a moment ago; None before the first run."""
         with self._judging:
             run = self._run
-            if run is not None and self.report is None and self._clock() - self._judged_at >= _FRESH_S:
+            if run is not None and self.report is None and self._clock() >= self._stale_at:
+                began_s = self._clock()
                 judged = self._thread.apply(self._collected.judge, run.so_far())
                 if run is self._run and self.report is None:  # it may have ended meanwhile
-                    self._verdict, self._judged_at = judged, self._clock()
+                    self._verdict, now_s = judged, self._clock()
+                    self._stale_at = now_s + max(_FRESH_S, _PAUSE_RATIO * (now_s - began_s))
             return self._verdict
 
     def pool(self) -> dict[str, Any] | None:
