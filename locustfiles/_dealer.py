@@ -11,6 +11,7 @@ from collections import Counter, deque
 from dataclasses import replace
 from datetime import timedelta
 from heapq import heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import gevent
@@ -96,6 +97,8 @@ class Dealer:
         self._held: dict[str, Counter[int]] = {}
         self._held_by_lost: dict[str, Counter[int]] = {}
         self._expiring: list[tuple[datetime, int]] = []
+        self._watched: set[int] = set()
+        """Those that are in the heap above."""
         self._fresh = deque(range(len(self)))
         self._onboarded: deque[int] = deque()
         self.most_tenants = 0
@@ -115,19 +118,22 @@ class Dealer:
 
     def lose(self, process: str) -> None:
         """A process is gone: its houses are free, though others are dealt first, for it may come back."""
-        held = self._held.pop(process, None)
-        if held is not None:
-            self._held_by_lost[process] = held
-            for index in held.elements():
-                self._count(index, -1)
+        held = self._held.pop(process, _NOBODY)
+        self._held_by_lost.setdefault(process, Counter()).update(held)
+        for index in held.elements():
+            self._count(index, -1)
 
     def find_again(self, process: str) -> None:
-        """A process that was thought to be gone is not; its users still play what it held."""
-        held = self._held_by_lost.pop(process, None)
-        if held is not None:
-            self._held[process] = held
-            for index in held.elements():
-                self._count(index, +1)
+        """A process that was thought to be gone is not; its users still play what it held and has not given back."""
+        held = +self._held_by_lost.pop(process, _NOBODY)
+        self._held.setdefault(process, Counter()).update(held)
+        for index in held.elements():
+            self._count(index, +1)
+            self._watch(index)
+        # JWTs that were due meanwhile are signed next; of those that others had renewed it does not know.
+        houses = map(self._houses.__getitem__, held)
+        while self._signer and (tokens := {house.house_id: house.jwt for house in islice(houses, _CHUNK)}):
+            self._send(NewTokens.TYPE, NewTokens(self._run_id, tokens).pack(), process)
 
     def renew(self, now: datetime) -> None:
         """Sign anew what expires soon, and tell those who hold it."""
@@ -147,19 +153,28 @@ class Dealer:
         """At most a message full of houses with a live user, whose JWTs expired by then and have been renewed."""
         renewed = 0
         while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= until:
-            _, index = heappop(self._expiring)
-            if self._tenants[index]:
+            expiry, index = heappop(self._expiring)
+            self._watched.discard(index)
+            if not self._tenants[index]:
+                continue
+            if expiry == self._expiries[index]:
                 self._sign(index, until - self._margin)
                 renewed += 1
                 yield index
+            self._watch(index)
 
     def _sign(self, index: int, now: datetime) -> None:
         assert self._signer is not None
         house = self._houses[index]
         self._houses[index] = replace(house, jwt=self._signer.sign(house, now))
         self._expiries[index] = now + self._signer.lifetime
-        heappush(self._expiring, (self._expiries[index], index))
         self.renewed += 1
+
+    def _watch(self, index: int) -> None:
+        """Renew the house's JWT when it is due, if somebody lives there then."""
+        if self._signer is not None and index not in self._watched:
+            self._watched.add(index)
+            heappush(self._expiring, (self._expiries[index], index))
 
     def _on_want(self, msg: Any, **_: object) -> None:
         self._asked.append((msg.node_id, Want.unpack(msg.data)))
@@ -208,8 +223,7 @@ class Dealer:
             return
         if self._expiries[index] <= now + self._margin:
             self._sign(index, now)
-        else:
-            heappush(self._expiring, (self._expiries[index], index))
+        self._watch(index)
 
     def _count(self, index: int, change: int) -> None:
         self._turns += 1
@@ -230,10 +244,13 @@ class Dealer:
         if back.run_id != self._run_id:
             return
         held = self._held.get(msg.node_id, _NOBODY)
+        held_by_lost = self._held_by_lost.get(msg.node_id, _NOBODY)
         for index in map(self._index_of.__getitem__, back.house_ids):
             if held[index]:
                 held[index] -= 1
                 self._count(index, -1)
+            elif held_by_lost[index]:
+                held_by_lost[index] -= 1  # it counts as free already
 
     def _send(self, message_type: str, data: dict[str, Any], process: str) -> None:
         self._runner.send_message(message_type, data, process)

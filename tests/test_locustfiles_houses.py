@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import msgpack
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,6 +201,53 @@ def test_what_a_lost_worker_gives_back_is_not_counted_twice() -> None:
     table.processes[0].release(lease)
     settle()
     assert table.dealer.leased == len(other) == 2
+
+
+def test_what_a_worker_gives_back_and_takes_while_it_is_thought_to_be_lost_is_right_when_it_returns() -> None:
+    table = Table(some_houses(4), 2)
+    kept, given_back = table.lease([2, 0])
+    table.dealer.lose("0")
+    table.processes[0].release(given_back)
+    (taken,) = table.lease([1, 0])
+    table.dealer.find_again("0")
+    assert table.dealer.leased == len({kept.house.house_id, taken.house.house_id}) == 2
+    for lease in (kept, taken):
+        table.processes[0].release(lease)
+    settle()
+    assert table.dealer.leased == 0
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_worker_that_returns_gets_the_jwts_that_were_renewed_meanwhile(
+    shared: bool,  # noqa: FBT001 - a case of the test
+) -> None:
+    lifetime, signed_at = timedelta(minutes=10), utc_now()
+    table = Table(some_houses(1, signed_at=signed_at, lifetime=lifetime), 2, Signer(SECRET, lifetime))
+    (lease,) = table.lease([1, 0])
+    old = lease.house.jwt
+    table.dealer.lose("0")
+    if shared:
+        table.lease([0, 1])
+    table.dealer.renew(signed_at + timedelta(minutes=8))
+    settle()
+    assert lease.house.jwt == old
+    table.dealer.find_again("0")
+    table.dealer.renew(signed_at + timedelta(minutes=9))
+    settle()
+    assert token_expiry(lease.house.jwt) >= token_expiry(old) + timedelta(minutes=8)
+    assert table.dealer.renewed == 1
+
+
+def test_a_house_that_one_user_after_another_had_is_renewed_once() -> None:
+    lifetime, signed_at = timedelta(minutes=10), utc_now()
+    table = Table(some_houses(1, signed_at=signed_at, lifetime=lifetime), 1, Signer(SECRET, lifetime))
+    for _ in range(5):
+        (lease,) = table.lease([1])
+        table.processes[0].release(lease)
+        settle()
+    table.lease([1])
+    table.dealer.renew(signed_at + timedelta(minutes=8))
+    assert table.dealer.renewed == 1
 
 
 def test_a_worker_that_joins_late_gets_houses_of_its_own() -> None:
