@@ -17,6 +17,7 @@ import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
+from locustfiles._ceiling import share_out
 from locustfiles._choice import offered_journeys
 from locustfiles._dealer import Dealer, Deck
 from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
@@ -32,6 +33,8 @@ from seed.fixture import pack_house
 
 if TYPE_CHECKING:
     from locust.env import Environment
+
+    from collections.abc import Sequence
 
     from conf.operations import Journey
     from conf.settings import Settings
@@ -75,7 +78,8 @@ class Owner:
         self._run: Run | None = None
         self._interrupted = self._judged = False
         self._steps: Steps | None = None
-        self._ceiling = self._processes = 0
+        self._ceilings: dict[str, int] = {}
+        """Of each process that takes part, how many requests it may send in a second."""
         self._starting: gevent.Greenlet | None = None
         git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
@@ -148,9 +152,9 @@ class Owner:
         self._steps = Steps(
             self._run, self._choice.plan, lambda step: self._send(StepBegins.TYPE, StepBegins(step).pack())
         )
-        self._share_ceiling(len(hands))
+        self._share_ceiling(hands)
         for share, client in enumerate(hands):
-            begin = self._begin(self._run, self._steps, share=share, shares=len(hands))
+            begin = self._begin(self._run, self._steps, client, share=share, shares=len(hands))
             self._send(Begin.TYPE, begin.pack(), client)
         self._steps.begin()
         if self._view is not None:
@@ -164,11 +168,12 @@ class Owner:
         if database.url is not None:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
-    def _share_ceiling(self, processes: int) -> None:
-        """As many processes as ever took part share it: one that seems to have gone may still send requests."""
-        self._processes = processes
-        self._ceiling = max(self._choice.settings.target.max_requests_per_second // max(processes, 1), 1)
-        self._send(CeilingShare.TYPE, CeilingShare(self._ceiling).pack())
+    def _share_ceiling(self, processes: Sequence[str]) -> None:
+        """All that ever took part share it: one that seems to have gone may still send requests."""
+        most = self._choice.settings.target.max_requests_per_second
+        self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
+        for client, share in self._ceilings.items():
+            self._send(CeilingShare.TYPE, CeilingShare(share).pack(), client)
 
     def _read_fixture(self) -> Deck:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
@@ -179,7 +184,7 @@ class Owner:
 
         return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
-    def _begin(self, run: Run, steps: Steps, *, share: int, shares: int) -> Begin:
+    def _begin(self, run: Run, steps: Steps, client: str, *, share: int, shares: int) -> Begin:
         return Begin(
             run.run_id,
             [pack_house(house) for house in self._dealer.known],
@@ -188,7 +193,7 @@ class Owner:
             share=share,
             shares=shares,
             ramp_s=self._choice.plan.ramp_s,
-            ceiling=self._ceiling,
+            ceiling=self._ceilings[client],
             journeys=list(self._choice.journeys),
             profile=self._choice.settings.run.profile,
             load=load_digest(self._choice.settings),
@@ -200,8 +205,8 @@ class Owner:
         if client_id in self._runner.clients:
             return  # it says again that it is ready, since Locust's answer took too long
         if self._run is not None and self._steps is not None and self.is_running:
-            self._share_ceiling(self._processes + 1)
-            begin = self._begin(self._run, self._steps, share=0, shares=0)
+            self._share_ceiling([*self._ceilings, client_id])
+            begin = self._begin(self._run, self._steps, client_id, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
