@@ -169,7 +169,9 @@ class Generator:
             for journey in map(Journey, begin.journeys)
             if (load := self.settings.profile.load(journey)).arrival_rate is not None
         }
-        self.ending = self._finished = False
+        self.ending, self._finished = begin.over, False
+        if begin.over:
+            self.houses.close()
         self._lag.take()  # what came before the run is not its own
 
     def _load_profile(self, profile: str) -> None:

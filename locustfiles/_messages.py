@@ -45,6 +45,8 @@ class Begin(_Message):
     """Which load they make."""
     load: str
     """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
+    over: bool
+    """Whether the run is ending: a process that joins now makes no load any more, whatever Locust tells it."""
 
 
 @dataclass(frozen=True, slots=True)

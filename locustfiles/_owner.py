@@ -197,6 +197,7 @@ class Owner:
             journeys=list(self._choice.journeys),
             profile=self._choice.settings.run.profile,
             load=load_digest(self._choice.settings),
+            over=run.ending,
         )
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:

@@ -49,6 +49,8 @@ class Workers:
         self._users: dict[str, int] = {}
         """Of the workers that are there: how many users each has."""
         self._vanished: set[str] = set()
+        self._awaited: set[str] = set()
+        """Those that have been asked to finish."""
         self._finished: dict[str, int] = {}
         """Who has said so, and how many users it had before."""
         self._all_finished = Event()
@@ -58,7 +60,7 @@ class Workers:
         """Forget the last run; the ids of the workers that take part in this one."""
         self._users = self._live()
         self._take_missed()
-        self._vanished, self._finished = set(), {}
+        self._vanished, self._awaited, self._finished = set(), set(), {}
         self._all_finished.clear()
         return sorted(self._users)
 
@@ -95,9 +97,10 @@ class Workers:
             Those that did not, within *timeout_s*, and were there before.
         """
         there = self._users | self._live()
+        self._awaited = set(there)
         self._runner.send_message(Finish.TYPE, Finish().pack())
         with gevent.Timeout(timeout_s, False):  # noqa: FBT003 - gevent's way to say: do not raise
-            while not self._all_finished.wait(0.5) and self._live().keys() - self._finished.keys():
+            while not self._all_finished.wait(0.5) and (there.keys() & self._live()) - self._finished.keys():
                 pass
         return [
             WorkerChange(worker, WorkerEvent.VANISHED, there[worker])
@@ -117,5 +120,5 @@ class Workers:
 
     def _on_finished(self, msg: Any, **_: object) -> None:
         self._finished[msg.node_id] = Finished.unpack(msg.data).users
-        if self._finished.keys() >= self._users.keys():
+        if self._awaited and self._finished.keys() >= self._awaited:
             self._all_finished.set()

@@ -30,8 +30,6 @@ class HomeownerChatUser(PortalUser):
         """Lease a house of its own."""
         super().on_start()
         self.lease = self.generator.houses.lease()
-        if self.lease is None:
-            raise StopUser  # the run ended while it waited
 
     def on_stop(self) -> None:
         """Give the house back."""
@@ -42,6 +40,8 @@ class HomeownerChatUser(PortalUser):
     @task
     def ask(self) -> None:
         """One batch of different questions, in flight together."""
+        if self.lease is None:
+            raise StopUser  # the run ended while it waited for a house
         context = self._begin_flow()
         question, *others = self.random.sample(_questions(), self.load.questions_in_flight)
         if not others:

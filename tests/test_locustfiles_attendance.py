@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +62,31 @@ def test_what_was_missed_before_a_run_is_not_the_runs() -> None:
     runner.hear("a")
     workers.begin()
     assert seen(workers) == []
+
+
+def test_a_run_waits_for_a_worker_that_joined_since_the_last_look_and_for_none_that_joins_later() -> None:
+    runner = Runner("a")
+    workers = Workers(runner)  # type: ignore[arg-type]
+    workers.begin()
+    runner.join("b")
+    ending = gevent.spawn(workers.finish, 20)
+    gevent.sleep(0)
+    runner.join("too late")
+    runner.finish("a")
+    gevent.sleep(0.1)
+    assert not ending.ready()
+    runner.finish("b")
+    assert ending.get(timeout=5) == []
+
+
+def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
+    runner = Runner("a", "b")
+    workers = Workers(runner)  # type: ignore[arg-type]
+    workers.begin()
+    ending = gevent.spawn(workers.finish, 0.2)
+    gevent.sleep(0)
+    runner.finish("a")
+    assert ending.get(timeout=5) == [WorkerChange("b", WorkerEvent.VANISHED, 5)]
 
 
 def test_locusts_account_of_a_worker_remembers_that_it_was_missed() -> None:
