@@ -20,14 +20,23 @@ class Runner:
     """Of Locust's master what the owner looks at."""
 
     def __init__(self, *workers: str) -> None:
-        self.nodes = {
-            name: SimpleNamespace(id=name, state="running", user_count=5, was_missed=False)
-            for name in workers
-        }
+        self.nodes: dict[str, SimpleNamespace] = {}
         self.clients = SimpleNamespace(all=self.nodes.values())
+        self.listeners: dict[str, Callable[..., None]] = {}
+        for worker in workers:
+            self.join(worker)
 
-    def register_message(self, *_: object) -> None:
-        """Nobody sends one."""
+    def join(self, worker: str) -> None:
+        self.nodes[worker] = SimpleNamespace(id=worker, state="running", user_count=5, was_missed=False)
+
+    def register_message(self, message_type: str, listener: Callable[..., None]) -> None:
+        self.listeners[message_type] = listener
+
+    def send_message(self, *_: object) -> None:
+        """The test answers for the workers."""
+
+    def finish(self, worker: str) -> None:
+        self.listeners[Finished.TYPE](SimpleNamespace(node_id=worker, data=Finished(5).pack()))
 
     def miss(self, worker: str) -> None:
         self.nodes[worker].state, self.nodes[worker].was_missed = "missing", True
