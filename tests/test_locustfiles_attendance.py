@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import gevent
 import pytest
@@ -11,7 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locustfiles._attendance import Attendance, WorkerChange, WorkerEvent
+from locustfiles._messages import Finished
 from locustfiles._workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
