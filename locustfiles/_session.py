@@ -27,12 +27,12 @@ from conf.operations import Journey
 from locustfiles._buckets import fine_bucket
 from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
 from locustfiles._generator import Generator
+from locustfiles._locust_master import Dispatcher, WatchedNode
 from locustfiles._messages import Begin
 from locustfiles._owner import Owner
 from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
-from locustfiles._worker_node import WatchedNode
 from monitoring.measurement import utc_now
 from monitoring.metrics_server import MetricsServer
 from monitoring.preflight import require_ready
@@ -107,6 +107,7 @@ def _join(environment: Environment) -> None:
         _log.warning("--reset-stats has no effect: the report counts every request; a profile has warm_up_s")
     settings = load_settings({"run.profile": options.profile, "target.base_url": environment.host})
     environment.host = settings.target.base_url
+    environment.dispatcher_class = Dispatcher
     if not isinstance(runner, MasterRunner):
         _generators[environment] = Generator(environment, settings)
     _joined.set()

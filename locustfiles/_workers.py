@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from hdrh.histogram import HdrHistogram
 
+    from locustfiles._locust_master import WatchedNode
     from locustfiles._messages import Report
-    from locustfiles._worker_node import WatchedNode
 
 _LIVE = {"ready", "spawning", "running"}
 

@@ -105,7 +105,7 @@ def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
 
 def test_locusts_account_of_a_worker_remembers_that_it_was_missed() -> None:
     script = """
-from locustfiles._worker_node import WatchedNode
+from locustfiles._locust_master import WatchedNode
 node, other = WatchedNode("a", state="ready"), WatchedNode("b", state="running")
 node.state = "missing"
 node.state = "running"

@@ -173,17 +173,22 @@ def test_a_network_that_is_cut_between_worker_and_master_is_told(
         assert finished.counted["chat"] < finished.served["chat"]
 
 
-def test_a_worker_that_joins_late_takes_its_part_with_houses_of_its_own(stack: Stack, tmp_path: Path) -> None:
+def test_each_worker_that_joins_late_takes_its_part_with_houses_of_its_own(
+    stack: Stack, tmp_path: Path
+) -> None:
     with Site(stack, tmp_path / "runs") as site:
-        master, _ = site.master("-t", "14s", expect=1), site.worker()
+        master, _ = site.master("-t", "20s", expect=1), site.worker()
         site.await_load()
-        late = site.worker()
+        late = [site.worker()]
+        time.sleep(6)
+        late.append(site.worker())  # to whom Locust's own master would give no users
         finished = site.finished(master)
-        late.communicate(timeout=30)
-    assert changes(finished) == ["joined"]
+        for worker in late:
+            worker.communicate(timeout=30)
+    assert changes(finished) == ["joined", "joined"]
     assert finished.verdict.state is State.PASS, finished.output
     assert finished.counted == finished.served
-    assert len(finished.manifest["processes"]) == 2
+    assert len(finished.manifest["processes"]) == 3
     assert all(process["requests"] > 0 for process in finished.manifest["processes"])
     assert finished.manifest["users_per_house"] == 1
     assert any("joined at " in note for note in finished.verdict.notes)
