@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from heapq import heappop, heappush
 from random import Random
 
 from conf.profile import Arrivals
@@ -30,14 +31,22 @@ class Schedule:
         first = arrivals is Arrivals.CONSTANT and shares
         self._next_s = share / rate if first else self._distance_s()
         self._outstanding: set[float] = set()
+        self._given_back: list[float] = []
         self.begun = 0
         """Planned starts whose flow was made."""
 
     def take(self) -> float:
         """The next planned start; nobody else gets it."""
+        if self._given_back:
+            return heappop(self._given_back)
         taken, self._next_s = self._next_s, self._next_s + self._distance_s()
         self._outstanding.add(taken)
         return taken
+
+    def give_back(self, planned_s: float) -> None:
+        """Who took a start is gone before it came; somebody else makes it."""
+        if planned_s in self._outstanding:
+            heappush(self._given_back, planned_s)
 
     def begin(self, planned_s: float) -> None:
         """A start that was taken is made now."""

@@ -45,7 +45,7 @@ class JourneyUser(User):
         self._parked = False
         self._stopping = False
         self._schedule = self.generator.schedules.get(self.journey)
-        self._planned_s = 0.0
+        self._planned_s = float("-inf")
         super().__init__(environment)
 
     def on_start(self) -> None:
@@ -55,8 +55,10 @@ class JourneyUser(User):
             self._taskset_instance.schedule_task(_nothing_yet, first=True)
 
     def on_stop(self) -> None:
-        """Whoever is stopped is not parked any more."""
+        """Whoever is stopped is not parked any more, and the start it waited for is somebody else's."""
         self.generator.parked -= self._parked
+        if self._schedule is not None:
+            self._schedule.give_back(self._planned_s)
 
     def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's own
         """

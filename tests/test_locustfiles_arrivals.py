@@ -31,6 +31,20 @@ rates = st.floats(0.1, 500)
 kinds = st.sampled_from(Arrivals)
 
 
+def test_a_start_that_is_given_back_is_taken_by_somebody_else_and_missed_only_where_nobody_is_there() -> None:
+    schedule = Schedule(1.0, CONSTANT, "seed", 0, 1)
+    first, second, third = (schedule.take() for _ in range(3))
+    schedule.begin(first)
+    schedule.give_back(first)  # it was made: there is nothing to give
+    schedule.give_back(third)
+    schedule.give_back(second)
+    assert schedule.missed(-1.0) == 0
+    assert schedule.take() == second
+    schedule.begin(second)
+    assert schedule.missed(2.0) == 1
+    assert schedule.begun == 2
+
+
 def starts_until(end_s: float, schedule: Schedule) -> list[float]:
     def taken() -> Iterator[float]:
         while True:
