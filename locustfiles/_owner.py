@@ -14,6 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
+from gevent.event import Event
 
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _TICK_S = 1.0
 _FINISH_MARGIN_S = 10.0
+_JUDGED_WITHIN_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +78,9 @@ class Owner:
         self._progress = progress
         self._view = view
         self._run: Run | None = None
-        self._interrupted = self._judged = False
+        self._interrupted = False
+        self._judged = Event()
+        """The last run, and all that follows from its verdict is settled."""
         self._steps: Steps | None = None
         self._ceilings: dict[str, int] = {}
         """Of each process that takes part, how many requests it may send in a second."""
@@ -120,7 +124,7 @@ class Owner:
     @property
     def is_ending(self) -> bool:
         """Whether a run has begun to end and is not yet judged."""
-        return self._run is not None and self._run.ending and not self._judged
+        return self._run is not None and self._run.ending and not self._judged.is_set()
 
     def choose(self, choice: Choice) -> None:
         """What the next run is to be; Locust's options get the load where the profile says it."""
@@ -142,7 +146,8 @@ class Owner:
         try:
             deck = self._read_fixture()
             live = self._view.begin() if self._view else None
-            self._run, self._judged = Run(self._environment, self._choice, self._dealer, live), False
+            self._run = Run(self._environment, self._choice, self._dealer, live)
+            self._judged.clear()
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
             _log.error("%s", error)
             return  # without houses no user starts
@@ -240,8 +245,8 @@ class Owner:
             for change in self._workers.look() if self._workers else ():
                 self._note(run, change)
             self._dealer.renew(utc_now())
-            if not run.ended_by and (run.is_done() or run.is_failing()):
-                run.ended_by = "iterations" if run.is_done() else "criterion"
+            if not run.ended_by and (ended_by := run.look_for_end()):
+                run.ended_by = ended_by
                 gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)
                 return
 
@@ -279,9 +284,12 @@ class Owner:
         if self._generator is not None:
             self._generator.results.failures.finish()
         try:
-            verdict = run.finish()
+            self._judge(run)
         finally:
-            self._judged = True
+            self._judged.set()
+
+    def _judge(self, run: Run) -> None:
+        verdict = run.finish()
         # Only the owner needs these, now that the load is over.
         from reports.assessment import exit_code  # noqa: PLC0415
         from reports.judging import REPORT_FILE  # noqa: PLC0415
@@ -295,7 +303,9 @@ class Owner:
     def _on_quitting(self, **_: object) -> None:
         """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
         self._interrupted = True
-        if self._run is not None and not self._run.ended:
-            self._runner.stop() if self._workers is None else self._runner.quit()
+        if self._run is not None:
+            if not self._run.ended:
+                self._runner.stop() if self._workers is None else self._runner.quit()
+            self._judged.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
         if self._environment.process_exit_code is None and self._environment.web_ui is None:
             self._environment.process_exit_code = ExitCode.NO_VERDICT

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 _INTERVAL_TICKS = 5
+_LOCUST_ENDS_WITHIN_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -185,12 +186,31 @@ class Run:
             self._files.log.write_interval(now)
             gevent.spawn(self.portal.look_at_pool)
 
-    def is_done(self) -> bool:
-        """Whether every user that was asked for has made its iterations."""
-        parked = sum(c.last.parked for c in self.processes.values() if c.last)
-        return self.limited and self.users_wanted > 0 and parked >= self.users_wanted
+    def look_for_end(self) -> str:
+        """What the run is to end for, now; nothing where it goes on."""
+        return (
+            "iterations"
+            if self._is_done()
+            else "run time"
+            if self._is_over()
+            else "criterion"
+            if self._is_failing()
+            else ""
+        )
 
-    def is_failing(self) -> bool:
+    def _is_done(self) -> bool:
+        """Whether every user that is asked for now has made its iterations."""
+        runner = self.environment.runner
+        assert runner is not None
+        parked = sum(c.last.parked for c in self.processes.values() if c.last and not c.lost)
+        return self.limited and parked >= runner.target_user_count > 0
+
+    def _is_over(self) -> bool:
+        """Whether its time is over and Locust has not ended it: where the users were edited, Locust forgets the time."""
+        run_time_s = self.choice.plan.run_time_s
+        return run_time_s is not None and self.elapsed_s >= run_time_s + _LOCUST_ENDS_WITHIN_S
+
+    def _is_failing(self) -> bool:
         """Whether a criterion that may end the run fails; it is noted."""
         stop = self._early_stop.failed(self.elapsed_s) if self._early_stop else None
         if stop is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locust.runners import MasterRunner
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 from locust.util.timespan import parse_timespan
 
 import logging
@@ -10,6 +10,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import gevent
 from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _LONGEST_BEGINNING_S = 30.0
 """So long after a run was asked for, one that has not begun will not."""
+
 
 _log = logging.getLogger(__name__)
 
@@ -85,12 +87,27 @@ class StartForm:
             case "locust.swarm":
                 return self._start()
             case "locust.stop":
+                self._await_users()
                 self._asked_at = float("-inf")
             case "locust.reset_stats" if self._owner.is_running:
                 # Locust's statistics would no longer be of the whole run, nor its counts ours.
                 _log.warning("Reset Stats: not while a run goes on; its report counts every request")
                 return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
         return None
+
+    def _await_users(self) -> None:
+        """Locust does not stop a run that was asked for and has no users yet: it would begin a moment later."""
+        runner = self._environment.runner
+        assert runner is not None
+        with gevent.Timeout(_LONGEST_BEGINNING_S, False):  # noqa: FBT003 - gevent's way to say: do not raise
+            while self._is_beginning or (
+                self._owner.is_running and runner.state in {STATE_INIT, STATE_STOPPED}
+            ):
+                gevent.sleep(0.01)
+
+    @property
+    def _is_beginning(self) -> bool:
+        return self._clock() - self._asked_at < _LONGEST_BEGINNING_S
 
     def _start(self) -> Response | None:
         try:
@@ -106,7 +123,7 @@ class StartForm:
         """Locust ends the start of a run for another one's, half-way, and lets a run begin while one is ending."""
         if self._owner.is_ending:
             raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
-        if self._clock() - self._asked_at < _LONGEST_BEGINNING_S:
+        if self._is_beginning:
             raise LoadTestError("a run is about to begin", "Wait for it.")
 
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
@@ -151,6 +168,8 @@ class StartForm:
             raise LoadTestError("a run is under way", "Stop it first.")
         numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
         refuse_too_many(self._owner.settings, _users(form) or 0)
+        # The form that starts the next run shows them as Locust's own.
+        self._typed_last = self._typed_last._replace(users=_users(form), spawn_rate=numbers["spawn_rate"])
         return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
     def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:

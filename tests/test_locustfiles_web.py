@@ -167,7 +167,7 @@ def test_start_that_is_pressed_twice_makes_one_run_of_the_load_that_was_chosen(e
             target=lambda: answers.append(
                 requests.post(
                     f"{either.url}/swarm",
-                    data={"journey": "chat", "profile": "smoke", "user_count": 20, "spawn_rate": 20},
+                    data={"journey": "chat", "profile": "smoke", "user_count": 20, "spawn_rate": 4},
                     timeout=TIMEOUT_S,
                 ).json()
             )
@@ -212,6 +212,28 @@ def test_of_a_run_under_way_only_the_users_can_be_edited_and_reset_is_refused(
     assert run.manifest["users_wanted"] == 4
     assert run.verdict["failures"] == []
     assert ui.post("/stats/reset").text == "ok"
+
+
+def test_a_run_whose_users_were_edited_ends_when_its_time_is_over_and_the_next_one_has_as_many(
+    either: WebUI,
+) -> None:
+    form = {"journey": "chat", "profile": "smoke", "run_time": "5s"}
+    directory = either.start(user_count=2, spawn_rate=2, **form)
+    assert either.swarm(user_count=3, spawn_rate=10)["success"]
+    run = either.await_end(directory)
+    assert (run.manifest["ended_by"], run.manifest["users_wanted"], run.problems) == ("run time", 3, set())
+    again = either.run(user_count=3, spawn_rate=10, **form)
+    assert (again.manifest["ended_by"], again.manifest["users_wanted"]) == ("run time", 3)
+
+
+def test_a_run_with_iterations_ends_when_those_users_have_made_theirs_that_are_still_wanted(
+    either: WebUI,
+) -> None:
+    directory = either.start(journey="chat", profile="phase17", user_count=20, spawn_rate=2, run_time="")
+    assert either.swarm(user_count=3, spawn_rate=2)["success"]
+    run = either.await_end(directory)
+    assert run.manifest["ended_by"] == "iterations"
+    assert run.requests() < 60
 
 
 def test_a_run_that_is_stopped_at_once_is_a_run_that_was_cut_short_and_the_next_one_is_whole(
