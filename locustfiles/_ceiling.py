@@ -62,5 +62,5 @@ class Ceiling:
 
 def share_out(per_second: int, processes: int) -> list[int]:
     """What each of *processes* may send, so that they send no more together; fewer than they are, and some may not at all."""
-    least, over = divmod(per_second, processes)
+    least, over = divmod(per_second, max(processes, 1))
     return [least + (number < over) for number in range(processes)]

@@ -174,7 +174,7 @@ class Owner:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
     def _share_ceiling(self, processes: Sequence[str]) -> None:
-        """All that ever took part share it: one that seems to have gone may still send requests."""
+        """Once each: all that ever took part share it, for one that seems to have gone may still send requests."""
         most = self._choice.settings.target.max_requests_per_second
         self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
         for client, share in self._ceilings.items():
@@ -211,7 +211,7 @@ class Owner:
         if client_id in self._runner.clients:
             return  # it says again that it is ready, since Locust's answer took too long
         if self._run is not None and self._steps is not None and self.is_running:
-            self._share_ceiling([*self._ceilings, client_id])
+            self._share_ceiling(list(dict.fromkeys([*self._ceilings, client_id])))
             begin = self._begin(self._run, self._steps, client_id, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 

@@ -188,15 +188,11 @@ class Run:
 
     def look_for_end(self) -> str:
         """What the run is to end for, now; nothing where it goes on."""
-        return (
-            "iterations"
-            if self._is_done()
-            else "run time"
-            if self._is_over()
-            else "criterion"
-            if self._is_failing()
-            else ""
-        )
+        if self._is_done():
+            return "iterations"
+        if self._is_over():
+            return "run time"
+        return "criterion" if self._is_failing() else ""
 
     def _is_done(self) -> bool:
         """Whether every user that is asked for now has made its iterations."""

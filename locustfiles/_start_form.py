@@ -110,11 +110,10 @@ class StartForm:
         return self._clock() - self._asked_at < _LONGEST_BEGINNING_S
 
     def _start(self) -> Response | None:
+        form = request.form  # read before anything is looked at: while it arrives, others may press Start too
         try:
             self._require_rest()
-            request.form = (
-                self._edited(request.form) if self._owner.is_running else self._choose(request.form)
-            )
+            request.form = self._edited(form) if self._owner.is_running else self._choose(form)
         except LoadTestError as error:
             return jsonify({"success": False, "message": str(error), "host": self._environment.host})
         return None

@@ -95,6 +95,10 @@ def test_who_has_no_share_sends_nothing_until_there_is_one() -> None:
     assert len(started) == 1
 
 
+def test_where_nobody_takes_part_there_is_nothing_to_share() -> None:
+    assert share_out(10, 0) == []
+
+
 @given(st.integers(1, 100), st.integers(1, 100))
 def test_the_shares_are_even_and_together_the_whole(per_second: int, processes: int) -> None:
     shares = share_out(per_second, processes)
