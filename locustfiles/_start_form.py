@@ -165,10 +165,11 @@ class StartForm:
         """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
         if {"host", "profile"} & form.keys():  # only the start form has them: Start was pressed a second time
             raise LoadTestError("a run is under way", "Stop it first.")
-        numbers = {"user_count": _users(form), "spawn_rate": _number("spawn_rate", form)}
-        refuse_too_many(self._owner.settings, _users(form) or 0)
+        users, spawn_rate = _users(form), _number("spawn_rate", form)
+        refuse_too_many(self._owner.settings, users or 0)
         # The form that starts the next run shows them as Locust's own.
-        self._typed_last = self._typed_last._replace(users=_users(form), spawn_rate=numbers["spawn_rate"])
+        self._typed_last = self._typed_last._replace(users=users, spawn_rate=spawn_rate)
+        numbers = {"user_count": users, "spawn_rate": spawn_rate}
         return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
     def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
