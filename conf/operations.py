@@ -70,7 +70,7 @@ _LABELS = {
 
 
 class Outcome(StrEnum):
-    """How one request ended; everything but SUCCESS is a failure."""
+    """How one request ended; everything but SUCCESS and CUT_OFF is a failure."""
 
     SUCCESS = "success"
     STATUS = "status"
@@ -83,3 +83,12 @@ class Outcome(StrEnum):
     """An accepted status, but not the answer that the contract describes."""
     ISOLATION = "isolation"
     """Somebody else's data: never tolerated, whatever the success rate."""
+    UNEXPECTED = "unexpected"
+    """The suite itself raised an exception that it does not know; its traceback is in the run's log."""
+    CUT_OFF = "cut_off"
+    """In flight when the run ended, and not finished within ``run.stop_timeout_s``: neither success nor failure."""
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a result with this outcome was waited for in vain: its duration is a lower bound of a latency."""
+        return self in {Outcome.TIMEOUT, Outcome.CUT_OFF}
