@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg2
+from prometheus_client.parser import text_string_to_metric_families
 
 from portal import READY
 from seed.fixture import House
@@ -126,6 +128,19 @@ def at_once(count: int, call: Callable[[int], Answer]) -> list[Answer]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(pass_gate, range(count)))
+
+
+def served(portal: Portal) -> Counter[tuple[str, str, str]]:
+    """Method, route and status of what *portal* served so far."""
+    page = portal.ask("GET", "/metrics").body.decode()
+    (family,) = (f for f in text_string_to_metric_families(page) if f.name == "portal_requests")
+    return Counter(
+        {
+            (sample.labels["method"], sample.labels["route"], sample.labels["status"]): int(sample.value)
+            for sample in family.samples
+            if sample.name == "portal_requests_total"
+        }
+    )
 
 
 def portal_command(*arguments: str) -> list[str]:

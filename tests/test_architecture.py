@@ -15,15 +15,20 @@ ALLOWED["portal"] = {"conf", "seed", "monitoring", "portal"}
 ALLOWED["loadtest"] |= {"portal"}
 
 
-def wrong_arrows(room: str, source: str) -> set[str]:
-    """The rooms that *source*, a module of *room*, imports though it may not."""
+def imported(source: str) -> set[str]:
+    """The packages and modules that *source* imports, without what is below them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
-    return ({name.partition(".")[0] for name in names} & ALLOWED.keys()) - ALLOWED[room]
+    return {name.partition(".")[0] for name in names}
+
+
+def wrong_arrows(room: str, source: str) -> set[str]:
+    """The rooms that *source*, a module of *room*, imports though it may not."""
+    return (imported(source) & ALLOWED.keys()) - ALLOWED[room]
 
 
 @pytest.mark.parametrize("room", ALLOWED)
@@ -50,3 +55,17 @@ def test_every_package_is_a_room_of_the_house() -> None:
 def test_reports_needs_neither_gevent_nor_locust(module: str) -> None:
     code = f"import {module}, sys; sys.exit(bool({{'gevent', 'locust'}} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_no_module_of_the_tests_imports_from_a_file_of_tests() -> None:
+    """What several files of tests need is in a helper; those are not called ``test_….py``."""
+    modules = list((ROOT / "tests").glob("*.py"))
+    files_of_tests = {path.stem for path in modules if path.stem.startswith("test_")}
+    wrong = {path.name: found for path in modules if (found := imported(path.read_text()) & files_of_tests)}
+    assert len(files_of_tests) > 50
+    assert not wrong
+
+
+def test_no_helper_of_the_tests_holds_a_test() -> None:
+    helpers = [path for path in (ROOT / "tests").glob("*.py") if not path.stem.startswith("test_")]
+    assert [path.name for path in helpers if "\ndef test_" in path.read_text()] == []

@@ -16,12 +16,13 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
+from shipped_dashboard import DASHBOARD, GRAFANA, PANELS, QUERIES
 
 from conf.alerts_of_portal import portal_rules
 from conf.alerts_of_run import run_rules
 from conf.buckets import BOUNDS_S
 from conf.dashboard import dashboard_file
-from conf.loading import CONF_DIR, load_settings
+from conf.loading import load_settings
 from conf.operations import Operation
 from conf.panel import DATASOURCE
 from monitoring.run_metrics import RunMetrics, render
@@ -31,13 +32,6 @@ from portal.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-GRAFANA = CONF_DIR / "grafana"
-DASHBOARD: dict[str, Any] = json.loads(
-    (GRAFANA / "dashboards" / "openhouse.json").read_text(encoding="utf-8")
-)
-PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
 
 
 def exposed() -> set[str]:

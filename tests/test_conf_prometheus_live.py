@@ -15,9 +15,8 @@ from urllib.request import urlopen
 
 import pytest
 from locust_process import free_port
-from test_conf_grafana import QUERIES
-from test_docs_monitoring import portal_page
-from test_monitoring_run_metrics import full_run
+from metrics_pages import full_run, portal_page
+from shipped_dashboard import QUERIES
 
 from conf.loading import CONF_DIR
 from monitoring.metrics_server import MetricsServer

@@ -33,10 +33,11 @@ from urllib.request import urlopen
 import psycopg2
 import pytest
 import typer
+from built_run import BuiltRun, evenly
+from doc_pages import page, rows, section
 from locust_process import free_port
 from promtool import PROMTOOL
 from pydantic import BaseModel
-from test_reports_building import BuiltRun, evenly
 
 from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
 from conf.loading import CONF_DIR, ENVIRONMENT, load_settings
@@ -76,23 +77,6 @@ COMMANDS = commands_of(typer.main.get_command(app))
 
 
 # --- what the pages say
-
-
-def page(name: str) -> str:
-    return (ROOT / "docs" / name).read_text(encoding="utf-8")
-
-
-def section(text: str, heading: str) -> str:
-    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return found[1]
-
-
-def rows(text: str) -> Iterator[list[str]]:
-    """The cells of all tables; bars inside of a cell are escaped."""
-    for line in text.splitlines():
-        if line.startswith("|") and not line.startswith("|---"):
-            yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def terms(text: str) -> set[str]:

@@ -6,34 +6,19 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client import generate_latest
+from doc_pages import page, rows, section
+from metrics_pages import full_run, portal_page
 from prometheus_client.parser import text_string_to_metric_families
-from test_docs import page, rows, section
-from test_monitoring_run_metrics import full_run
 
 from conf.alerts_of_portal import portal_rules
 from conf.alerts_of_run import run_rules
-from conf.buckets import BOUNDS_S
 from conf.loading import load_settings
 from monitoring.run_metrics import render
-from portal.database import PoolStats
-from portal.metrics import Metrics
-from portal.timing import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Labels = frozenset[str]
-
-
-def portal_page() -> bytes:
-    portal = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
-    timings = Timings()
-    with timings.step("llm"):
-        pass
-    portal.count("/api/chat", "POST", 200)
-    portal.time("/api/chat", "POST", 200, timings)
-    return generate_latest(portal.registry)
 
 
 def exposed(text: bytes) -> Iterator[tuple[str, Labels]]:

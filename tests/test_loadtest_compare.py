@@ -7,8 +7,8 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from built_run import BuiltRun, Result, evenly, failing
 from command_process import Commands
-from test_reports_building import BuiltRun, Result, evenly, failing
 
 from conf.operations import Outcome
 from reports.baseline import Machine, write_baseline

@@ -6,7 +6,6 @@ import csv
 import json
 import signal
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -15,10 +14,9 @@ import locust_process
 import psutil
 import pytest
 from locust_process import LOCUSTFILES, free_port, run, served
+from quick_stack import QUICK, stack_with
 
-from conf.loading import load_settings
 from conf.operations import Outcome
-from loadtest.embedded import embedded_stack
 from reports.record import State
 
 if TYPE_CHECKING:
@@ -27,26 +25,7 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-QUICK = """
-[generator]                   # the counts are tested, not whether the machine has time for the tests
-lag_p95_ms = 1e6
-cpu_ratio = 100
-[portal.model]
-median_s = 0.1
-minimum_s = 0.05
-maximum_s = 0.3
-"""
 CHAT, ONBOARDING, RAG = (str(LOCUSTFILES / name) for name in ("chat.py", "onboarding.py", "rag.py"))
-
-
-def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:
-    config = directory / "settings.toml"
-    config.write_text(settings_text)
-    settings = load_settings(config_files=[config], environ={})
-    now = datetime.now(UTC)
-    with embedded_stack(settings, lambda *_: None, log_dir=directory, now=now) as stack:
-        stack.environ["LOADTEST_CONFIG"] = str(config)
-        yield stack
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 import locust_process
 import pytest
 from locust_process import LOCUSTFILES, free_port, served
+from quick_stack import QUICK, stack_with
 from severable_link import link_to
-from test_locustfiles_runs import QUICK, stack_with
 
 from reports.judging import judge_run
 from reports.record import State

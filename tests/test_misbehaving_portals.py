@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 from locust_process import LOCUSTFILES, run
-from test_locustfiles_runs import stack_with
+from quick_stack import stack_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,76 +1,28 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from metrics_pages import full_run, histogram
 from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
 
 from conf.buckets import BOUNDS_S, latency_bounds_s
 from conf.loading import load_settings
-from conf.operations import Operation, Outcome
 from conf.thresholds import Limits
 from monitoring.cumulative import cumulative
-from monitoring.measurement import HIGHEST_US, new_histogram
+from monitoring.measurement import HIGHEST_US
 from monitoring.run_metrics import (
     LONGEST_MESSAGE,
     MOST_FAILURES,
     STATE_NUMBERS,
-    Criterion,
     FailureRow,
-    ProcessReading,
     RunMetrics,
     render,
 )
 from reports.record import State
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from hdrh.histogram import HdrHistogram
-
 Labels = frozenset[tuple[str, str]]
-
-
-def histogram(values_us: Iterable[int]) -> HdrHistogram:
-    filled = new_histogram()
-    for value in values_us:
-        filled.record_value(value)
-    return filled
-
-
-def full_run() -> RunMetrics:
-    """A run of which everything is known."""
-    answers = histogram([1_500_000, 2_500_000, 4_000_000])
-    return RunMetrics(
-        run_id="20261124T163435Z-chat",
-        journeys="chat",
-        profile="pilot",
-        contract="phase17",
-        results={(Operation.CHAT, Outcome.SUCCESS): 3, (Operation.CHAT, Outcome.TIMEOUT): 1},
-        latencies={
-            (Operation.CHAT, True): answers,
-            (Operation.CHAT, False): histogram([60_000_000]),
-        },
-        steps={(Operation.CHAT, "retrieval"): histogram([40_000]), (Operation.CHAT, "llm"): answers},
-        users=8,
-        users_wanted=10,
-        houses=20,
-        houses_leased=8,
-        processes=[
-            ProcessReading("portal", rss_bytes=90_000_000),
-            ProcessReading("local", 80_000_000, 0.4, 30, 1024, 0.001, 0.01, 0.02, 0.1),
-        ],
-        criteria=[
-            Criterion("chat", "p95_ms", 4000.0, "WARN"),
-            Criterion("portal", "rss_mb", None, "NO VERDICT"),
-        ],
-        problems={"too_few_requests": 1},
-        verdict="NO VERDICT",
-        failures=[FailureRow("chat", "timeout", 'no "answer"\nwithin 60 s', 1, 1.7e9)],
-    )
 
 
 def samples(metrics: RunMetrics) -> dict[tuple[str, Labels], float]:

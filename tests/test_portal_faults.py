@@ -6,8 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from portal_process import QUICK, TIMEOUT_S, Estate, Portal, at_once, bearer, running_portal
-from test_portal_metrics import served
+from portal_process import QUICK, TIMEOUT_S, Estate, Portal, at_once, bearer, running_portal, served
 
 from conf.errors import SettingsError
 from conf.loading import load_settings

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from portal_process import Estate, Portal, at_once, bearer, running_portal
+from portal_process import Estate, Portal, at_once, bearer, running_portal, served
 from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
 
@@ -31,19 +30,6 @@ maximum_s = 0.5
 def slow_portal(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     with running_portal(estate.url, tmp_path_factory.mktemp("portal"), SLOW_MODEL) as portal:
         yield portal
-
-
-def served(portal: Portal) -> Counter[tuple[str, str, str]]:
-    """Method, route and status of what *portal* served so far."""
-    page = portal.ask("GET", "/metrics").body.decode()
-    (family,) = (f for f in text_string_to_metric_families(page) if f.name == "portal_requests")
-    return Counter(
-        {
-            (sample.labels["method"], sample.labels["route"], sample.labels["status"]): int(sample.value)
-            for sample in family.samples
-            if sample.name == "portal_requests_total"
-        }
-    )
 
 
 def test_the_counter_equals_what_was_asked(portal: Portal, pending_houses: list[House]) -> None:

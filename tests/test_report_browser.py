@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browsing import CHROMIUM
-from test_reports_building import STARTED, evenly, failing
-from test_reports_course import write_run
+from built_run import STARTED, evenly, failing, write_run
 
 from conf.operations import Outcome
 from reports import figures

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_reports_building import STARTED, BuiltRun, Result, evenly, failing
+from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.operations import Journey, Outcome
 from reports.advice import RULES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from test_reports_building import STARTED, BuiltRun, Result, evenly, failing
+from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.errors import LoadTestError
 from conf.operations import Journey

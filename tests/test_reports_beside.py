@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_reports_building import BuiltRun, Result, evenly
+from built_run import BuiltRun, Result, evenly
 
 from conf.loading import load_settings
 from conf.operations import Journey

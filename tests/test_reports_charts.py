@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-from test_reports_building import BuiltRun, Result, evenly, failing
-from test_reports_course import write_run
-from test_reports_rendering import Page
+from built_run import BuiltRun, Result, evenly, failing, write_run
+from page_reader import Page
 
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from test_reports_building import BuiltRun, evenly
+from built_run import BuiltRun, evenly
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from built_run import STARTED, BuiltRun, Result, evenly, failing, write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reports_building import STARTED, BuiltRun, Result, evenly, failing
-from test_reports_series import distribution, series
+from measured_series import distribution, series
 
 from conf.operations import Operation, Outcome
-from monitoring.measurement import WARM_UP, MeasurementLog, Recorder, Tag
+from monitoring.measurement import WARM_UP, Tag
 from reports.course import Level, build_course, round_up
 from reports.html_page import render_html
 from reports.json_file import render_json
@@ -25,30 +24,7 @@ if TYPE_CHECKING:
     from reports.course import Course, OperationCourse
     from reports.record import Verdict
 
-HISTORY = "Timestamp,User Count,Type,Name,50%\n"
 CHAT = Tag(Operation.CHAT, Outcome.SUCCESS, 0)
-
-
-def write_run(
-    directory: Path, intervals: list[list[Result]], length_s: float = 5, users: str = "", **bent: object
-) -> Path:
-    """A run whose results were written in so many intervals, one after the other; an empty one is not written."""
-    results = [result for interval in intervals for result in interval]
-    ended = STARTED + timedelta(seconds=length_s * len(intervals))
-    manifest = {"ended_at": ended.isoformat(), "steps": []} | bent
-    BuiltRun(results, manifest=manifest).write(directory)
-    with (directory / "measurements.hlog").open("w") as file:
-        log = MeasurementLog(file, STARTED)
-        for number, interval in enumerate(intervals, start=1):
-            recorder = Recorder()
-            for result in interval:
-                recorder.record(
-                    Tag(Operation(result.name), result.outcome, result.step, result.planned), result.ms / 1000
-                )
-            log.add(recorder.take())
-            log.write_interval(STARTED + timedelta(seconds=length_s * number))
-    (directory / "locust_stats_history.csv").write_text(HISTORY + users)
-    return directory
 
 
 def judged(directory: Path, intervals: list[list[Result]], length_s: float = 5, users: str = "") -> Verdict:

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from test_reports_building import STARTED, BuiltRun, Result, evenly, failing
+from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.loading import load_settings
 from conf.operations import Journey, Outcome

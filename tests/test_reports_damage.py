@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from test_reports_building import BuiltRun, Result, evenly, failing
+from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Outcome
 from reports.judging import judge_run

@@ -4,9 +4,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from built_run import BuiltRun, Result, evenly, failing
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_reports_building import BuiltRun, Result, evenly, failing
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings

@@ -12,12 +12,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import typer
+from built_run import BuiltRun, evenly, failing
+from built_verdicts import HOSTILE, SECRETS, VERDICTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
-from test_reports_building import BuiltRun, evenly, failing
-from test_reports_rendering import HOSTILE, SECRETS, VERDICTS
 
 from conf.loading import CONF_DIR
 from conf.operations import Journey

@@ -3,15 +3,15 @@ from __future__ import annotations
 import io
 import json
 import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
+from built_run import BuiltRun, evenly, failing
+from built_verdicts import SECRETS, VERDICTS, bad_verdict, empty_verdict, foreign_verdict, rag_verdict
+from page_reader import Page
 from rich.console import Console
-from test_reports_building import BuiltRun, Result, evenly, failing
 
 from conf.errors import LoadTestError
-from conf.operations import Journey, Outcome
 from reports.html_page import render_html
 from reports.json_file import render_json
 from reports.judging import judge_run, write_reports
@@ -22,87 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reports.record import Verdict
-
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaG9tZW93bmVyIn0.s3cr3t-signature"
-QR_TOKEN = "3f2c8a1e-5b7d-4c9a-8e21-9d3f5a6b7c8d"  # noqa: S105 - of the tests
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m[red]&"
-SECRETS = {
-    JWT: f"the token {JWT} was refused",
-    "opaque-token": "Authorization: Bearer opaque-token refused",
-    "hunter2": "could not connect: postgresql://loader:hunter2@db/portal",
-    "pa55word": "connection failed: host=db password=pa55word",
-    QR_TOKEN: f"404 for /onboarding/{QR_TOKEN}",
-    "abc:def:sig": "404 for /homes/1?token=abc:def:sig",
-}
-
-
-class Page(HTMLParser):
-    """What a browser would load, run or show."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.addresses: list[str] = []
-        self.ids: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.addresses += [
-            value or "" for name, value in attrs if name in {"href", "src", "xlink:href", "action"}
-        ]
-        self.ids += [value or "" for name, value in attrs if name == "id"]
-        assert not [name for name, _ in attrs if name.startswith("on")]
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-
-def bad_verdict(tmp_path: Path) -> Verdict:
-    results = [
-        *evenly("chat", 7000),
-        *failing("chat", 1, Outcome.ISOLATION, "a source belongs to another development"),
-        *failing("chat", 9, message=HOSTILE),
-        *(failing("chat", 1, message=message)[0] for message in SECRETS.values()),
-    ]
-    run = BuiltRun(
-        results, memory_mb={"portal": [100, 300, 600], "local": [90]}, manifest={"houses_shared": True}
-    )
-    return judge_run(run.write(tmp_path / "bad"))
-
-
-def rag_verdict(tmp_path: Path) -> Verdict:
-    results = [
-        Result(name, ms * users, step=step)
-        for step, users in enumerate((1, 50))
-        for ms in range(1, 40)
-        for name in ("rag_connection", "rag_query", "rag_search")
-    ]
-    return judge_run(BuiltRun(results, journeys=(Journey.RAG,), step_users=(1, 50)).write(tmp_path / "rag"))
-
-
-def empty_verdict(tmp_path: Path) -> Verdict:
-    return judge_run(BuiltRun([]).write(tmp_path / "empty"))
-
-
-def foreign_verdict(tmp_path: Path) -> Verdict:
-    run = BuiltRun([*evenly("/api/chat", 900), *failing(f"/onboarding/{QR_TOKEN}", 3), *evenly(HOSTILE, 9)])
-    return judge_run(run.write_csv(tmp_path / "foreign"))
-
-
-def ruined_verdict(tmp_path: Path) -> Verdict:
-    directory = BuiltRun(evenly("chat", 900)).write(tmp_path / "ruined")
-    for path in directory.iterdir():
-        path.write_bytes(b"\x00")
-    return judge_run(directory)
-
-
-VERDICTS = [bad_verdict, rag_verdict, empty_verdict, foreign_verdict, ruined_verdict]
 
 
 @pytest.fixture(params=VERDICTS)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from built_run import STARTED, BuiltRun, evenly
 from profiled_run import Plan, Told, run_one
-from test_reports_building import STARTED, BuiltRun, evenly
 
 from conf.loading import load_settings
 from conf.operations import Journey

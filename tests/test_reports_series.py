@@ -4,29 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured_series import distribution, series
 
-from conf.operations import Operation, Outcome
-from monitoring.measurement import Recorder, Tag
-from reports.distribution import Distribution, nearest_rank
+from reports.distribution import nearest_rank
 from reports.series import Series
-
-TAG = Tag(Operation.CHAT, Outcome.SUCCESS, 0)
-
-
-def distribution(*values_ms: float) -> Distribution:
-    recorder, made = Recorder(), Distribution()
-    for value_ms in values_ms:
-        recorder.record(TAG, value_ms / 1000)
-    for encoded in recorder.take().values():
-        made.add_encoded(encoded)
-    return made
-
-
-def series(*intervals: tuple[float, list[float]]) -> Series:
-    made = Series()
-    for start_s, values_ms in intervals:
-        made.add(start_s, distribution(*values_ms))
-    return made
 
 
 def test_results_of_the_same_five_seconds_are_one_window() -> None:

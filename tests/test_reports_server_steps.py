@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from test_reports_building import BuiltRun, Result, evenly, failing
+from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Operation
 from reports.charts import draw_charts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import locust_process
 import pytest
 from locust_process import LOCUSTFILES
-from test_locustfiles_runs import QUICK, stack_with
+from quick_stack import QUICK, stack_with
 
 from reports.record import State
 

@@ -6,8 +6,6 @@ import csv
 import io
 import json
 import math
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +26,7 @@ STATS_COLUMNS = [
 ]  # fmt: skip
 FAILURE_COLUMNS = ["Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen"]
 EXCEPTION_COLUMNS = ["Count", "Message", "Traceback", "Nodes"]
+HISTORY = "Timestamp,User Count,Type,Name,50%\n"
 _TYPES = {Kind.FLOW: "FLOW", Kind.WAIT: "WAIT", Kind.REQUEST: "POST"}
 
 
@@ -195,6 +194,28 @@ class BuiltRun:
             log.write_interval(STARTED + timedelta(seconds=len(self.results)))
 
 
+def write_run(
+    directory: Path, intervals: list[list[Result]], length_s: float = 5, users: str = "", **bent: object
+) -> Path:
+    """A run whose results were written in so many intervals, one after the other; an empty one is not written."""
+    results = [result for interval in intervals for result in interval]
+    ended = STARTED + timedelta(seconds=length_s * len(intervals))
+    manifest = {"ended_at": ended.isoformat(), "steps": []} | bent
+    BuiltRun(results, manifest=manifest).write(directory)
+    with (directory / "measurements.hlog").open("w") as file:
+        log = MeasurementLog(file, STARTED)
+        for number, interval in enumerate(intervals, start=1):
+            recorder = Recorder()
+            for result in interval:
+                recorder.record(
+                    Tag(Operation(result.name), result.outcome, result.step, result.planned), result.ms / 1000
+                )
+            log.add(recorder.take())
+            log.write_interval(STARTED + timedelta(seconds=length_s * number))
+    (directory / "locust_stats_history.csv").write_text(HISTORY + users)
+    return directory
+
+
 def stats_csv(results: list[Result]) -> str:
     """``…_stats.csv`` as Locust rounds and mixes: failures among the percentiles, two digits."""
     names = dict.fromkeys((result.method, result.name) for result in results)
@@ -243,13 +264,3 @@ def _csv(rows: list[list[object]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def test_the_built_csv_files_have_the_columns_that_locust_writes() -> None:
-    program = (
-        "from locust.env import Environment; from locust.stats import StatsCSV, PERCENTILES_TO_REPORT as p; import json;"
-        "s = StatsCSV(Environment(), p);"
-        "print(json.dumps([s.requests_csv_columns, s.failures_columns, s.exceptions_columns]))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert json.loads(done.stdout) == [STATS_COLUMNS, FAILURE_COLUMNS, EXCEPTION_COLUMNS]

@@ -1,0 +1,35 @@
+"""Embedded stacks with settings of a test's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from conf.loading import load_settings
+from loadtest.embedded import embedded_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from loadtest.embedded import Stack
+
+QUICK = """
+[generator]                   # the counts are tested, not whether the machine has time for the tests
+lag_p95_ms = 1e6
+cpu_ratio = 100
+[portal.model]
+median_s = 0.1
+minimum_s = 0.05
+maximum_s = 0.3
+"""
+
+
+def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:
+    config = directory / "settings.toml"
+    config.write_text(settings_text)
+    settings = load_settings(config_files=[config], environ={})
+    now = datetime.now(UTC)
+    with embedded_stack(settings, lambda *_: None, log_dir=directory, now=now) as stack:
+        stack.environ["LOADTEST_CONFIG"] = str(config)
+        yield stack
