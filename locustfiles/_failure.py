@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from traceback import walk_tb
 
-if TYPE_CHECKING:
-    from conf.operations import Outcome
+from conf.operations import Outcome
+
+_PROJECT = Path(__file__).parents[1]
 
 
 class RequestFailed(Exception):  # noqa: N818 - it is a result, fired as Locust's `exception`, rarely raised
@@ -23,3 +25,18 @@ class RequestFailed(Exception):  # noqa: N818 - it is a result, fired as Locust'
 
     def __repr__(self) -> str:
         return f"{self.outcome}: {self.message}"
+
+
+def unexpected_failure(error: BaseException) -> RequestFailed:
+    """
+    The failure that an exception is which the suite does not know.
+
+    Its words name the exception's type and the line of the project that it came through, not its text, which may hold
+    anything. The exception is its ``__cause__``.
+    """
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
+    own = [place for place in frames if place[0].parent.parent == _PROJECT]
+    places = [f" in {path.parent.name}/{path.name}:{line}" for path, line in (own or frames)[-1:]]
+    failed = RequestFailed(Outcome.UNEXPECTED, f"{type(error).__name__}{''.join(places)}")
+    failed.__cause__ = error
+    return failed

@@ -77,7 +77,6 @@ class Generator:
         self._lag = LagSampler(gevent.sleep)
         self._vitals = OwnVitals()
         gevent.spawn(self._lag.run)
-        environment.events.request.add_listener(self.results.on_request)
         environment.events.test_stopping.add_listener(self._on_test_stopping)
         runner = environment.runner
         assert runner is not None
@@ -129,6 +128,7 @@ class Generator:
         return Report(
             measurements=results.recorder.take(),
             recorded=results.recorder.recorded,
+            attempts={op.value: [n.begun, n.ended] for op, n in results.recorder.attempts.items()},
             parked=self.parked,
             differs=self._differs,
             spent=self.spent,
@@ -149,7 +149,7 @@ class Generator:
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id
-        self.results.begin(self._failure_log())
+        self.results.reset(self._failure_log())
         self.houses = Houses(begin.run_id, begin.known, self._tell_owner)
         self.limited = begin.limited
         self.ceiling = Ceiling(begin.ceiling)

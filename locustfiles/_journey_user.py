@@ -6,16 +6,15 @@ from locust import User
 from locust.exception import StopTest, StopUser
 
 from random import Random
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from locustfiles._attempt import Attempt
 from locustfiles._session import generator_of
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.operations import Journey, Operation
-    from locustfiles._failure import RequestFailed
 
 _FOR_EVER_S = 10**9.0
 
@@ -90,23 +89,11 @@ class JourneyUser(User):
         self._schedule.begin(self._planned_s)
         return {"step": self.generator.step, "late_s": max(self.generator.elapsed_s - self._planned_s, 0.0)}
 
-    def _fire(
-        self,
-        request_type: str,
-        operation: Operation,
-        started: float,
-        failed: RequestFailed | None,
-        context: dict[str, Any],
-    ) -> None:
-        """Report a result that Locust does not time by itself; *started* is a reading of ``perf_counter``."""
-        self.environment.events.request.fire(
-            request_type=request_type,
-            name=operation.value,
-            response_time=(perf_counter() - started) * 1000,
-            response_length=0,
-            exception=failed,
-            context=context,
-        )
+    def attempt(
+        self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None
+    ) -> Attempt:
+        """A ``with`` block that ends in one result of *operation*; *context* is that of its flow."""
+        return Attempt(self, request_type, operation, context, url)
 
 
 def _nothing_yet(_: JourneyUser) -> None:

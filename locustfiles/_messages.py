@@ -130,6 +130,8 @@ class Report(_Message):
     measurements: dict[str, bytes]
     recorded: int
     """Results since the start of the run, including those in *measurements*."""
+    attempts: dict[str, list[int]]
+    """Since the start of the run: of each operation, how many were begun, and how many ended with a result."""
     parked: int
     """Users that have made all their iterations."""
     differs: bool

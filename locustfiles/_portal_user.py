@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, ErrorResponse, FastResponse
+from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastResponse
 from locust.exception import StopTest
 
-from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from conf.contract import Endpoint
     from conf.operations import Operation
+    from locustfiles._attempt import Attempt
     from seed.fixture import House
 
 
@@ -58,44 +58,35 @@ class PortalUser(JourneyUser):
         context: dict[str, Any],
         *,
         question: str = "",
-    ) -> RequestFailed | None:
+    ) -> Attempt:
         """
-        Make one request and record its result; None if it succeeded.
+        Make one request and record its result.
 
         Redirects are an answer, not followed: nothing goes to a host that was not asked for.
         """
         url = f"{self.host}{endpoint.path}"
         self.generator.ceiling.wait()
-        trace = self.generator.tracing.begin(operation.value)
-        ended = "broken off"  # unless an answer comes first: the user was killed
-        status = 0
-        try:
-            request = self._writer.write(operation, endpoint, house, question, trace.traceparent)
-            started_at, started = time(), perf_counter()
-            response, failed = self._exchange(endpoint.method, request)
-            took_s = perf_counter() - started
-            status = response.status_code
-            if failed is None:
-                failed = self._assess(endpoint, response, house)
+        with self.attempt(endpoint.method, operation, context, url) as attempt:
+            trace = self.generator.tracing.begin(operation.value)
+            attempt.trace_id = trace.trace_id
+            status, ended = 0, "broken off"  # unless an answer comes first: the user was killed
+            try:
+                request = self._writer.write(operation, endpoint, house, question, trace.traceparent)
+                response = self._exchange(endpoint.method, request)
+                attempt.answered(response)
+                status = response.status_code
+                self._require(endpoint, response, house)
                 self.cookies.keep(url, response)
-            ended = repr(failed) if failed else ""
-            self.environment.events.request.fire(
-                request_type=endpoint.method,
-                name=operation.value,
-                response_time=took_s * 1000,
-                response_length=len(response.content or b""),
-                response=response,
-                context=context | {"trace_id": trace.trace_id},
-                exception=failed,
-                start_time=started_at,
-                url=url,
-            )
-            return failed
-        finally:
-            trace.end(ended, status)
+                ended = ""
+            except Exception as error:
+                ended = repr(error) if isinstance(error, RequestFailed) else type(error).__name__
+                raise
+            finally:
+                trace.end(ended, status)
+        return attempt
 
-    def _exchange(self, method: str, request: bytes) -> tuple[FastResponse, RequestFailed | None]:
-        """The answer with all of its content, or why there is none."""
+    def _exchange(self, method: str, request: bytes) -> FastResponse:
+        """The answer with all of its content; raises `RequestFailed` where there is none."""
         timeout = gevent.Timeout.start_new(self.settings.target.request_timeout_s)
         try:
             response = FastResponse(self._connections.exchange(method, request))
@@ -103,17 +94,18 @@ class PortalUser(JourneyUser):
         except FAILURE_EXCEPTIONS as error:
             if error is timeout:
                 limit_s = self.settings.target.request_timeout_s
-                failed = RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s")
-            else:
-                failed = RequestFailed(Outcome.CONNECTION, _reason(error))
-            return ErrorResponse(None, error), failed  # type: ignore[arg-type]
+                raise RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s") from None
+            raise RequestFailed(Outcome.CONNECTION, _reason(error)) from None
         finally:
             timeout.close()
-        return response, None
+        return response
 
-    def _assess(self, endpoint: Endpoint, response: FastResponse, house: House) -> RequestFailed | None:
+    def _require(self, endpoint: Endpoint, response: FastResponse, house: House) -> None:
+        """Raise `RequestFailed` where the answer is not what the contract says."""
         self.generator.spent += response.status_code in endpoint.answer.spent
-        return assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
+        failed = assess_answer(endpoint.answer, response.status_code, response.content or b"", house)
+        if failed is not None:
+            raise failed
 
     def _allowed_url(self) -> URL:
         url = URL(self.host or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conf.operations import Operation, Outcome
-from locustfiles._failure import RequestFailed
+from locustfiles._failure import unexpected_failure
 from locustfiles._rate_limits import TOO_MANY, RateLimits
 from locustfiles._server_timing import parse_server_timing
 from locustfiles._slowest import Slowest
@@ -13,12 +13,15 @@ from monitoring.measurement import Recorder, Tag
 
 if TYPE_CHECKING:
     from conf.contract import Contract
+    from locustfiles._failure import RequestFailed
     from locustfiles._failure_log import FailureLog
 
 
 class Results:
     """
     Those of one run after another, kept until they are reported to its owner.
+
+    Each operation that a user begins is counted when it begins, and again when it ends.
 
     Args:
         contract: Of whose answers it says which steps of the portal's work they time.
@@ -31,38 +34,64 @@ class Results:
             for operation in Operation
             if (endpoint := contract.endpoint(operation)) is not None
         }
-        self.begin(failures)
+        self.reset(failures)
 
-    def begin(self, failures: FailureLog) -> None:
+    def reset(self, failures: FailureLog) -> None:
         """A run begins, and nothing has come of it yet."""
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.failures = failures
 
-    def on_request(
-        self,
-        name: str,
-        response_time: float,
-        exception: BaseException | None,
-        context: dict[str, Any],
-        response: Any = None,
-        **_: object,
+    def begin(self, operation: Operation) -> None:
+        """An attempt begins."""
+        self.recorder.begin(operation)
+
+    def end(
+        self, operation: Operation, took_s: float, failed: RequestFailed | None, context: dict[str, Any]
     ) -> None:
-        """Listener of Locust's ``request`` event; *response_time* is in milliseconds."""
-        step = context.get("step")
-        if step is None:
-            return  # not one of the suite's own requests
-        outcome = Outcome.SUCCESS
-        if exception is not None:
-            outcome = exception.outcome if isinstance(exception, RequestFailed) else Outcome.CONNECTION
-            self.failures.add(name, outcome, exception, context.get("trace_id"))
-        tag = Tag(Operation(name), outcome, step)
-        seconds = response_time / 1000
-        self.recorder.record(tag, seconds)
+        """
+        An attempt has ended.
+
+        Args:
+            operation: What it was.
+            took_s: Seconds, from its beginning.
+            failed: How it failed; None if it succeeded.
+            context: ``step``; ``late_s``, where its start was planned; ``trace_id``, where it asked the portal.
+        """
+        tag = Tag(operation, failed.outcome if failed else Outcome.SUCCESS, context["step"])
+        self.recorder.record(tag, took_s)
         late_s = context.get("late_s")
         if late_s is not None:
-            self.recorder.record(tag._replace(planned=True), seconds + late_s)
-        if (trace_id := context.get("trace_id")) is not None:
-            self._note_answer(tag, seconds, trace_id, response)
+            self.recorder.record(tag._replace(planned=True), took_s + late_s)
+
+    def note(
+        self,
+        operation: Operation,
+        took_s: float,
+        failed: RequestFailed | None,
+        context: dict[str, Any],
+        response: Any,
+    ) -> None:
+        """
+        Write down what there is to say of an attempt that has ended, beside its result.
+
+        Args:
+            operation: As in `end`, like the next three.
+            took_s: Seconds.
+            failed: How it failed.
+            context: Of its flow.
+            response: The portal's answer; None where there is none.
+        """
+        trace_id = context.get("trace_id")
+        if failed is not None:
+            self.failures.add(operation, failed, trace_id)
+            failed.__cause__ = None  # Locust keeps the failure for its statistics: not with all that it held
+        if trace_id is None:
+            return
+        tag = Tag(operation, failed.outcome if failed else Outcome.SUCCESS, context["step"])
+        try:
+            self._note_answer(tag, took_s, trace_id, response)
+        except Exception as error:  # noqa: BLE001 - what an answer says beside its content is not its result
+            self.failures.note_unexpected(unexpected_failure(error), operation)
 
     def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
         """What an answer of the portal tells beside its content: its steps, or why it is none."""
@@ -75,5 +104,5 @@ class Results:
                     self.recorder.record(
                         Tag(tag.operation, tag.outcome, tag.step, server_step=server_step), took_s
                     )
-        elif response.status_code == TOO_MANY:
+        elif getattr(response, "status_code", 0) == TOO_MANY:
             self.rate_limits.refuse(name, response.headers)

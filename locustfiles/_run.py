@@ -285,7 +285,16 @@ class Run:
         return self.limited and any(profile.load(journey).iterations for journey in self.choice.journeys)
 
     def _check_sums(self) -> None:
+        """Begun, ended, recorded and received must be the same of every process that is here; a lost one is a problem anyway."""
         for process, contribution in self.processes.items():
+            attempts = contribution.last.attempts if contribution.last and not contribution.lost else {}
+            for operation, (begun, ended) in attempts.items():
+                if begun != ended:
+                    self.note_problem(
+                        "unaccounted",
+                        f"{process} began {operation} {begun:,} times and has {ended:,} results",
+                        f"{process}/{operation}",
+                    )
             recorded = contribution.last.recorded if contribution.last else 0
             if recorded != contribution.received and not contribution.lost:
                 self.note_problem(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from locust import task
 from locust.exception import StopUser
 
-from time import perf_counter
-
 from conf.operations import Journey, Operation
 from locustfiles._portal_user import PortalUser
 
@@ -22,10 +20,9 @@ class OnboardingUser(PortalUser):
         contract, house = self.settings.contract, self.generator.houses.take_fresh()
         if house is None:
             raise StopUser  # the run ended while it waited
-        context, started = self._begin_flow(), perf_counter()
+        context = self._begin_flow()
         self.cookies.forget()
         part = {"step": context["step"]}
-        failed = self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part)
-        if failed is None:
-            failed = self.send(Operation.ONBOARDING_RESOLVE, contract.onboarding_resolve, house, part)
-        self._fire("FLOW", Operation.ONBOARDING_FLOW, started, failed, context)
+        with self.attempt("FLOW", Operation.ONBOARDING_FLOW, context):
+            self.send(Operation.ONBOARDING_PAGE, contract.onboarding_page, house, part).require()
+            self.send(Operation.ONBOARDING_RESOLVE, contract.onboarding_resolve, house, part).require()

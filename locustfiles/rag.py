@@ -5,8 +5,8 @@ from __future__ import annotations
 from locust import task
 from locust.exception import StopUser
 
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, ClassVar
 
 import psycopg2
 from psycogreen.gevent import patch_psycopg
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection
 
-    from locustfiles._failure import RequestFailed
+_CONNECTION_STAYS = frozenset({Outcome.STATUS, Outcome.VALIDATION, Outcome.ISOLATION})
+"""Failures of a search after which its connection may be used again."""
 
 patch_psycopg()  # a waiting query lets the other users run
 
@@ -68,28 +69,35 @@ class RagQueryUser(JourneyUser):
     def search(self) -> None:
         """One search: wait for a connection, query, check the rows."""
         assert self.pool is not None
-        context, started = self._begin_flow(), perf_counter()
+        context = self._begin_flow()
         part = {"step": context["step"]}
         vector = self.random.choice(self.space.vectors)
-        try:
-            with self.pool.connection() as lent:
-                self._fire("WAIT", Operation.RAG_CONNECTION, started, None, part)
-                failed = self._query(lent, vector, part)
-                if failed is not None and failed.outcome is Outcome.CONNECTION:
-                    lent.close()
-        except LoadTestError as error:
-            failed = failure_of(error)
-            self._fire("WAIT", Operation.RAG_CONNECTION, started, failed, part)
-        self._fire("FLOW", Operation.RAG_SEARCH, started, failed, context)
+        with self.attempt("FLOW", Operation.RAG_SEARCH, context):
+            with ExitStack() as borrowed:
+                with self.attempt("WAIT", Operation.RAG_CONNECTION, part) as last:
+                    lent = self._borrow(borrowed)
+                if last.failed is None:
+                    self.generator.ceiling.wait()
+                    with self.attempt("SQL", Operation.RAG_QUERY, part) as last:
+                        self._query(lent, vector)
+                    if last.failed is not None and last.failed.outcome not in _CONNECTION_STAYS:
+                        lent.close()
+            last.require()
 
-    def _query(self, lent: connection, vector: str, context: dict[str, Any]) -> RequestFailed | None:
-        self.generator.ceiling.wait()
-        started = perf_counter()
+    def _borrow(self, until: ExitStack) -> connection:
+        """A connection of the pool's; raises `RequestFailed` where there is none."""
+        assert self.pool is not None
+        try:
+            return until.enter_context(self.pool.connection())
+        except (LoadTestError, psycopg2.Error) as error:
+            raise failure_of(error) from None
+
+    def _query(self, lent: connection, vector: str) -> None:
+        """Raise `RequestFailed` unless the search finds what it must."""
         try:
             rows = nearest_chunks(lent, vector, self.house)
         except psycopg2.Error as error:
-            failed: RequestFailed | None = failure_of(error)
-        else:
-            failed = assess_rows(rows, self.house, self.space.rows)
-        self._fire("SQL", Operation.RAG_QUERY, started, failed, context)
-        return failed
+            raise failure_of(error) from None
+        failed = assess_rows(rows, self.house, self.space.rows)
+        if failed is not None:
+            raise failed

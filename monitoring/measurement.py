@@ -110,6 +110,14 @@ def new_histogram() -> HdrHistogram:
     return _Histogram()
 
 
+@dataclass(slots=True)
+class Attempts:
+    """How many times an operation was begun, and how many results it has; equal once a run is over."""
+
+    begun: int = 0
+    ended: int = 0
+
+
 class Recorder:
     """Collects the results of one process until they are taken."""
 
@@ -117,6 +125,12 @@ class Recorder:
         self._histograms: dict[Tag, HdrHistogram] = {}
         self.recorded = 0
         """Results since the start of the run, each once; never goes down."""
+        self.attempts: dict[Operation, Attempts] = {}
+        """Since the start of the run."""
+
+    def begin(self, operation: Operation) -> None:
+        """Count an attempt, whose result is not known yet."""
+        self.attempts.setdefault(operation, Attempts()).begun += 1
 
     def record(self, tag: Tag, seconds: float) -> None:
         """Record one result; shorter than a microsecond counts as one."""
@@ -124,7 +138,9 @@ class Recorder:
         if histogram is None:
             histogram = self._histograms[tag] = new_histogram()
         histogram.record_value(min(max(round(seconds * 1e6), 1), HIGHEST_US))
-        self.recorded += tag.is_result
+        if tag.is_result:
+            self.recorded += 1
+            self.attempts.setdefault(tag.operation, Attempts()).ended += 1
 
     def take(self) -> Snapshot:
         """Hand over what was recorded since the last call, and start anew."""

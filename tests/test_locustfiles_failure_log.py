@@ -31,12 +31,12 @@ def test_beyond_its_rate_failures_are_counted_and_the_next_record_and_the_end_sa
     log = FailureLog(Tracker(tmp_path, run_id="r"), per_second=3, index=2, clock=lambda: now[0])
     failed = RequestFailed(Outcome.STATUS, "500")
     for _ in range(8):
-        log.add("chat", Outcome.STATUS, failed)
+        log.add("chat", failed)
     now[0] = 11.5
-    log.add("chat", Outcome.CONNECTION, OSError("refused"))
+    log.add("chat", RequestFailed(Outcome.CONNECTION, "refused"))
     log.finish()
     for _ in range(5):
-        log.add("chat", Outcome.STATUS, failed)
+        log.add("chat", failed)
     log.finish()
     log.finish()
     assert [(one["message"], one.get("left_out")) for one in read(tmp_path)] == [

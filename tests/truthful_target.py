@@ -55,6 +55,8 @@ class Fate(StrEnum):
     """200, with a source of another development; of the chat alone."""
     REDIRECT = "redirect"
     """302, to where ``--redirect-to`` says; not of the page, which may well redirect."""
+    HUNG = "hung"
+    """Read, and never answered; its line is written when the request was here."""
 
 
 _STATUS = {
@@ -64,7 +66,7 @@ _STATUS = {
 }
 _POSSIBLE = {
     Route.CHAT: set(Fate),
-    Route.PAGE: {Fate.SUCCESS, Fate.ERROR, Fate.UNAUTHORIZED},
+    Route.PAGE: {Fate.SUCCESS, Fate.ERROR, Fate.UNAUTHORIZED, Fate.HUNG},
     Route.RESOLVE: set(Fate) - {Fate.FOREIGN},
     Route.HEALTH: {Fate.SUCCESS},
 }
@@ -175,6 +177,7 @@ class Fates:
             Fate.INVALID: options.invalid_ratio,
             Fate.FOREIGN: options.foreign_ratio,
             Fate.REDIRECT: options.redirect_ratio,
+            Fate.HUNG: options.hung_ratio,
         }
         self._refuse_first = options.refuse_first
         self._fail_after_s = options.fail_after
@@ -258,25 +261,23 @@ class Conversation(asyncio.Protocol):
         location = self._ledger.redirect_to if fate is Fate.REDIRECT else ""
         response = _response(_STATUS.get(fate, "200 OK"), _body(route, fate, body), location)
 
+        def note(answered_ns: int) -> None:
+            served_us = (time.monotonic_ns() - complete_ns) // 1000
+            drawn_us = held_ns // 1000
+            self._ledger.write(
+                Served(self._number, route, fate, arrived_at, drawn_us, served_us, complete_ns, answered_ns)
+            )
+
         def answer() -> None:
             if self._transport.is_closing():
                 return  # the client is gone: nothing was served
             answered_ns = time.monotonic_ns()
             self._transport.write(response)
-            served_us = (time.monotonic_ns() - complete_ns) // 1000
-            self._ledger.write(
-                Served(
-                    self._number,
-                    route,
-                    fate,
-                    arrived_at,
-                    held_ns // 1000,
-                    served_us,
-                    complete_ns,
-                    answered_ns,
-                )
-            )
+            note(answered_ns)
 
+        if fate is Fate.HUNG:
+            note(complete_ns)
+            return
         asyncio.get_running_loop().call_at(due_ns / _NS_PER_S, answer)
 
 
@@ -327,7 +328,7 @@ def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--failure-latency", type=parse_latency, help="of failures; by default as of successes"
     )
-    for fate in (Fate.ERROR, Fate.UNAUTHORIZED, Fate.INVALID, Fate.FOREIGN, Fate.REDIRECT):
+    for fate in (Fate.ERROR, Fate.UNAUTHORIZED, Fate.INVALID, Fate.FOREIGN, Fate.REDIRECT, Fate.HUNG):
         parser.add_argument(f"--{fate}-ratio", type=float, default=0.0)
     parser.add_argument("--redirect-to", default="", metavar="URL", help="where redirects lead")
     parser.add_argument(
