@@ -6,17 +6,18 @@ The settings, typed: what may be configured, in which unit, and within which bou
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 - pydantic reads the module's names
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import SplitResult, urlsplit
 
-from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from conf.address import Address, is_loopback, parse_host, parse_origin, parse_page
 from conf.contract import Contract
+from conf.database_address import parse_database_hosts
 from conf.profile import Profile
 from conf.thresholds import Thresholds
+from conf.trust import Trust
 
 Ratio = float
 
@@ -49,47 +50,81 @@ class Target(_Section):
         default=None, ge=1, description="Process of the portal, where it runs on this host."
     )
 
-    @field_validator("allowed_hosts")
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of the authorities that sign the portal's certificate."
+    )
+    tls_verify: bool = Field(default=True, description="false: certificates are not looked at.")
+    tls_unverified_hosts: tuple[str, ...] = Field(
+        default=(), description="Named again, where tls_verify is false and a host is not the loopback."
+    )
+
+    @field_validator("allowed_hosts", "tls_unverified_hosts")
     @classmethod
-    def _in_small_letters(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(
-            (_split_address(host).hostname or "") if "://" in host else host.lower() for host in hosts
-        )
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_page(host)[0].host if "://" in host else parse_host(host) for host in hosts)
 
     @field_validator("base_url")
     @classmethod
     def _is_origin(cls, url: str) -> str:
-        return _parse_origin(url)
+        return str(parse_origin(url))
+
+    @field_validator("metrics_url")
+    @classmethod
+    def _is_page(cls, url: str | None) -> str | None:
+        return None if url is None else "{}{}".format(*parse_page(url))
 
     @field_validator("base_url", "metrics_url")
     @classmethod
     def _is_allowed(cls, url: str | None, info: ValidationInfo) -> str | None:
-        host = None if url is None else _split_address(url).hostname
         allowed = info.data.get("allowed_hosts")  # missing where it is itself a mistake, reported as such
-        if allowed is not None and host is not None and host not in allowed:
-            raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
+        if allowed is not None and url is not None:
+            require_allowed(parse_page(url)[0].host, allowed)
         return url
 
+    @field_validator("ca_file")
+    @classmethod
+    def _holds_certificates(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            Trust(path).require_authorities()
+        return path
 
-def _split_address(url: str) -> SplitResult:
-    """The parts of an http address; one that holds a password is refused without being repeated."""
-    if "@" in url:
-        raise ValueError("must not carry a user name or password")
-    try:
-        parts = urlsplit(url)
-        well_formed = parts.port != 0 and parts.hostname and not any(letter <= " " for letter in url)
-    except ValueError:
-        well_formed = False
-    if not well_formed or parts.scheme not in {"http", "https"}:
-        raise ValueError(f"{url!r} is not an address like http://127.0.0.1:5000")
-    return parts
+    @model_validator(mode="after")
+    def _says_twice_whom_it_believes(self) -> Self:
+        for url in (self.base_url, self.metrics_url):
+            if url is not None:
+                self.admit(parse_page(url)[0])
+        return self
+
+    @property
+    def trust(self) -> Trust:
+        """Which certificates are believed."""
+        return Trust(self.ca_file, self.tls_verify)
+
+    def admit(self, address: Address) -> None:
+        """
+        Look whether anything may be sent to *address*.
+
+        Raises:
+            ValueError: It may not.
+        """
+        require_allowed(address.host, self.allowed_hosts)
+        unverified = address.scheme == "https" and not self.tls_verify
+        if unverified and not is_loopback(address.host) and address.host not in self.tls_unverified_hosts:
+            raise ValueError(
+                f"tls_verify is false, and host {address.host!r} is not the loopback: set target.ca_file to its "
+                "authority's certificate, or name the host in target.tls_unverified_hosts too"
+            )
 
 
-def _parse_origin(url: str) -> str:
-    parts = _split_address(url)
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"{url!r} has a path or a query; give scheme, host and port alone")
-    return f"{parts.scheme}://{parts.netloc}"
+def require_allowed(host: str, allowed: Sequence[str]) -> None:
+    """
+    Look whether anything may be sent to *host*.
+
+    Raises:
+        ValueError: It may not.
+    """
+    if host not in allowed:
+        raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
 
 
 class Database(_Section):
@@ -103,24 +138,14 @@ class Database(_Section):
     @field_validator("url")
     @classmethod
     def _names_its_host(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is None:
-            return None
-        try:
-            named = parse_dsn(url.get_secret_value())
-        except ProgrammingError:  # its own text quotes the address
-            raise ValueError("is not an address like postgresql://user@127.0.0.1:5432/database") from None
-        if "service" in named or not (named.get("host") or named.get("hostaddr")):
-            raise ValueError("must name its host; a Unix socket is named by ?host=/directory")
+        if url is not None:
+            parse_database_hosts(url.get_secret_value())
         return url
 
     @property
     def hosts(self) -> list[str]:
         """The hosts named by the address, as the driver itself reads it; empty for a Unix socket."""
-        if self.url is None:
-            return []
-        named = parse_dsn(self.url.get_secret_value())
-        hosts = ",".join((named.get("host", ""), named.get("hostaddr", ""))).split(",")
-        return [host.lower() for host in hosts if host and not host.startswith("/")]
+        return [] if self.url is None else parse_database_hosts(self.url.get_secret_value())
 
 
 class Seed(_Section):
@@ -136,7 +161,7 @@ class Seed(_Section):
     @field_validator("portal_url")
     @classmethod
     def _is_origin(cls, url: str) -> str:
-        return _parse_origin(url)
+        return str(parse_origin(url))
 
 
 class Run(_Section):
@@ -269,6 +294,6 @@ class Settings(_Section):
     def _is_allowed(cls, database: Database, info: ValidationInfo) -> Database:
         target: Target | None = info.data.get("target")
         for host in database.hosts:
-            if target is not None and host not in target.allowed_hosts:
-                raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(target.allowed_hosts)}")
+            if target is not None:
+                require_allowed(host, target.allowed_hosts)
         return database

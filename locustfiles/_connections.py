@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import select
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING
 
 from gevent import socket
 from gevent.monkey import get_original
-from gevent.ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
+from gevent.ssl import SSLContext
 from geventhttpclient.response import HTTPConnectionClosed, HTTPSocketPoolResponse
 
 if TYPE_CHECKING:
-    from geventhttpclient.url import URL
+    from conf.address import Address
+    from conf.trust import Trust
 
 _BLOCK_BYTES = 16_384
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -33,16 +33,17 @@ class Connections:
     Opened when needed, kept open, used again: as many as there are requests in flight.
 
     Args:
-        url: Of the portal.
+        address: Of the portal.
+        trust: Which certificates are believed.
         connect_timeout_s: For each address that the host's name stands for.
     """
 
     __slots__ = ("_address", "_connect_timeout_s", "_idle", "_tls")
 
-    def __init__(self, url: URL, connect_timeout_s: float) -> None:
-        self._address = url.host, url.port
+    def __init__(self, address: Address, trust: Trust, connect_timeout_s: float) -> None:
+        self._address = address.host, address.port
         self._connect_timeout_s = connect_timeout_s
-        self._tls = _tls() if url.scheme == "https" else None
+        self._tls = trust.context(SSLContext) if address.scheme == "https" else None
         self._idle: list[socket.socket] = []
 
     def exchange(self, method: str, request: bytes) -> HTTPSocketPoolResponse:
@@ -106,12 +107,3 @@ class Connections:
             connection.close()
             raise
         return connection
-
-
-@cache
-def _tls() -> SSLContext:
-    """One for all users of the process. As Locust has it, certificates are not looked at: a test's own are rarely signed."""
-    context = SSLContext(PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = CERT_NONE
-    return context

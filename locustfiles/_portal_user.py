@@ -5,13 +5,15 @@ from __future__ import annotations
 from locust.contrib.fasthttp import FAILURE_EXCEPTIONS, FastResponse
 from locust.exception import StopTest
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from geventhttpclient.response import HTTPConnectionClosed
-from geventhttpclient.url import URL
 
+from conf.address import parse_origin
 from conf.operations import Outcome
+from conf.trust import tls_fault
 from locustfiles._answer import assess_answer
 from locustfiles._connections import Connections
 from locustfiles._cookies import Cookies
@@ -22,6 +24,7 @@ from locustfiles._request_writer import RequestWriter
 if TYPE_CHECKING:
     from locust.env import Environment
 
+    from conf.address import Address
     from conf.contract import Endpoint
     from conf.operations import Operation
     from locustfiles._attempt import Attempt
@@ -40,10 +43,11 @@ class PortalUser(JourneyUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        url = self._allowed_url()
+        target, address = self.settings.target, self._allowed_address()
+        self.host = str(address)
         self.cookies = Cookies()
-        self._connections = Connections(url, self.settings.target.connect_timeout_s)
-        self._writer = RequestWriter(str(url), self.cookies)
+        self._connections = Connections(address, target.trust, target.connect_timeout_s)
+        self._writer = RequestWriter(address, self.cookies)
 
     def on_stop(self) -> None:
         """Hang up."""
@@ -107,14 +111,14 @@ class PortalUser(JourneyUser):
         if failed is not None:
             raise failed
 
-    def _allowed_url(self) -> URL:
-        url = URL(self.host or "")
-        allowed = self.settings.target.allowed_hosts
-        if url.host not in allowed:
-            raise StopTest(
-                f"Error: host {url.host!r} is not in target.allowed_hosts {list(allowed)}: nothing was sent to it"
-            )
-        return url
+    def _allowed_address(self) -> Address:
+        """Settings hold an address that was looked at; a user class may name another one."""
+        try:
+            address = parse_origin(self.host or "")
+            self.settings.target.admit(address)
+        except ValueError as error:
+            raise StopTest(f"Error: {error}: nothing was sent to it") from None
+        return address
 
 
 def _reason(error: BaseException) -> str:
@@ -126,6 +130,8 @@ def _reason(error: BaseException) -> str:
             return "reset"
         case HTTPConnectionClosed():
             return "closed without an answer"
+        case ssl.SSLError():
+            return tls_fault(error).words
         case OSError(strerror=str(words)):
             return words.lower()
     return type(error).__name__

@@ -41,7 +41,7 @@ class PortalWatch:
         if target.metrics_url is None:
             return None
         try:
-            _, page = read_page(target.metrics_url, _TIMEOUT_S)
+            _, page = read_page(target.metrics_url, _TIMEOUT_S, trust=target.trust)
             return exposed_rss_bytes(page.decode())
         except (OSError, ValueError) as error:
             _log.debug("target.metrics_url: %s", type(error).__name__)
@@ -53,7 +53,8 @@ class PortalWatch:
             return
         try:
             # Under 503 the figures are there too: the pool may be why.
-            _, page = read_page(self._target.base_url + self._health_db, _POOL_TIMEOUT_S)
+            url = self._target.base_url + self._health_db
+            _, page = read_page(url, _POOL_TIMEOUT_S, trust=self._target.trust)
             answer = json.loads(page)
             pool = answer["poolStats"]
             total, idle, waiting = (int(pool[name]) for name in ("totalCount", "idleCount", "waitingCount"))

@@ -71,4 +71,5 @@ def load_digest(settings: Settings) -> str:
         "database": {"pool_size", "connect_timeout_s", "statement_timeout_s"},
     }
     parts |= {"target": {"connect_timeout_s", "request_timeout_s"}, "run": {"random_seed"}}
-    return sha256(settings.model_dump_json(include=parts).encode()).hexdigest()[:16]
+    load = settings.model_dump_json(include=parts) + settings.target.trust.digest
+    return sha256(load.encode()).hexdigest()[:16]

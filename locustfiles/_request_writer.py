@@ -12,6 +12,7 @@ from geventhttpclient.url import URL
 from seed.request import asks_in_head, build_body, build_request
 
 if TYPE_CHECKING:
+    from conf.address import Address
     from conf.contract import Endpoint
     from conf.operations import Operation
     from locustfiles._cookies import Cookies
@@ -29,12 +30,12 @@ class RequestWriter:
     A house whose JWT was renewed is another `House`, and its requests are written anew.
 
     Args:
-        base_url: Scheme, host and port.
+        address: Of the portal.
         cookies: Of the same user; they go along where the contract has none of its own.
     """
 
-    def __init__(self, base_url: str, cookies: Cookies) -> None:
-        self._base_url = base_url
+    def __init__(self, address: Address, cookies: Cookies) -> None:
+        self._host, self._base_url = address.authority, str(address)
         self._cookies = cookies
         self._heads: dict[Operation, tuple[House, str]] = {}
 
@@ -63,7 +64,7 @@ class RequestWriter:
         url = URL(self._base_url + request.path)
         headers = Headers(HTTPClient.DEFAULT_HEADERS)
         headers["Accept-Encoding"] = _ENCODINGS
-        headers["Host"] = url.netloc
+        headers["Host"] = self._host
         if cookie:
             headers["Cookie"] = cookie
         headers.update(request.headers)

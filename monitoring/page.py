@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+import ssl
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING
+
+from conf.address import parse_page
+from conf.trust import TlsFault, Trust, tls_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from conf.address import Address
+
 _MOST_BYTES = 1_000_000
 
 
-class _StayThere(HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        """No request follows; the redirect itself is the answer."""
+class UntrustedError(OSError):
+    """There is no connection over TLS that may be believed."""
+
+    def __init__(self, fault: TlsFault) -> None:
+        super().__init__(fault.words)
+        self.fault = fault
 
 
-_opener = build_opener(_StayThere, ProxyHandler({}))
-
-
-def read_page(url: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+def read_page(
+    url: str, timeout_s: float, headers: Mapping[str, str] | None = None, *, trust: Trust
+) -> tuple[int, bytes]:
     """
     Ask the host that *url* names, and no other: redirects are not followed, proxies of the environment not used.
 
@@ -29,23 +36,32 @@ def read_page(url: str, timeout_s: float, headers: Mapping[str, str] | None = No
         url: An http address whose host the settings allow.
         timeout_s: For connecting, and for each read.
         headers: Of the request.
+        trust: Which certificates are believed.
 
     Returns:
         Status and body, of which at most a megabyte is read.
 
     Raises:
+        UntrustedError: A fault of TLS.
         OSError: No answer, or one that is not HTTP; its text holds the reason alone.
     """
     try:
-        asked = Request(url, headers=dict(headers or {}))  # noqa: S310 - the settings allow no other scheme
-        with _opener.open(asked, timeout=timeout_s) as answer:
+        address, path = parse_page(url)
+        with closing(_connection(address, timeout_s, trust)) as connection:
+            connection.request("GET", path, headers={"Connection": "close", **(headers or {})})
+            answer = connection.getresponse()
             return answer.status, answer.read(_MOST_BYTES)
-    except HTTPError as error:
-        with error:
-            return error.code, error.read(_MOST_BYTES)
-    except HTTPException as error:
+    except ssl.SSLError as error:  # first: one about a certificate is a ValueError too
+        raise UntrustedError(tls_fault(error)) from error
+    except (HTTPException, ValueError) as error:
         raise OSError("what answers there does not speak HTTP") from error
-    except URLError as error:
-        raise OSError(getattr(error.reason, "strerror", None) or str(error.reason)) from error
     except OSError as error:
         raise OSError(error.strerror or str(error) or "no answer") from error
+
+
+def _connection(address: Address, timeout_s: float, trust: Trust) -> HTTPConnection:
+    if address.scheme == "http":
+        return HTTPConnection(address.host, address.port, timeout=timeout_s)
+    return HTTPSConnection(
+        address.host, address.port, timeout=timeout_s, context=trust.context(ssl.SSLContext)
+    )

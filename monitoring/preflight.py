@@ -15,7 +15,7 @@ from conf.criteria import require_measurable
 from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.run_directory import unwritable
-from monitoring.page import read_page
+from monitoring.page import UntrustedError, read_page
 from monitoring.vector_index import find_vector_index
 from seed.database import connect, require_url
 from seed.fixture import load_fixture
@@ -185,9 +185,10 @@ def check_portal(settings: Settings) -> str:
     url = target.base_url + settings.contract.health
     start = "Start it (loadtest portal), name another (--host URL), or run everything embedded (--embedded)"
     try:
-        status, _ = read_page(url, target.connect_timeout_s)
+        status, _ = read_page(url, target.connect_timeout_s, trust=target.trust)
     except OSError as error:
-        raise LoadTestError(f"{url}: the portal cannot be reached: {error}", start) from None
+        next_step = error.fault.next_step if isinstance(error, UntrustedError) else start
+        raise LoadTestError(f"{url}: the portal cannot be reached: {error}", next_step) from None
     if status != HTTPStatus.OK:
         raise LoadTestError(f"{url}: the portal answered {status}, not 200", start)
     return f"{url} answered {status}"

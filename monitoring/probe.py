@@ -115,7 +115,7 @@ def _ask(settings: Settings, endpoint: Endpoint, house: House) -> int:
 def _read(settings: Settings, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
     target = settings.target
     try:
-        return read_page(target.base_url + path, target.connect_timeout_s, headers or {})
+        return read_page(target.base_url + path, target.connect_timeout_s, headers or {}, trust=target.trust)
     except OSError as error:
         place = path if headers is None else "the portal"
         raise LoadTestError(f"{place}: cannot be reached: {error}", "Start it: loadtest portal") from None

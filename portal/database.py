@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import asyncpg
 from pgvector.asyncpg import register_vector
 
+from conf.database_address import plain_database_url
 from conf.errors import LoadTestError
 from monitoring.tracing import inner_span
 from seed.database import VECTOR_SEARCH
@@ -133,7 +134,7 @@ async def open_database(
 async def _connect(url: str, pool_size: int) -> asyncpg.Pool:
     try:
         return await asyncpg.create_pool(
-            url,
+            plain_database_url(url),
             min_size=pool_size,
             max_size=pool_size,
             max_inactive_connection_lifetime=0,

@@ -258,6 +258,11 @@ def _notes(
     judged = {subject.operation.journey for subject in subjects if subject.operation}
     if unjudged := [journey.value for journey in journeys if journey not in judged]:
         yield f"No criterion is about {' or '.join(unjudged)}: shown, not judged."
+    if run.manifest and not run.manifest.settings.target.tls_verify:
+        yield (
+            "target.tls_verify is false: certificates were not looked at, and the answers may be those of another machine "
+            "than the portal."
+        )
     if run.manifest and run.manifest.houses_shared:
         most = run.manifest.users_per_house
         users = f"up to {most:,} users" if most else "some users"

@@ -140,9 +140,16 @@ class RunSettings(_Part):
     baseline: str = ""
 
 
+class TargetSettings(_Part):
+    """The part of the ``target`` settings that a reader must know."""
+
+    tls_verify: bool = True
+
+
 class RecordedSettings(_Part):
     """The settings that the run was judged by."""
 
+    target: TargetSettings = TargetSettings()
     thresholds: Thresholds
     run: RunSettings
     generator: Generator

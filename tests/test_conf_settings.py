@@ -10,6 +10,8 @@ from conf.errors import SettingsError
 from conf.loading import load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conf.settings import Settings
 
 
@@ -30,7 +32,7 @@ def refusal(**values: Any) -> str:
     [
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("http://127.0.0.1:5000/", "http://127.0.0.1:5000"),
-        ("HTTPS://LocalHost", "https://LocalHost"),
+        ("HTTPS://LocalHost", "https://localhost"),
         ("http://[::1]:5000", "http://[::1]:5000"),
         ("http://localhost:5000//", "http://localhost:5000"),
     ],
@@ -56,6 +58,9 @@ def test_a_target_is_kept_as_scheme_host_and_port(given: str, kept: str) -> None
         "http://127.0.0.1:5000\n",
         "http://[::1",
         "http://127.0.0.1@localhost",
+        "http://2130706433:5000",
+        "http://127.1:5000",
+        "http://[::1].evil:8081",
     ],
 )
 def test_what_is_no_such_address_is_refused(url: str) -> None:
@@ -71,8 +76,7 @@ def test_what_is_no_such_address_is_refused(url: str) -> None:
         "http://[::2]:5000",
         "http://localhost.example.org",
         "http://0.0.0.0:5000",
-        "http://2130706433:5000",
-        "http://127.1:5000",
+        "http://[::ffff:127.0.0.1]:5000",
     ],
 )
 def test_a_host_that_is_not_allowed_is_refused_for_load_and_metrics(url: str) -> None:
@@ -147,3 +151,31 @@ def test_faults_of_more_than_all_requests_are_refused() -> None:
 
 def test_a_model_whose_bounds_cross_is_refused() -> None:
     assert "lies above maximum_s" in refusal(portal__model__minimum_s=9)
+
+
+def test_certificates_that_are_not_looked_at_want_a_host_beyond_the_loopback_named_again() -> None:
+    beyond = {"target__allowed_hosts": ["staging.example", "::1"], "target__tls_verify": False}
+    told = refusal(**beyond, target__base_url="https://staging.example")
+    assert "tls_verify is false, and host 'staging.example' is not the loopback" in told
+    assert "target.tls_unverified_hosts" in told
+    assert "is not the loopback" in refusal(
+        **beyond, target__base_url="https://[::1]", target__metrics_url="https://staging.example/metrics"
+    )
+    named = load(
+        **beyond,
+        target__base_url="https://staging.example",
+        target__tls_unverified_hosts=["https://STAGING.example:8443"],
+    )
+    assert named.target.tls_unverified_hosts == ("staging.example",)
+    assert not load(target__tls_verify=False, target__base_url="https://127.0.0.1").target.tls_verify
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_of_authorities_must_hold_some(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    assert f"target.ca_file: '{path}' " in refusal(target__ca_file=str(path))
+    assert f"target.ca_file: '{tmp_path}' " in refusal(target__ca_file=str(tmp_path))

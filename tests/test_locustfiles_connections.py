@@ -7,23 +7,27 @@ import socket
 import ssl
 import threading
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gevent
 import pytest
 import trustme
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
-from geventhttpclient.url import URL
 
+from conf.address import parse_origin
+from conf.trust import Trust
 from locustfiles._connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Open = Callable[["Portal"], Connections]
 
 POST = b"POST /api/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+SYSTEM = Trust()
 GOODBYE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
 
 
@@ -31,19 +35,24 @@ GOODBYE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhel
 def opened() -> Iterator[Open]:
     """Connections to a portal, closed when the test is over."""
     with ExitStack() as closing_all:
-        yield lambda running: closing_all.enter_context(closing(Connections(running.url, 1.0)))
+        yield lambda running: closing_all.enter_context(
+            closing(Connections(running.address, running.trust, 1.0))
+        )
 
 
 class Portal:
     """Each connection is answered with the next list of answers, and then closed."""
 
-    def __init__(self, *connections: list[bytes], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *connections: list[bytes], tls: ssl.SSLContext | None = None, trust: Trust = SYSTEM
+    ) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections = connections
         self._tls = tls
         self.asked: list[list[bytes]] = []
         scheme = "http" if tls is None else "https"
-        self.url = URL(f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}")
+        self.address = parse_origin(f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}")
+        self.trust = trust
 
     def serve(self) -> None:
         with self._listener:
@@ -60,8 +69,10 @@ class Portal:
 
 
 @contextmanager
-def portal(*connections: list[bytes], tls: ssl.SSLContext | None = None) -> Iterator[Portal]:
-    running = Portal(*connections, tls=tls)
+def portal(
+    *connections: list[bytes], tls: ssl.SSLContext | None = None, trust: Trust = SYSTEM
+) -> Iterator[Portal]:
+    running = Portal(*connections, tls=tls, trust=trust)
     thread = threading.Thread(target=running.serve, daemon=True)
     thread.start()
     yield running
@@ -156,10 +167,21 @@ def test_a_connection_whose_request_was_given_up_is_not_used_again(opened: Open)
     assert running.asked[0][1] == b""
 
 
-def test_behind_tls_too_with_a_certificate_that_nobody_signed(opened: Open) -> None:
+def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("portal.example").configure_cert(tls)
-    with portal([ANSWER, ANSWER], [ANSWER], tls=tls) as running:
+    certificate.configure_cert(tls)
+    return tls
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_behind_tls_too_where_the_authority_is_known_or_nothing_is_verified(
+    opened: Open, tmp_path: Path, *, believed: bool
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = server_context(authority.issue_cert("127.0.0.1" if believed else "portal.example"))
+    trust = Trust(tmp_path / "ca.pem") if believed else Trust(verify=False)
+    with portal([ANSWER, ANSWER], [ANSWER], tls=tls, trust=trust) as running:
         connections = opened(running)
         assert [ask(connections) for _ in range(2)] == [b"hello"] * 2
         gevent.sleep(0.2)
@@ -169,7 +191,7 @@ def test_behind_tls_too_with_a_certificate_that_nobody_signed(opened: Open) -> N
 
 def test_a_portal_that_does_not_speak_tls_is_an_error_of_the_system(opened: Open) -> None:
     with portal([ANSWER]) as running:
-        running.url = URL(str(running.url).replace("http:", "https:"))
+        running.address = replace(running.address, scheme="https")
         with pytest.raises(ssl.SSLError):
             ask(opened(running))
 
@@ -178,4 +200,4 @@ def test_nobody_there_is_an_error_of_the_system() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        ask(Connections(URL(f"http://127.0.0.1:{port}"), 1.0))
+        ask(Connections(parse_origin(f"http://127.0.0.1:{port}"), Trust(), 1.0))

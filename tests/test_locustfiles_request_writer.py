@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from conf.address import parse_origin
 from conf.contract import Answer, Endpoint
 from conf.loading import load_settings
 from conf.operations import Operation
@@ -17,6 +18,7 @@ from seed.fixture import House
 
 CHAT = load_settings(environ={}).contract.chat
 BASE_URL = "http://127.0.0.1:5000"
+ADDRESS = parse_origin(BASE_URL)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HOUSE = House("house", "tenant", "longview", "development", None, 1, "LV-001", "qr", "the-jwt")
 
@@ -49,7 +51,7 @@ def endpoint(**parts: Any) -> Endpoint:
 
 
 def test_a_question_goes_out_as_the_contract_says() -> None:
-    first, headers, body = written(RequestWriter(BASE_URL, Cookies()))
+    first, headers, body = written(RequestWriter(ADDRESS, Cookies()))
     assert first == "POST /api/chat HTTP/1.1"
     assert body == '{"message": "Why?", "developmentId": "development"}'
     agent = headers.pop("User-Agent")
@@ -68,7 +70,7 @@ def test_a_question_goes_out_as_the_contract_says() -> None:
 
 
 def test_each_question_is_its_own_and_a_renewed_jwt_goes_along_with_the_next() -> None:
-    writer = RequestWriter(BASE_URL, Cookies())
+    writer = RequestWriter(ADDRESS, Cookies())
     assert "Why?" in written(writer)[2]
     assert "Where?" in written(writer, question="Where?")[2]
     _, headers, _ = written(writer, house=dataclasses.replace(HOUSE, jwt="renewed"))
@@ -77,7 +79,7 @@ def test_each_question_is_its_own_and_a_renewed_jwt_goes_along_with_the_next() -
 
 
 def test_a_question_may_stand_in_the_path() -> None:
-    writer, search = RequestWriter(BASE_URL, Cookies()), endpoint(method="GET", path="/search?q={question}")
+    writer, search = RequestWriter(ADDRESS, Cookies()), endpoint(method="GET", path="/search?q={question}")
     assert written(writer, search, question="Wo ist der Zähler?")[0] == (
         "GET /search?q=Wo%20ist%20der%20Z%C3%A4hler? HTTP/1.1"
     )
@@ -85,21 +87,21 @@ def test_a_question_may_stand_in_the_path() -> None:
 
 
 def test_a_post_without_a_body_says_so_and_a_get_says_nothing() -> None:
-    writer = RequestWriter(BASE_URL, Cookies())
+    writer = RequestWriter(ADDRESS, Cookies())
     assert written(writer, endpoint())[1]["Content-Length"] == "0"
-    assert "Content-Length" not in written(RequestWriter(BASE_URL, Cookies()), endpoint(method="GET"))[1]
+    assert "Content-Length" not in written(RequestWriter(ADDRESS, Cookies()), endpoint(method="GET"))[1]
 
 
 @pytest.mark.parametrize("jwt", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "漢"])
 def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
     with pytest.raises(ValueError, match="a header of the contract") as caught:
-        written(RequestWriter(BASE_URL, Cookies()), house=dataclasses.replace(HOUSE, jwt=jwt))
+        written(RequestWriter(ADDRESS, Cookies()), house=dataclasses.replace(HOUSE, jwt=jwt))
     assert jwt not in str(caught.value)
 
 
 def test_what_the_portal_sets_goes_along_until_it_is_forgotten() -> None:
     cookies = Cookies()
-    writer, page = RequestWriter(BASE_URL, cookies), endpoint(method="GET")
+    writer, page = RequestWriter(ADDRESS, cookies), endpoint(method="GET")
     assert "Cookie" not in written(writer, page)[1]
     cookies.keep(f"{BASE_URL}/x", Answered("session=1; Path=/; HttpOnly", "b=2"))  # type: ignore[arg-type]
     assert written(writer, page)[1]["Cookie"] == "session=1; b=2"
@@ -112,4 +114,4 @@ def test_what_the_portal_sets_goes_along_until_it_is_forgotten() -> None:
 def test_cookies_of_the_contract_come_before_the_portals() -> None:
     cookies = Cookies()
     cookies.keep(f"{BASE_URL}/", Answered("homeowner_token=other; Path=/"))  # type: ignore[arg-type]
-    assert written(RequestWriter(BASE_URL, cookies))[1]["Cookie"] == "homeowner_token=the-jwt"
+    assert written(RequestWriter(ADDRESS, cookies))[1]["Cookie"] == "homeowner_token=the-jwt"

@@ -271,7 +271,7 @@ def test_a_proxy_of_the_environment_is_not_asked() -> None:
             [
                 sys.executable,
                 "-c",
-                f"from monitoring.page import read_page; print(read_page('{server.url}/m', 5))",
+                f"import conf.trust as t, monitoring.page as p; print(p.read_page('{server.url}/m', 5, trust=t.Trust()))",
             ],
             env={**os.environ, **dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), proxy.url)},
             capture_output=True,
