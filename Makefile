@@ -12,10 +12,10 @@ COMPOSE ?= docker compose
 RANDOM_HEX := od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest baseline test lint types unit schema bench alerts pictures lock secrets containers clean
+.PHONY: help loadtest baseline test test-all lint types unit schema bench alerts pictures lock secrets containers clean
 
 help:  ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 loadtest: $(VENV)/.run  ## Set up, then run rag, chat and onboarding against the embedded stack and judge them
 	@$(BIN)/loadtest run all --embedded $(ARGS)
@@ -37,9 +37,12 @@ lint: $(VENV)/.dev  ## ruff: rules and formatting
 types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
+test-all: lint types  ## The same with nothing skipped: a missing browser, Prometheus or Docker engine is a failure
+	@$(MAKE) unit ARGS="--skip-nothing $(ARGS)"
+
 # Most of the time a test waits for a process that it has started: three at a time, each file in one of them.
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
-	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile --durations=10 $(ARGS)
 
 schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
 	$(BIN)/python -m reports.schema

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 300_000
 _COLOURS = """e => { const s = getComputedStyle(e);
     return {color: s.color, background: s.backgroundColor, fill: s.fill, stroke: s.stroke, display: s.display} }"""
+
+
+def find_chromium() -> str | None:
+    """The machine's own browser, or the one that ``playwright install chromium`` fetched; None where there is neither."""
+    if found := shutil.which("chromium"):
+        return found
+    fetched = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path("~/.cache/ms-playwright").expanduser())
+    return next(map(str, sorted(fetched.glob("chromium-*/chrome-linux*/chrome"), reverse=True)), None)
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -128,7 +137,7 @@ def browse(arguments: argparse.Namespace) -> dict[str, Any]:
     console: list[dict[str, str]] = []
     requests: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         page = browser.new_page(
             viewport={"width": arguments.width, "height": arguments.height},
             device_scale_factor=arguments.scale,

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+from patience import TIMEOUT_S, await_true
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
-TIMEOUT_S = 60.0
 
 _MARK = "LOADTEST_TESTS_MARK"
 _SUITES_OWN = ("LOADTEST_", "SESSION_SECRET", "DATABASE_URL", "PG")
@@ -101,8 +100,8 @@ class Commands:
         """Everything that these commands started and that still runs, however far it has gone away."""
         return [process for process in psutil.process_iter() if _environ(process).get(_MARK) == self._mark]
 
-    def await_nothing_running(self, within_s: float = 15.0) -> None:
-        await_true(lambda: not self.running(), within_s, lambda: f"still running: {self.running()}")
+    def await_nothing_running(self) -> None:
+        await_true(lambda: not self.running(), otherwise=lambda: f"still running: {self.running()}")
 
     def kill_all(self) -> None:
         """For the end of a test: these processes are its own, by their mark."""
@@ -114,16 +113,6 @@ class Commands:
 
     def _files(self) -> dict[Path, bytes | None]:
         return {path: path.read_bytes() if path.is_file() else None for path in self.directory.rglob("*")}
-
-
-def await_true(
-    condition: Callable[[], object], within_s: float, otherwise: Callable[[], object] = str
-) -> None:
-    """Wait for *condition*, a bounded time."""
-    deadline_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline_s, otherwise()
-        time.sleep(0.05)
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:

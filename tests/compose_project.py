@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from container_images import STAND_INS, has_image
 from locust_process import ROUTES, free_port
+from needs import compose_command, lack, says
+from patience import TIMEOUT_S
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).parent.parent
-TIMEOUT_S = 900.0
+BUILDING_S = 3 * TIMEOUT_S
 DEFAULTS = {
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",
     "DATABASE_IMAGE": "pgvector/pgvector:0.8.6-pg17",
@@ -33,38 +34,16 @@ COMMIT = "0a1b2c3"
 _PAGE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/metrics').read().decode())"
 
 
-def find_compose() -> list[str]:
-    """Compose 2, or 1; the test is skipped where there is neither, or no engine."""
-    if shutil.which("docker") is None or _says("docker", "info") is None:
-        pytest.skip("no Docker engine answers (`docker info`); install one, or start it")
-    if _says("docker", "compose", "version") is not None:
-        return ["docker", "compose"]
-    if shutil.which("docker-compose") is None:
-        pytest.skip("there is an engine, but no Compose (Debian: apt-get install docker-compose)")
-    return ["docker-compose"]
-
-
 def find_images() -> dict[str, str]:
     """Variable → image: the real one, or its stand-in; the test is skipped where one can be had in neither way."""
     found = {}
     for variable, default in DEFAULTS.items():
         known = [os.environ.get(variable) or default, STAND_INS[variable]]
         here = next((name for name in known if has_image(name)), None)
-        if here is None and _says("docker", "pull", "--quiet", known[0]) is None:
-            pytest.skip(
-                f"{known[0]} is not here and cannot be pulled; `python tests/container_images.py` makes stand-ins"
-            )
+        if here is None and says("docker", "pull", "--quiet", known[0]) is None:
+            lack("images", known[0])
         found[variable] = here or known[0]
     return found
-
-
-def _says(*command: str) -> str | None:
-    """What a command says; None where it fails or takes too long."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    except subprocess.TimeoutExpired:
-        return None
-    return done.stdout if done.returncode == 0 else None
 
 
 @dataclass
@@ -73,7 +52,7 @@ class Project:
 
     directory: Path
     """The checkout."""
-    command: list[str]
+    command: Sequence[str]
     environ: dict[str, str] = field(repr=False)
     name: str = field(default_factory=lambda: f"openhouse-test-{secrets.token_hex(4)}")
 
@@ -88,15 +67,15 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=TIMEOUT_S,
+            timeout=BUILDING_S,
         )
 
     def containers(self, service: str) -> list[Any]:
         """What the engine knows of the containers of a service, those that have ended included."""
         labels = {"project": self.name, "service": service}
         filters = [f"--filter=label=com.docker.compose.{key}={value}" for key, value in labels.items()]
-        found = (_says("docker", "ps", "--all", "--quiet", *filters) or "").split()
-        return json.loads(_says("docker", "inspect", *found) or "[]") if found else []
+        found = (says("docker", "ps", "--all", "--quiet", *filters) or "").split()
+        return json.loads(says("docker", "inspect", *found) or "[]") if found else []
 
     def running(self, service: str) -> list[Any]:
         return [found for found in self.containers(service) if found["State"]["Running"]]
@@ -142,10 +121,10 @@ def own_environment() -> dict[str, str]:
 @contextmanager
 def compose_project(directory: Path) -> Iterator[Project]:
     """A fresh checkout, its images built, its ``.env`` made; nothing of it is left at the end but the images."""
-    command, images = find_compose(), find_images()
+    images = find_images()
     check_out(directory)
-    subprocess.run(["make", "secrets"], cwd=directory, check=True, timeout=60, env=own_environment())
-    project = Project(directory, command, own_environment() | images | {"LOADTEST_COMMIT": COMMIT})
+    subprocess.run(["make", "secrets"], cwd=directory, check=True, timeout=BUILDING_S, env=own_environment())
+    project = Project(directory, compose_command(), own_environment() | images | {"LOADTEST_COMMIT": COMMIT})
     try:
         built = project.compose("build")
         assert built.returncode == 0, built.stdout[-5000:]

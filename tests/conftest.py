@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from loadtest.embedded import Stack
 
+pytest_plugins = ["needs"]
+
 SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - of the tests
 
 _numbers = itertools.count(1)
@@ -43,6 +47,21 @@ class SeededDatabase(NamedTuple):
     secret: str
     seeded: Seeded
     houses: list[House]
+
+
+def pytest_configure() -> None:
+    """
+    Make the tests' processes alike, wherever they are started.
+
+    In the background of a script a shell starts everything with SIGINT ignored (``nohup`` does the same with SIGHUP), and what is
+    ignored stays ignored in every process started from here. A handler does not: there it is the default again. This
+    process goes on ignoring. A proxy is for other networks than the loopback, where all of this happens.
+    """
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

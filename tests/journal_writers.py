@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from patience import TIMEOUT_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-TIMEOUT_S = 90.0
 
 
 def started(code: str, *arguments: object) -> subprocess.Popen[str]:

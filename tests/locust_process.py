@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+from patience import TIMEOUT_S, await_true
 from prometheus_client.parser import text_string_to_metric_families
 
 from reports.judging import judge_run
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
-TIMEOUT_S = 90.0
 ROUTES = {
     "chat": "/api/chat",
     "onboarding_page": "/onboarding/{token}",
@@ -35,7 +35,7 @@ ROUTES = {
 
 def served(base_url: str) -> dict[str, int]:
     """Operation → requests that the portal has served."""
-    with urlopen(f"{base_url}/metrics", timeout=10) as page:  # noqa: S310 - loopback
+    with urlopen(f"{base_url}/metrics", timeout=TIMEOUT_S) as page:  # noqa: S310 - loopback
         families = text_string_to_metric_families(page.read().decode())
     counts = dict.fromkeys(ROUTES, 0)
     for family in families:
@@ -129,10 +129,10 @@ def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dic
 
 def await_served(stack: Stack, requests: int) -> None:
     """Wait until the portal has served so many requests in its life."""
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while sum(served(stack.base_url).values()) < requests:
-        assert time.monotonic() < deadline_s, f"the portal has not served {requests} requests"
-        time.sleep(0.05)
+    await_true(
+        lambda: sum(served(stack.base_url).values()) >= requests,
+        otherwise=lambda: f"the portal has not served {requests} requests",
+    )
 
 
 def await_quiet(stack: Stack, longest_answer_s: float) -> None:
@@ -145,12 +145,8 @@ def await_quiet(stack: Stack, longest_answer_s: float) -> None:
 
 def await_file(directory: Path, pattern: str) -> Path:
     """Wait until a file is there."""
-    deadline_s = time.monotonic() + 30
-    while time.monotonic() < deadline_s:
-        if found := next(directory.glob(pattern), None):
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"no {pattern} in {directory}")
+    await_true(lambda: any(directory.glob(pattern)), otherwise=lambda: f"no {pattern} in {directory}")
+    return next(directory.glob(pattern))
 
 
 def free_port() -> int:

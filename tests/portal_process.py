@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg2
+from patience import TIMEOUT_S
 from prometheus_client.parser import text_string_to_metric_families
 
 from portal import READY
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else-long-enough-for-every-algorithm"  # noqa: S105 - of the tests
-TIMEOUT_S = 20.0
 
 QUICK = """
 [portal.model]

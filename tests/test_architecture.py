@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import TIMEOUT_S
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("conf", "seed", "monitoring", "reports", "locustfiles", "loadtest")
@@ -54,7 +55,7 @@ def test_every_package_is_a_room_of_the_house() -> None:
 @pytest.mark.parametrize("module", ["reports.judging", "reports.terminal"])
 def test_reports_needs_neither_gevent_nor_locust(module: str) -> None:
     code = f"import {module}, sys; sys.exit(bool({{'gevent', 'locust'}} & sys.modules.keys()))"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=TIMEOUT_S).returncode == 0
 
 
 def test_no_module_of_the_tests_imports_from_a_file_of_tests() -> None:

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -16,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 from locust_process import free_port
 from metrics_pages import full_run, portal_page
+from patience import TIMEOUT_S, await_true
 from shipped_dashboard import QUERIES
 
 from conf.loading import CONF_DIR
@@ -26,17 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PROMETHEUS = shutil.which("prometheus")
-pytestmark = pytest.mark.skipif(
-    PROMETHEUS is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"
-)
-TIMEOUT_S = 60.0
+pytestmark = pytest.mark.requires("prometheus")
 
 
 def ask(address: str, path: str) -> Any:
     """What Prometheus's API answers; None while it does not."""
     try:
-        with urlopen(f"http://{address}/api/v1/{path}", timeout=10) as answer:
+        with urlopen(f"http://{address}/api/v1/{path}", timeout=TIMEOUT_S) as answer:
             return json.load(answer)["data"]
     except (URLError, OSError):
         return None
@@ -62,7 +58,6 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory: Path = tmp_path_factory.mktemp("prometheus")
     shutil.copy(CONF_DIR / "prometheus" / "rules.yml", directory)
     address = f"127.0.0.1:{free_port()}"
-    assert PROMETHEUS is not None
     with (
         closing(MetricsServer(lambda: render(full_run()), 0).start()) as load_test,
         closing(MetricsServer(portal_page, 0).start()) as portal,
@@ -77,13 +72,13 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             f"--storage.tsdb.path={directory / 'data'}",
             f"--web.listen-address={address}",
         ]
-        process = subprocess.Popen([PROMETHEUS, *options], stdout=log, stderr=log)
+        process = subprocess.Popen(["prometheus", *options], stdout=log, stderr=log)
         try:
-            deadline_s = time.monotonic() + TIMEOUT_S
-            while not has_settled(address):
-                assert process.poll() is None, (directory / "log").read_text()
-                assert time.monotonic() < deadline_s, (directory / "log").read_text()
-                time.sleep(0.2)
+            await_true(
+                lambda: process.poll() is not None or has_settled(address),
+                otherwise=(directory / "log").read_text,
+            )
+            assert process.poll() is None, (directory / "log").read_text()
             yield address
         finally:
             process.terminate()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -19,6 +18,8 @@ import kubernetes_validate
 import pytest
 import yaml
 from compose_project import DEFAULTS, ROOT, own_environment
+from needs import compose_command
+from patience import TIMEOUT_S
 from promtool import needs_promtool, promtool
 
 from conf.loading import ENVIRONMENT
@@ -83,7 +84,7 @@ RESOURCES = {
 def test_files_are_what_their_schema_allows(schema: str, files: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *files],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -101,24 +102,17 @@ def test_the_schema_checker_would_see_a_misspelt_key() -> None:
         kubernetes_validate.validate(wrong, "1.34", strict=True)
 
 
-needs_compose = pytest.mark.skipif(
-    shutil.which("docker-compose") is None and shutil.which("docker") is None,
-    reason="no Compose is installed (Debian: apt-get install docker-compose)",
-)
-
-
 def compose_config(env_file: Path, *files: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """What compose makes of the files, with this .env; it needs no engine for it."""
-    command = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
     named = [word for file in files for word in ("--file", file)]
     profiles = ["--profile", "ci", "--profile", "monitoring", "--profile", "seed"]
     return subprocess.run(
-        [*command, "--env-file", str(env_file), *named, *profiles, "config"],
-        cwd=ROOT, env=own_environment() | environ, capture_output=True, text=True, check=False, timeout=60,
+        [*compose_command(), "--env-file", str(env_file), *named, *profiles, "config"],
+        cwd=ROOT, env=own_environment() | environ, capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
 
 
-@needs_compose
+@pytest.mark.requires("compose")
 @pytest.mark.parametrize(("files", "environ", "refusal"), [
     pytest.param(["docker-compose.yml"], {}, "make secrets", id="no secret"),
     pytest.param(["docker-compose.yml"], {"SESSION_SECRET": "x"}, "", id="a secret"),

@@ -6,12 +6,12 @@ import json
 import os
 import re
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from compose_project import COMMIT, Project, compose_project
+from patience import TIMEOUT_S, await_true
 from profiled_run import UNHURRIED
 
 from reports.judging import judge_run
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reports.record import Verdict
 
-PATIENCE_S = 300.0
+pytestmark = pytest.mark.requires("engine")
 SETTINGS = f"""
 [run]
 minimum_requests = 1
@@ -51,10 +51,7 @@ HEADLESS = ("--profile", "ci", "up", "--exit-code-from", "headless", "headless")
 
 
 def await_that(is_so: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline_s, f"never: {what}"
-        time.sleep(0.5)
+    await_true(is_so, otherwise=lambda: f"never: {what}")
 
 
 class WebUI:
@@ -68,14 +65,16 @@ class WebUI:
 
     def log_in(self) -> None:
         form = {"username": "loadtest", "password": env_file(self.project)["LOADTEST_WEB_PASSWORD"]}
-        answer = self.http.post(f"{self.url}/login_submit", data=form, timeout=60, allow_redirects=False)
+        answer = self.http.post(
+            f"{self.url}/login_submit", data=form, timeout=TIMEOUT_S, allow_redirects=False
+        )
         assert answer.headers["Location"] == "/"
 
     def get(self, path: str) -> requests.Response:
-        return self.http.get(f"{self.url}{path}", timeout=60)
+        return self.http.get(f"{self.url}{path}", timeout=TIMEOUT_S)
 
     def post(self, path: str, **form: object) -> Any:
-        return self.http.post(f"{self.url}{path}", data=form, timeout=60).json()
+        return self.http.post(f"{self.url}{path}", data=form, timeout=TIMEOUT_S).json()
 
     def workers(self) -> int:
         return len(self.states())
@@ -176,7 +175,7 @@ def test_every_container_becomes_healthy_runs_without_rights_and_the_seed_ends_w
         for found in project.running(service):
             inside = subprocess.run(
                 ["docker", "exec", found["Id"], "cat", "/proc/1/status"],
-                capture_output=True, text=True, check=True, timeout=60,
+                capture_output=True, text=True, check=True, timeout=TIMEOUT_S,
             ).stdout  # fmt: skip
             status = dict(line.split(":\t", 1) for line in inside.splitlines() if ":\t" in line)
             assert "0" not in status["Uid"].split(), service
@@ -194,7 +193,7 @@ def test_ports_are_published_on_the_loopback_alone_and_the_web_ui_asks_for_its_p
         for binding in bound
     }
     assert bindings == {"127.0.0.1"}
-    stranger = requests.get(f"{ui.url}/", timeout=60, allow_redirects=False)
+    stranger = requests.get(f"{ui.url}/", timeout=TIMEOUT_S, allow_redirects=False)
     assert (stranger.status_code, stranger.headers["Location"][:6]) == (302, "/login")
 
 
@@ -249,7 +248,7 @@ def test_prometheus_reads_the_run_and_the_portal_and_has_the_rules(project: Proj
     url = f"http://127.0.0.1:{project.environ['PROMETHEUS_PORT']}/api/v1"
 
     def asked(path: str) -> Any:
-        return requests.get(f"{url}/{path}", timeout=60).json()["data"]
+        return requests.get(f"{url}/{path}", timeout=TIMEOUT_S).json()["data"]
 
     def up() -> dict[str, str]:
         return {target["labels"]["job"]: target["health"] for target in asked("targets")["activeTargets"]}
@@ -268,11 +267,11 @@ def test_a_worker_that_was_paused_returns_and_the_verdict_says_when_and_how_much
     run_dir = ui.start(journey="chat", user_count=6, spawn_rate=10, run_time="")
     ui.await_served(20)
     container = project.running("worker")[0]["Id"]
-    subprocess.run(["docker", "pause", container], check=True, capture_output=True, timeout=60)
+    subprocess.run(["docker", "pause", container], check=True, capture_output=True, timeout=TIMEOUT_S)
     try:
         await_that(lambda: "missing" in ui.states(), "a worker that the master misses")
     finally:
-        subprocess.run(["docker", "unpause", container], check=True, capture_output=True, timeout=60)
+        subprocess.run(["docker", "unpause", container], check=True, capture_output=True, timeout=TIMEOUT_S)
     await_that(lambda: "missing" not in ui.states(), "the worker back at work")
     ui.await_served(20)
     assert ui.post("/stop")["success"]
@@ -293,7 +292,7 @@ def test_a_killed_worker_makes_no_verdict_and_the_figures_stay(project: Project,
     run_dir = ui.start(journey="chat", user_count=6, spawn_rate=10, run_time="")
     ui.await_served(20)
     victim = project.running("worker")[0]["Id"]
-    subprocess.run(["docker", "kill", victim], check=True, capture_output=True, timeout=60)
+    subprocess.run(["docker", "kill", victim], check=True, capture_output=True, timeout=TIMEOUT_S)
     ui.await_served(5)
     assert ui.post("/stop")["success"]
     verdict = ui.await_end(run_dir)
@@ -345,7 +344,7 @@ def test_a_headless_run_is_one_command_that_ends_with_the_verdicts_exit_code_and
         done = subprocess.run(
             ["make", "containers"],
             cwd=project.directory, env=environ | {"LOADTEST_CONFIG": config}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
         (run_dir,) = project.runs() - before
         verdict = judge_run(run_dir)
@@ -354,7 +353,7 @@ def test_a_headless_run_is_one_command_that_ends_with_the_verdicts_exit_code_and
         assert json.loads((run_dir / "manifest.json").read_text())["profile"] == "smoke"
     assert ended == [(State.PASS, 0, False), (State.FAIL, 2, True)]
     left = ["docker", "ps", "--all", "--quiet", "--filter=label=com.docker.compose.project=openhouse-ci"]
-    assert subprocess.run(left, capture_output=True, check=True, timeout=60).stdout == b""
+    assert subprocess.run(left, capture_output=True, check=True, timeout=TIMEOUT_S).stdout == b""
 
 
 def test_secrets_in_files_are_in_no_environment(project: Project, tmp_path: Path) -> None:
@@ -418,7 +417,7 @@ def test_the_image_holds_nothing_but_what_runs(project: Project) -> None:
     def inside(code: str) -> str:
         return subprocess.run(
             ["docker", "run", "--rm", "--network=none", "openhouse-loadtest", "sh", "-ec", code],
-            capture_output=True, text=True, check=True, timeout=120,
+            capture_output=True, text=True, check=True, timeout=TIMEOUT_S,
         ).stdout  # fmt: skip
 
     assert inside("id -u; id -g; pwd").split() == ["10001", "10001", "/app"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from command_process import Commands, await_true
+from command_process import Commands
+from patience import await_true
 from portal_process import SECRET, running_portal
 
 from monitoring.measurement import utc_now
@@ -179,8 +180,8 @@ def test_a_command_that_is_killed_takes_its_stack_along(embedded_commands: Comma
     def stack_runs() -> bool:
         return any(str(directory) in " ".join(p.cmdline()) for p in embedded_commands.running())
 
-    await_true(lambda: not stack_runs(), 15)
-    await_true(lambda: not directory.exists(), 5)
+    await_true(lambda: not stack_runs())
+    await_true(lambda: not directory.exists())
 
 
 def start_long_run(commands: Commands) -> subprocess.Popen[str]:
@@ -189,7 +190,7 @@ def start_long_run(commands: Commands) -> subprocess.Popen[str]:
         "loadtest", "run", "chat", "--embedded", "--config", "own.toml", LOADTEST_PROFILE="pilot"
     )
     try:
-        await_true(lambda: any("," in row for row in history(commands)), 45)
+        await_true(lambda: any("," in row for row in history(commands)))
     except AssertionError:
         process.kill()
         raise
@@ -205,12 +206,12 @@ def history(commands: Commands) -> list[str]:
 def test_a_second_interruption_waits_for_no_request(commands: Commands, stack: Stack, tmp_path: Path) -> None:
     with running_portal(stack.database_url, tmp_path, f"{QUICK}[portal.faults]\nhang_ratio = 1.0") as portal:
         process = commands.start("loadtest", "run", "chat", **own_portal(portal, stack, tmp_path))
-        await_true(lambda: requests_that_hang(portal) > 2, 20)  # one may be a look at its health
+        await_true(lambda: requests_that_hang(portal) > 2)  # one may be a look at its health
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
         process.send_signal(signal.SIGINT)
-        assert commands.end(process, 10).code == 130
+        assert commands.end(process).code == 130
         commands.await_nothing_running()
 
 
@@ -226,7 +227,7 @@ def test_what_was_judged_is_printed_even_if_a_later_journey_cannot_begin(
     with running_portal(stack.database_url, tmp_path, QUICK) as portal:
         host = "http://{}:{}".format(*portal.address)
         process = commands.start("loadtest", "run", "all", "--host", host, "--config", "own.toml")
-        await_true(lambda: list(commands.directory.glob("runs/*-rag/measurements.hlog")), 20)
+        await_true(lambda: list(commands.directory.glob("runs/*-rag/measurements.hlog")))
     ended = commands.end(process)
     assert ended.code == 2, ended.output
     assert "● PASS  Vector search" in ended.out

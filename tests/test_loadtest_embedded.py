@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import psycopg2
 import pytest
+from patience import TIMEOUT_S, await_true
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
@@ -23,7 +23,6 @@ from seed.fixture import load_fixture
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-GONE_WITHIN_S = 20.0
 
 # Enters a stack, says where it is, and stays in it.
 HOLDER = """
@@ -56,7 +55,8 @@ def _stack(
 def _status(url: str, body: object = None, **headers: str) -> int:
     payload = None if body is None else json.dumps(body).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, payload, headers), timeout=20) as answer:  # noqa: S310 - loopback
+        request = urllib.request.Request(url, payload, headers)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - loopback
             status: int = answer.status
             return status
     except urllib.error.HTTPError as error:
@@ -78,10 +78,10 @@ def _postgres_processes(directory: Path) -> list[int]:
 
 
 def _await_nothing_left(pid: int, directory: Path) -> None:
-    deadline_s = time.monotonic() + GONE_WITHIN_S
-    while _is_running(pid) or directory.exists() or _postgres_processes(directory):
-        assert time.monotonic() < deadline_s, (_is_running(pid), directory.exists())
-        time.sleep(0.05)
+    await_true(
+        lambda: not (_is_running(pid) or directory.exists() or _postgres_processes(directory)),
+        otherwise=lambda: (_is_running(pid), directory.exists()),
+    )
 
 
 def test_the_environment_of_a_stack_is_all_that_a_load_needs(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import TIMEOUT_S
 
 from locustfiles._attendance import Attendance, WorkerChange, WorkerEvent
 from locustfiles._messages import Finished
@@ -90,7 +91,7 @@ def test_a_run_waits_for_a_worker_that_joined_since_the_last_look_and_for_none_t
     gevent.sleep(0.1)
     assert not ending.ready()
     runner.finish("b")
-    assert ending.get(timeout=5) == []
+    assert ending.get(timeout=TIMEOUT_S) == []
 
 
 def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
@@ -100,7 +101,7 @@ def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
     ending = gevent.spawn(workers.finish, 0.2)
     gevent.sleep(0)
     runner.finish("a")
-    assert ending.get(timeout=5) == [WorkerChange("b", WorkerEvent.VANISHED, 5)]
+    assert ending.get(timeout=TIMEOUT_S) == [WorkerChange("b", WorkerEvent.VANISHED, 5)]
 
 
 def test_locusts_account_of_a_worker_remembers_that_it_was_missed() -> None:
@@ -112,7 +113,7 @@ node.state = "running"
 print(node.state, node.was_missed, other.was_missed)
 """
     said = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
     )
     assert said.stdout.split() == ["running", "True", "False"]
 

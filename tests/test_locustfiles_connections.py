@@ -14,6 +14,7 @@ import gevent
 import pytest
 import trustme
 from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError
+from needs import lack
 
 from conf.address import parse_origin
 from conf.trust import Trust
@@ -110,7 +111,7 @@ def test_nor_is_one_that_the_portal_says_it_will_close(opened: Open) -> None:
 def test_also_beyond_the_1024th_open_file(opened: Open) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2_000:
-        pytest.skip("this process may not open so many files")
+        lack("open files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2_000), hard))
     held: list[socket.socket] = []
     try:

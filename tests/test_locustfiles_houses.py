@@ -13,6 +13,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import TIMEOUT_S
 
 from locustfiles._dealer import Dealer, Deck
 from locustfiles._houses import Houses
@@ -111,7 +112,7 @@ class Table:
             for houses, count in zip(self.processes, users, strict=True)
             for _ in range(count)
         ]
-        gevent.joinall(starting, timeout=20, raise_error=True)
+        gevent.joinall(starting, timeout=TIMEOUT_S, raise_error=True)
         return [user.value for user in starting]
 
 
@@ -276,7 +277,7 @@ def test_who_waits_when_the_run_ends_is_sent_away() -> None:
     waiting = [gevent.spawn(houses.lease), gevent.spawn(houses.take_fresh)]
     settle()
     houses.close()
-    gevent.joinall(waiting, timeout=5)
+    gevent.joinall(waiting, timeout=TIMEOUT_S)
     assert [(user.ready(), user.value) for user in waiting] == [(True, None), (True, None)]
     assert houses.lease() is None
 

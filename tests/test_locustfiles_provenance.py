@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from patience import TIMEOUT_S
 
 from locustfiles._provenance import COMMIT_VARIABLE, find_commit
 
@@ -21,13 +22,18 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "file").write_text("as committed")
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"]
     for words in (["init", "--quiet"], ["add", "file"], [*identity, "commit", "--quiet", "--message", "one"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True, timeout=60)
+        subprocess.run(["git", *words], cwd=tmp_path, check=True, timeout=TIMEOUT_S)
     return tmp_path
 
 
 def test_a_checkout_is_asked_before_the_environment_and_says_where_files_differ(repository: Path) -> None:
     head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=repository, capture_output=True, text=True, check=True, timeout=60
+        ["git", "rev-parse", "HEAD"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_S,
     ).stdout.strip()
     assert find_commit(repository, NAMED) == head
     (repository / "file").write_text("and changed")

@@ -14,6 +14,7 @@ import locust_process
 import psutil
 import pytest
 from locust_process import LOCUSTFILES, free_port, run, served
+from patience import TIMEOUT_S, await_true
 from quick_stack import QUICK, stack_with
 
 from conf.operations import Outcome
@@ -97,7 +98,7 @@ def test_ctrl_c_that_reaches_one_process_before_the_other_loses_nothing(
     for reached in [master, *workers] if first == "master" else [*workers, master]:
         reached.send_signal(signal.SIGINT)
         time.sleep(0.02)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=TIMEOUT_S)
     finished = locust_process.finished(quick_stack, runs, process.returncode, output, before)
     assert finished.counted == finished.served
     assert finished.verdict.problems == ()
@@ -118,9 +119,9 @@ def test_master_and_workers_as_processes_of_their_own_give_one_verdict(
         ["-f", CHAT, "--headless", "--only-summary", "--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1",
          "--master-bind-port", *port, "-u", "10", "-t", "3s"],
     )  # fmt: skip
-    output, _ = master.communicate(timeout=60)
+    output, _ = master.communicate(timeout=TIMEOUT_S)
     for worker in workers:
-        worker.communicate(timeout=20)
+        worker.communicate(timeout=TIMEOUT_S)
     finished = locust_process.finished(quick_stack, runs, master.returncode, output, before)
     assert finished.counted == finished.served
     assert finished.code == 0, output
@@ -138,7 +139,7 @@ def test_a_worker_that_vanishes_makes_no_verdict_and_the_figures_stay(quick_stac
     time.sleep(4)  # the figures of a killed worker reach its master every three seconds
     worker = next(iter(_children(process.pid)))
     worker.kill()
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=TIMEOUT_S)
     finished = locust_process.finished(quick_stack, runs, process.returncode, output, before)
     assert finished.code == 3, output
     assert finished.verdict.state is State.NO_VERDICT
@@ -189,19 +190,17 @@ def test_a_run_of_the_web_ui_can_be_started_stopped_and_started_again(quick_stac
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _await_answer(url)
+        await_true(lambda: _answers(url))
         for number in (1, 2):
             _post(f"{url}/swarm", user_count=4, spawn_rate=4, run_time="60s")
-            time.sleep(2.5)
-            with urlopen(f"{url}/stop", data=b"", timeout=30) as answer:  # noqa: S310 - loopback
+            asked = sum(before.values()) + 8 * number
+            locust_process.await_served(quick_stack, asked)
+            with urlopen(f"{url}/stop", data=b"", timeout=TIMEOUT_S) as answer:  # noqa: S310 - loopback
                 assert json.load(answer)["success"]
-            deadline_s = time.monotonic() + 20
-            while len(list(runs.glob("*/report.html"))) < number:
-                assert time.monotonic() < deadline_s
-                time.sleep(0.1)
+            await_true(lambda number=number: len(list(runs.glob("*/report.html"))) >= number)
     finally:
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=TIMEOUT_S)
     after = served(quick_stack.base_url)
     reported = 0
     for run_dir in runs.iterdir():
@@ -246,19 +245,16 @@ def _children(pid: int) -> list[psutil.Process]:
     return [child for child in psutil.Process(pid).children() if child.is_running()]
 
 
-def _await_answer(url: str) -> None:
-    deadline_s = time.monotonic() + 20
-    while True:
-        try:
-            with urlopen(url, timeout=5):  # noqa: S310 - loopback
-                return
-        except OSError:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.1)
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=TIMEOUT_S):  # noqa: S310 - loopback
+            return True
+    except OSError:
+        return False
 
 
 def _post(url: str, **form: object) -> None:
-    with urlopen(url, data=urlencode(form).encode(), timeout=10) as answer:  # noqa: S310 - loopback
+    with urlopen(url, data=urlencode(form).encode(), timeout=TIMEOUT_S) as answer:  # noqa: S310 - loopback
         assert json.load(answer)["success"]
 
 
@@ -282,7 +278,7 @@ def test_no_more_users_than_the_ceiling_start(quick_stack: Stack, runs: Path, tm
     process = locust_process.start(
         quick_stack, runs, ["-f", CHAT, "--headless", "-u", "6", "-t", "5s"], LOADTEST_CONFIG=config
     )
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 2
     assert "Error: target.max_users: 6 users were asked for, 5 are allowed\n  Ask for fewer" in output
     assert list(runs.iterdir()) == []

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from locust_process import LOCUSTFILES, free_port, served, start
+from patience import await_true
 from prometheus_client.parser import text_string_to_metric_families
-from web_ui import TIMEOUT_S, WebUI, await_that, settings_file, web_ui
+from web_ui import TIMEOUT_S, WebUI, settings_file, web_ui
 
 from monitoring.tracker import Tracker
 from reports import figures, wording
@@ -35,7 +36,7 @@ def ui(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI
 def distributed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
     """A master and two workers."""
     with web_ui(stack, tmp_path_factory.mktemp("distributed"), "--processes", "2") as running:
-        await_that(lambda: running.get("/worker-count").json()["worker_count"] == 2)
+        await_true(lambda: running.get("/worker-count").json()["worker_count"] == 2)
         yield running
 
 
@@ -183,7 +184,7 @@ def test_start_that_is_pressed_twice_makes_one_run_of_the_load_that_was_chosen(e
         "Error: a run is about to begin",
         "Error: a run is under way",
     }
-    await_that(lambda: len(set(either.runs.iterdir()) - before) > 0)
+    await_true(lambda: len(set(either.runs.iterdir()) - before) > 0)
     (made,) = set(either.runs.iterdir()) - before
     run = either.await_end(made)
     assert run.problems == set()
@@ -202,8 +203,8 @@ def test_of_a_run_under_way_only_the_users_can_be_edited_and_reset_is_refused(
     assert "target.max_users: 1,000,000 users were asked for" in too_many
     assert ui.swarm(user_count=4, spawn_rate=10, journey="chat")["success"]
     assert ui.get("/stats/requests").json()["state"] in {"spawning", "running"}
-    await_that(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
-    await_that(lambda: ui.get("/stats/requests").json()["stats"][-1]["num_requests"] > 8)
+    await_true(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
+    await_true(lambda: ui.get("/stats/requests").json()["stats"][-1]["num_requests"] > 8)
     refused = ui.post("/stats/reset")
     assert (refused.status_code, refused.text) == (409, "Not while a run goes on.\n")
     ui.stop()
@@ -281,7 +282,7 @@ def test_the_tab_shows_state_values_and_limits_while_the_run_goes_on_and_the_rep
     either: WebUI,
 ) -> None:
     directory = either.start(journey="chat", profile="smoke", user_count=5, spawn_rate=5, run_time="60s")
-    await_that(lambda: "100 %" in text_of(either.get("/verdict/now").text))
+    await_true(lambda: "100 %" in text_of(either.get("/verdict/now").text))
     shown = text_of(either.get("/verdict/now").text)
     assert "Load test, so far" in shown
     assert "Success rate" in shown
@@ -446,10 +447,10 @@ def test_a_headless_run_serves_its_metrics_where_its_log_says(stack: Stack, tmp_
         url = next(
             found[1] for line in process.stdout if (found := re.search(r"Prometheus page: (\S+)", line))
         )
-        await_that(
+        await_true(
             lambda: (
                 'loadtest_requests_total{operation="chat",outcome="success"}'
-                in requests.get(url, timeout=9).text
+                in requests.get(url, timeout=TIMEOUT_S).text
             )
         )
         process.terminate()

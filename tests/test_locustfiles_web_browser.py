@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import CHROMIUM
-from web_ui import WebUI, await_that, web_ui
+from patience import TIMEOUT_S, await_true
+from web_ui import WebUI, web_ui
 
 from reports import figures
 from reports.judging import judge_run
@@ -25,9 +25,7 @@ BROWSING = Path(__file__).with_name("browsing.py")
 FRAME = ("--frame", "iframe")
 VERDICT, MONITORING = (f'click [role=tab]:has-text("{title}")' for title in ("Verdict", "Monitoring"))
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there; on Debian: apt-get install chromium"
-)
+pytestmark = pytest.mark.requires("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +40,7 @@ def browse(ui: WebUI, *actions: str, read: tuple[str, ...] = (), options: tuple[
     words += [word for css in read for word in ("--read", css)]
     done = subprocess.run(
         [sys.executable, str(BROWSING), f"{ui.url}/", *words, *options],
-        capture_output=True, text=True, check=False, timeout=180,
+        capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
@@ -66,7 +64,7 @@ def test_journey_and_profile_are_chosen_in_the_form_and_users_edited_while_the_r
         "click button[type=submit]",
         "click [role=tab]:has-text('Charts')",  # which the form would hide
     )
-    await_that(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
+    await_true(lambda: ui.get("/stats/requests").json()["user_count"] == 4)
     ui.stop()
     (directory,) = ui.runs.iterdir()
     run = ui.await_end(directory)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import locust_process
 import pytest
 from locust_process import LOCUSTFILES, free_port, served
+from patience import TIMEOUT_S
 from quick_stack import QUICK, stack_with
 from severable_link import link_to
 
@@ -126,7 +127,7 @@ def test_a_worker_that_is_told_to_go_hands_in_all_it_measured(
         master, leaving, _ = site.master("-t", "8s"), site.worker(), site.worker()
         site.await_load()
         leaving.send_signal(signal.SIGTERM)
-        leaving.communicate(timeout=30)
+        leaving.communicate(timeout=TIMEOUT_S)
         finished = site.finished(master)
     assert changes(finished) == ["left"]
     assert finished.counted == finished.served
@@ -184,7 +185,7 @@ def test_each_worker_that_joins_late_takes_its_part_with_houses_of_its_own(
         late.append(site.worker())  # to whom Locust's own master would give no users
         finished = site.finished(master)
         for worker in late:
-            worker.communicate(timeout=30)
+            worker.communicate(timeout=TIMEOUT_S)
     assert changes(finished) == ["joined", "joined"]
     assert finished.verdict.state is State.PASS, finished.output
     assert finished.counted == finished.served
@@ -205,7 +206,7 @@ def test_a_worker_that_says_again_that_it_is_ready_since_nobody_answered_is_one_
         time.sleep(2 * ASKS_AGAIN_S + 3)
         link.mend()
         finished = site.finished(master)
-        said, _ = late.communicate(timeout=30)
+        said, _ = late.communicate(timeout=TIMEOUT_S)
     assert changes(finished) == ["joined"]
     assert finished.verdict.state is State.PASS, finished.output
     assert finished.counted == finished.served
@@ -228,7 +229,7 @@ def test_workers_of_a_master_that_was_killed_stop_their_load_and_serve_the_next(
             second = next_site.master("-t", "4s")
             finished = next_site.finished(second)
         for worker in workers:
-            worker.communicate(timeout=30)
+            worker.communicate(timeout=TIMEOUT_S)
     assert judge_run(unfinished).state is State.NO_VERDICT
     assert "the run was never finished" in str(judge_run(unfinished).problems)
     assert finished.code == 0, finished.output

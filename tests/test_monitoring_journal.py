@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from journal_writers import TIMEOUT_S, started, together
+from needs import OWN_MOUNTS
 
 from monitoring.current_segment import Limits
 from monitoring.journal import Journal
@@ -95,6 +97,37 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+FULL_DISK = """
+import json, sys
+from pathlib import Path
+from monitoring.current_segment import Limits
+from monitoring.journal import Journal
+from monitoring.journal_proof import prove
+from monitoring.journal_reading import JournalReader
+
+disk = Path(sys.argv[1])
+journal = Journal(disk, "errors", Limits(segment_bytes=10_000))
+
+def append(number):
+    return journal.append(json.dumps({"time": "2026-01-01", "number": number, "text": "x" * 500}).encode())
+
+def numbers():
+    return [one["number"] for one in JournalReader(disk, "errors").read()]
+
+results = [append(number) for number in range(300)]
+assert not all(results)
+assert journal.lost == results.count(False)
+assert numbers() == [number for number, written in enumerate(results) if written]
+(disk / "errors.000001.jsonl").unlink()
+assert append(300)
+assert numbers()[-1] == 300
+proof = prove(disk, "errors")
+assert proof.is_whole
+assert proof.removed == 1
+"""
+"""In a directory that is a disk of 64 kB."""
 
 
 # --- many processes
@@ -497,30 +530,13 @@ def test_a_disk_too_full_for_another_segment_goes_on_in_the_one_there_is(
     assert prove(tmp_path, "errors").is_whole
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system, which only root may")
+@pytest.mark.requires("mounts")
 def test_a_disk_that_is_really_full_costs_records_and_no_more(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("nothing can be mounted here")
-    try:
-        journal = Journal(disk, "errors", Limits(segment_bytes=10_000))
-        results = [journal.append(record(number=number, text="x" * 500)) for number in range(300)]
-        assert not all(results)
-        assert journal.lost == results.count(False)
-        assert numbers(disk) == [number for number, written in enumerate(results) if written]
-        (disk / "errors.000001.jsonl").unlink()
-        assert journal.append(record(number=300))
-        assert numbers(disk)[-1] == 300
-        proof = prove(disk, "errors")
-        assert proof.is_whole
-        assert proof.removed == 1
-    finally:
-        del journal  # which closes its file
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    script = 'mount -t tmpfs -o size=64k none "$1" && exec "$2" -c "$3" "$1"'
+    command = [*OWN_MOUNTS, "sh", "-c", script, "sh", str(tmp_path), sys.executable, FULL_DISK]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []  # it was written to the small disk
 
 
 def test_a_directory_that_cannot_be_made_is_counted_and_said_once(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import psutil
+from patience import TIMEOUT_S
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from monitoring.memory import exposed_rss_bytes, own_rss_bytes, tree_rss_bytes
@@ -36,7 +37,7 @@ def test_the_memory_of_a_tree_includes_the_children_and_is_none_once_it_is_gone(
         tree = tree_rss_bytes(parent.pid)
         assert tree is not None
         assert tree > alone + (1 << 26)
-        parent.communicate(timeout=20)
+        parent.communicate(timeout=TIMEOUT_S)
     assert tree_rss_bytes(parent.pid) is None
 
 

@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from patience import TIMEOUT_S
 
 from conf.errors import LoadTestError
 from monitoring.metrics_server import MetricsServer
@@ -27,7 +28,7 @@ def server() -> Iterator[MetricsServer]:
 
 def status_of(url: str, method: str = "GET") -> int:
     try:
-        with urlopen(Request(url, method=method), timeout=10) as answer:  # noqa: S310 - http
+        with urlopen(Request(url, method=method), timeout=TIMEOUT_S) as answer:  # noqa: S310 - http
             return int(answer.status)
     except HTTPError as error:
         with error:
@@ -38,13 +39,13 @@ def test_the_page_is_served_anew_with_each_request() -> None:
     pages = iter([b"first 1\n", b"second 2\n"])
     with closing(MetricsServer(lambda: next(pages), 0).start()) as server:
         for expected in (b"first 1\n", b"second 2\n"):
-            with urlopen(server.url, timeout=10) as answer:  # noqa: S310 - http
+            with urlopen(server.url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http
                 assert answer.headers["Content-Type"] == CONTENT_TYPE
                 assert answer.read() == expected
 
 
 def test_a_runs_page_arrives_whole(server: MetricsServer) -> None:
-    with urlopen(server.url, timeout=10) as answer:  # noqa: S310 - http
+    with urlopen(server.url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - http
         assert b"\nloadtest_users 7.0\n" in answer.read()
 
 
@@ -95,7 +96,7 @@ def test_a_page_that_cannot_be_made_is_500_and_says_nothing_of_its_cause(
 
     with closing(MetricsServer(broken, 0).start()) as server:
         with pytest.raises(HTTPError) as caught:
-            urlopen(server.url, timeout=10)  # noqa: S310 - http
+            urlopen(server.url, timeout=TIMEOUT_S)  # noqa: S310 - http
         with caught.value as error:
             assert error.code == 500
             assert b"hush" not in error.read()
@@ -130,6 +131,6 @@ assert [one.value for one in asked] == [b"users 1\\n"] * 5
 server.close()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=TIMEOUT_S
     )
     assert (done.returncode, done.stderr) == (0, "")

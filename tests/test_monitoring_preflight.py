@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-from command_process import await_true
 from conftest import SECRET
+from patience import TIMEOUT_S, await_true
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
@@ -277,7 +277,7 @@ def test_a_proxy_of_the_environment_is_not_asked() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=20,
+            timeout=TIMEOUT_S,
         )
         assert read.stdout.strip() == "(200, b'ok')"
         assert (server.paths, proxy.paths) == (["/m"], [])
@@ -344,6 +344,6 @@ def test_no_connection_is_left_open(
                 assert row is not None
                 return int(row[0])
 
-            await_true(lambda: not open_connections(), 5)
+            await_true(lambda: not open_connections())
     finally:
         connection.close()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browsing import CHROMIUM
 from built_run import STARTED, evenly, failing, write_run
+from patience import TIMEOUT_S
 
 from conf.operations import Outcome
 from reports import figures
@@ -28,14 +28,12 @@ INKS = (
     '#charts path[stroke="var(--accent)"]',
 )
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there; on Debian: apt-get install chromium"
-)
+pytestmark = pytest.mark.requires("chromium")
 
 
 def browse(report: Path, *options: str) -> dict[str, Any]:
     words = [sys.executable, str(BROWSING), report.as_uri(), *options]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout)
     return seen

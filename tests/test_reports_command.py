@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from built_run import BuiltRun, evenly
+from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ def loadtest_report(*arguments: str | Path, **environ: str) -> subprocess.Comple
         capture_output=True,
         text=True,
         env={**os.environ, **environ},
-        timeout=60,
+        timeout=TIMEOUT_S,
     )
 
 

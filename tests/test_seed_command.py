@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jwt
 import pytest
+from patience import TIMEOUT_S
 
 from seed.fixture import load_fixture
 
@@ -38,7 +39,7 @@ class Shell:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=TIMEOUT_S,
         )
 
 

@@ -383,7 +383,7 @@ def without_one_result(line: str) -> str:
 
 
 def connected(port: int) -> closing[http.client.HTTPConnection]:
-    return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10))
+    return closing(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S))
 
 
 def ask(connection: http.client.HTTPConnection) -> int:
@@ -433,4 +433,4 @@ def test_the_same_seed_draws_the_same_fates(tmp_path: Path) -> None:
 
 def test_a_target_that_nobody_stops_stops_by_itself(tmp_path: Path) -> None:
     with running_target(tmp_path, "--lifetime", "0.2") as target:
-        assert target.process.wait(timeout=20) == 0
+        assert target.process.wait(timeout=TIMEOUT_S) == 0

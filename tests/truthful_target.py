@@ -27,6 +27,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from patience import TIMEOUT_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -128,7 +130,7 @@ def running_target(directory: Path, *options: str) -> Iterator[Target]:
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=TIMEOUT_S)
         finally:
             process.kill()
             process.wait()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 import locust_process
 import requests
 from locust_process import LOCUSTFILES, free_port
+from patience import TIMEOUT_S, await_true
 from profiled_run import UNHURRIED
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from loadtest.embedded import Stack
-
-TIMEOUT_S = 60.0
 
 
 @dataclass
@@ -51,7 +49,7 @@ class WebUI:
         before = set(self.runs.iterdir())
         answer = self.swarm(**form)
         assert answer["success"], answer
-        await_that(lambda: bool(set(self.runs.iterdir()) - before))
+        await_true(lambda: bool(set(self.runs.iterdir()) - before))
         (directory,) = set(self.runs.iterdir()) - before
         return directory
 
@@ -60,7 +58,7 @@ class WebUI:
         return self.await_end(self.start(**form))
 
     def await_end(self, directory: Path) -> Ended:
-        await_that(lambda: "/report" in self.get("/verdict/now").text)
+        await_true(lambda: "/report" in self.get("/verdict/now").text)
         return Ended(directory)
 
     def stop(self) -> None:
@@ -121,7 +119,7 @@ def web_ui(
         http.trust_env = False
         ui = WebUI(process, f"http://127.0.0.1:{web}{base_path}", runs, http)
         try:
-            await_that(lambda: _answers(ui))
+            await_true(lambda: _answers(ui))
             yield ui
         finally:
             if process.poll() is None:
@@ -140,11 +138,3 @@ def _answers(ui: WebUI) -> bool:
         return ui.get("/verdict").status_code in {200, 401}
     except requests.ConnectionError:
         return False
-
-
-def await_that(is_so: Callable[[], bool]) -> None:
-    """Wait until it is."""
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline_s, "it never became so"
-        time.sleep(0.1)

@@ -1,0 +1,24 @@
+"""Tests wait for states, not for seconds; the one limit is there against hanging, on the busiest machine too."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TIMEOUT_S = 300.0
+_LOOK_AGAIN_S = 0.05
+
+
+def await_true(
+    condition: Callable[[], object],
+    within_s: float = TIMEOUT_S,
+    otherwise: Callable[[], object] = lambda: "it never became so",
+) -> None:
+    """Wait until *condition* holds; *otherwise* says what is wrong where it does not in the end."""
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline_s, otherwise()
+        time.sleep(_LOOK_AGAIN_S)
