@@ -48,7 +48,7 @@ def test_no_proxy_stands_between_the_tests_and_the_loopback() -> None:
 
 def test_so_it_is_where_a_shell_started_the_tests_with_signals_ignored_and_behind_a_proxy() -> None:
     chosen = ("-n", "1", "-k", "ends_by_a_signal or no_proxy")
-    proxies = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "https_proxy", "ALL_PROXY")}
+    proxies = dict.fromkeys(("HTTP_PROXY", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     code, output = run_tests(__file__, *chosen, ignored=IGNORED, **proxies)
     assert code == 0, output
     assert "4 passed" in output
