@@ -19,7 +19,7 @@ from conf.operations import Journey
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
-from monitoring.preflight import check_output, require_ready
+from monitoring.preflight import check_output, require_ready, warn_of_short_stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +92,8 @@ def command(  # noqa: PLR0913 - one parameter per option
         _look_before_embedded(settings, host)
     else:
         require_ready(settings, journeys, settings.profile.longest_s(journeys), now)
+    if cut_off := warn_of_short_stop(settings, journeys, settings.run.stop_timeout_s):
+        typer.echo(f"Warning: {cut_off}", err=True)
     environ = inherited | _environment(settings, host, config or (), inherited)
     runs: list[tuple[Verdict, Path]] = []
     try:

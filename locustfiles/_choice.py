@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from collections.abc import Iterable, Sequence
 
+    from conf.profile import Profile
     from conf.settings import Settings
     from locustfiles._plan import Plan, Typed
 
@@ -75,6 +77,18 @@ def _refuse_too_fast(settings: Settings, journeys: Sequence[Journey]) -> None:
 def offered_journeys(user_classes: Iterable[type[User]]) -> tuple[Journey, ...]:
     """The journeys that there are user classes for."""
     return tuple(sorted({user.journey for user in user_classes if hasattr(user, "journey")}))
+
+
+def share_users(user_classes: Iterable[type[User]], profile: Profile) -> None:
+    """
+    Have Locust deal users to the journeys as the profile does, and any other number of users in that proportion.
+
+    Several classes of one journey share its users evenly. Classes that are not the suite's keep their weight.
+    """
+    of_journeys = [user for user in user_classes if hasattr(user, "journey")]
+    classes = Counter(user.journey for user in of_journeys)
+    for user in of_journeys:
+        user.weight = profile.load(user.journey).most_users / classes[user.journey]
 
 
 def chosen_journeys(word: str, offered: Sequence[Journey]) -> tuple[Journey, ...]:

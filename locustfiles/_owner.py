@@ -19,7 +19,7 @@ from gevent.event import Event
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
 from locustfiles._ceiling import share_out
-from locustfiles._choice import offered_journeys
+from locustfiles._choice import offered_journeys, share_users
 from locustfiles._dealer import Dealer, Deck
 from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
 from locustfiles._provenance import git_commit, load_digest
@@ -28,7 +28,7 @@ from locustfiles._shape import StepShape
 from locustfiles._steps import Steps
 from locustfiles._workers import Workers
 from monitoring.measurement import utc_now
-from monitoring.preflight import check_fixture, find_signer
+from monitoring.preflight import check_fixture, find_signer, warn_of_short_stop
 from monitoring.vector_index import look_at_vector_index
 from seed.fixture import pack_house
 
@@ -133,6 +133,7 @@ class Owner:
         environment.user_classes = [
             user for user in self._user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
         ]
+        share_users(environment.user_classes, choice.settings.profile)
         environment.shape_class = None
         if plan.steps:
             shape = StepShape(plan.steps, self._on_step)
@@ -152,6 +153,9 @@ class Owner:
             _log.error("%s", error)
             return  # without houses no user starts
         house = deck.houses[0]
+        stop_timeout_s = self._environment.stop_timeout or 0.0
+        if cut_off := warn_of_short_stop(self._choice.settings, self._choice.journeys, stop_timeout_s):
+            _log.warning("%s", cut_off)
         self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
         hands = self._workers.begin() if self._workers else [""]
         self._steps = Steps(
@@ -245,6 +249,11 @@ class Owner:
             for change in self._workers.look() if self._workers else ():
                 self._note(run, change)
             self._dealer.renew(utc_now())
+            if self._progress.reader_is_gone and not run.ended_by:
+                _log.warning("the process that started this run was killed: the run ends")
+                self._interrupted, run.ended_by = True, "interrupted"
+                gevent.spawn(self._runner.quit)
+                return
             if not run.ended_by and (ended_by := run.look_for_end()):
                 run.ended_by = ended_by
                 gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)

@@ -14,6 +14,8 @@ class Progress:
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
+        self.reader_is_gone = False
+        """The process that started this one was killed: it reads to the end of the run."""
 
     @classmethod
     def from_environment(cls) -> Progress:
@@ -28,4 +30,4 @@ class Progress:
         try:
             os.write(self._descriptor, json.dumps(values).encode() + b"\n")
         except OSError:
-            self._descriptor = None
+            self._descriptor, self.reader_is_gone = None, True

@@ -6,6 +6,7 @@ from locust.stats import StatsError
 
 import logging
 import os
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,9 @@ from locustfiles._portal_watch import PortalWatch
 from locustfiles._provenance import git_commit
 from locustfiles._run_directory import RunDirectory
 from locustfiles._workers import Contribution
-from monitoring.measurement import new_histogram, utc_now
+from monitoring.measurement import new_histogram
 from monitoring.memory import own_rss_bytes
+from monitoring.run_clock import RunClock
 from monitoring.run_errors import copy_errors
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ class Run:
         self.choice = choice
         self.dealer = dealer
         self._live = live
-        self.started_at = utc_now()
+        self.clock = RunClock()
+        self.started_at = self.clock.started_at
         named = os.environ.get(RUN_DIR_VARIABLE)
         made = run_directory(choice.settings.run.output_dir, choice.journeys, self.started_at)
         directory = Path(named) if named else made
@@ -86,12 +89,14 @@ class Run:
         self.memory: dict[str, int] = {}
         self._early_stop = self._build_early_stop()
         self.users_peak = self.users_wanted = 0
-        self._ticks, self._ticked_at = 0, self.started_at
+        self.users_by_journey: Counter[Journey] = Counter()
+        self._ticks, self._ticked_s = 0, 0.0
         is_open = any(choice.settings.profile.load(j).arrival_rate is not None for j in choice.journeys)
         self.attendance = Attendance(replaced=not is_open)
         self.limited = choice.plan.limited
         self.ended_by = ""
         self.ending = self.ended = False
+        self._loaded_s: float | None = None
         self.watcher: gevent.Greenlet | None = None
 
     def _build_early_stop(self) -> EarlyStop | None:
@@ -110,17 +115,22 @@ class Run:
     @property
     def elapsed_s(self) -> float:
         """Seconds since the start."""
-        return (utc_now() - self.started_at).total_seconds()
+        return self.clock.elapsed_s
+
+    @property
+    def loaded_s(self) -> float:
+        """Seconds in which load was made: until the run began to end, without what its last requests took."""
+        return self.elapsed_s if self._loaded_s is None else self._loaded_s
 
     def add(self, process: str, report: Report) -> None:
         """Merge what a process measured."""
         contribution = self.processes.setdefault(process, Contribution())
         contribution.received += self._files.log.add(report.measurements)
-        contribution.last, contribution.heard_at = report, utc_now()
+        contribution.last, contribution.heard_at = report, self.clock.now()
         lag = new_histogram()
         lag.decode_and_add(report.lag)
         contribution.lag.add(lag)
-        now = utc_now()
+        now = self.clock.now()
         self._files.add_health(now, process, report, lag)
         if self._live is not None:
             self._live.add(now.timestamp(), report.measurements)
@@ -146,40 +156,46 @@ class Run:
         assert runner is not None
         self.users_peak = max(self.users_peak, users)
         self.users_wanted = max(self.users_wanted, runner.target_user_count)
+        dealt = runner.target_user_classes_count
+        by_journey: Counter[Journey] = Counter()
+        for user in runner.user_classes:
+            if hasattr(user, "journey"):
+                by_journey[user.journey] += dealt.get(user.__name__, 0)
+        if by_journey.total() > self.users_by_journey.total():
+            self.users_by_journey = by_journey
 
     def note_problem(self, code: str, message: str, subject: str = "", at: datetime | None = None) -> None:
         """Note, once per *subject*, what makes the run invalid, and since when: now, unless *at* says otherwise."""
-        moment = (at or utc_now()).isoformat(timespec="seconds")
+        moment = (at or self.clock.now()).isoformat(timespec="seconds")
         self.problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
 
     def note_change(self, change: WorkerChange) -> None:
         """A worker came or went; with one that vanished is gone what it had not sent, until it returns."""
         contribution = self.processes.setdefault(change.worker, Contribution())
         contribution.lost = change.event is WorkerEvent.VANISHED
-        self.attendance.note(change, utc_now(), contribution.heard_at or self.started_at)
+        self.attendance.note(change, self.clock.now(), contribution.heard_at or self.started_at)
 
     def begin_step(self, index: int, users: int) -> None:
         """A step begins, its warm-up over."""
         if self._early_stop is not None:
             self._early_stop.begin_step(index, self.elapsed_s)
-        now = utc_now().isoformat()
+        now = self.clock.now().isoformat()
         self.steps.append({"index": index, "users": users, "started_at": now, "ended_at": now})
 
     def end_step(self) -> None:
         """The step that has begun is over; nothing where none has."""
         if self.steps and self.steps[-1]["ended_at"] == self.steps[-1]["started_at"]:
-            self.steps[-1]["ended_at"] = utc_now().isoformat()
+            self.steps[-1]["ended_at"] = self.clock.now().isoformat()
             if self._early_stop is not None:
                 self._early_stop.end_step(self.elapsed_s)
 
     def tick(self) -> None:
         """Read the memory of all processes and, every few seconds, write an interval of measurements."""
-        now, runner = utc_now(), self.environment.runner
+        self.clock.look()
+        now, elapsed_s, runner = self.clock.now(), self.elapsed_s, self.environment.runner
         assert runner is not None
-        self.attendance.tick(
-            (now - self._ticked_at).total_seconds(), runner.target_user_count, runner.user_count
-        )
-        self._ticked_at = now
+        self.attendance.tick(elapsed_s - self._ticked_s, runner.target_user_count, runner.user_count)
+        self._ticked_s = elapsed_s
         self._read_memory(now)
         self._ticks += 1
         if self._ticks % _INTERVAL_TICKS == 0:
@@ -210,7 +226,7 @@ class Run:
         """Whether a criterion that may end the run fails; it is noted."""
         stop = self._early_stop.failed(self.elapsed_s) if self._early_stop else None
         if stop is not None:
-            self.stopped_by = asdict(stop) | {"at": utc_now().isoformat(timespec="seconds")}
+            self.stopped_by = asdict(stop) | {"at": self.clock.now().isoformat(timespec="seconds")}
         return stop is not None
 
     def progress(self) -> dict[str, Any]:
@@ -228,7 +244,7 @@ class Run:
     def so_far(self) -> tuple[dict[str, Any], list[tuple[str, str, str, int]]]:
         """The manifest as it would be now, and the failures: method, name, error, and how often."""
         failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in self.errors()]
-        return build_manifest(self, utc_now()), failures
+        return build_manifest(self, self.clock.now()), failures
 
     def errors(self) -> list[StatsError]:
         """Failures as Locust groups them."""
@@ -247,7 +263,7 @@ class Run:
 
     def begin_ending(self, *, interrupted: bool) -> None:
         """The run is about to end: settle why, while what it ends for can still be seen."""
-        self.ending = True
+        self.ending, self._loaded_s = True, self.elapsed_s
         if self.watcher is not None and not self.ended_by:
             self.watcher.kill()
         self.end_step()
@@ -261,7 +277,8 @@ class Run:
 
     def finish(self) -> Verdict:
         """Write everything down and judge it."""
-        self.ended, ended_at = True, utc_now()
+        self.clock.look()
+        self.ended, ended_at = True, self.clock.now()
         self._read_memory(ended_at)  # before what judging imports is in it
         # pandas takes a second to import, and only the owner needs it, now that the load is over.
         from reports.judging import judge_run, write_reports  # noqa: PLC0415
@@ -272,7 +289,7 @@ class Run:
         self._check_sums()
         self._check_houses()
         log_dir = self.choice.settings.monitoring.log_dir
-        copy_errors(log_dir, self.directory, self.run_id, (self.started_at, ended_at))
+        copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
         self._files.close(build_manifest(self, ended_at), ended_at)
         verdict = judge_run(self._files.path)
         report = write_reports(verdict, self._files.path)

@@ -6,6 +6,7 @@ from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 from locust.util.timespan import parse_timespan
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from flask import Response, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
-from conf.loading import CONF_DIR, load_settings
+from conf.loading import CONF_DIR, choice_name, load_settings
 from locustfiles._choice import build_choice, chosen_journeys, refuse_too_many
 from locustfiles._plan import Typed
 from monitoring.measurement import utc_now
@@ -78,6 +79,26 @@ class StartForm:
         self._environment.profile = self._profile
         self._environment.events.test_start.add_listener(self._on_test_start)
         web_ui.app.before_request(lambda: self._read() if may_start() else None)
+        fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles()
+
+        def fill() -> None:
+            fill_as_locust_does()  # type: ignore[no-untyped-call]  # Locust has no types here
+            web_ui.template_args["extra_options"]["journey"]["help_text"] = words
+
+        web_ui.update_template_args = fill  # type: ignore[method-assign]  # the form has no other place for it
+
+    def _users_of_profiles(self) -> str:
+        """How many users of each journey the profiles start together."""
+        texts = []
+        for name in self._profiles:
+            with suppress(LoadTestError):  # said when the profile is chosen
+                profile = load_settings({"run.profile": name}).profile
+                users = [f"{journey} {profile.load(journey).most_users:,}" for journey in self._owner.offered]
+                texts.append(f"{choice_name(name)}: {', '.join(users)}")
+        return (
+            f"Users of each journey when all run together: {'; '.join(texts)}. Another number of users is dealt in the "
+            "same proportion."
+        )
 
     def _on_test_start(self, **_: object) -> None:
         self._asked_at = float("-inf")

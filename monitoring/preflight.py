@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from seed.fixture import House
 
+_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
+"""Journeys that ask the portal."""
 _SPARE = timedelta(minutes=5)
 """Tokens must outlive the planned run by this much: requests in flight, a slow start."""
 
@@ -55,12 +57,14 @@ def preflight(
     """Look at everything that a run of *journeys* needs; each check stands for itself."""
     needs = set(journeys)
     yield check("criteria", lambda: check_criteria(settings, needs))
+    cut_off = warn_of_short_stop(settings, needs, settings.run.stop_timeout_s)
+    yield Check("end of the run", found=cut_off or "what is in flight then has time to finish")
     yield check("run directory", lambda: check_output(settings))
     yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now).houses))
     house = _first_house(settings)
     if house is not None:
         yield check("secret", lambda: check_secret(settings, house))
-    if needs & {Journey.CHAT, Journey.ONBOARDING}:
+    if needs & _PORTAL:
         yield check("portal", lambda: check_portal(settings))
     if Journey.RAG in needs:
         yield check("database", lambda: check_database(settings, house))
@@ -102,6 +106,22 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
     """
     require_measurable(settings.thresholds, settings.profile, journeys)
     return f"{sum(map(len, settings.thresholds.values()))} criteria, all of them about what will be measured"
+
+
+def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:
+    """Which requests may be cut off by the end of a run that gives them so many seconds; empty where none are."""
+    limits_s = (
+        {"target.request_timeout_s": settings.target.request_timeout_s} if _PORTAL & {*journeys} else {}
+    )
+    if Journey.RAG in journeys:
+        limits_s["database.statement_timeout_s"] = settings.database.statement_timeout_s
+    shorter = [f"{name} ({limit_s:g} s)" for name, limit_s in limits_s.items() if limit_s >= stop_timeout_s]
+    if not shorter:
+        return ""
+    return (
+        f"run.stop_timeout_s ({stop_timeout_s:g} s) is not longer than {' and '.join(shorter)}: what is in "
+        "flight then is cut off, and the verdict may be NO VERDICT for it"
+    )
 
 
 def check_output(settings: Settings) -> str:

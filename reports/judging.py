@@ -269,6 +269,11 @@ def _notes(
         yield f"There were more users than houses: {users} shared a house, as its residents would."
     if run.manifest:
         yield from attendance_notes(run.manifest)
+    if run.manifest and run.manifest.clock_stepped_s:
+        yield (
+            f"The clock of the owner's machine was set by {run.manifest.clock_stepped_s:+,.1f} s during the run. "
+            "Durations are measured with another clock, and moments are counted from the start of the run."
+        )
     if run.manifest and run.manifest.tokens_renewed:
         yield f"{run.manifest.tokens_renewed:,} JWTs were signed anew before they expired."
     if cut := [

@@ -168,11 +168,17 @@ class Manifest(_Part):
     random_seed: int
     started_at: AwareDatetime
     ended_at: AwareDatetime
+    loaded_s: float | None = Field(default=None, ge=0)
+    """Seconds in which load was made; what the last requests took after that is left out."""
+    clock_stepped_s: float = 0.0
+    """By how much the wall clock was set during the run; moments and durations do not depend on it."""
     git_commit: str | None
     versions: dict[str, str]
     settings: RecordedSettings
     users_wanted: int = Field(ge=0)
     users_peak: int = Field(ge=0)
+    users_by_journey: dict[Journey, int] = Field(default_factory=dict)
+    """How Locust dealt them, when they were most."""
     houses: int = Field(ge=0)
     houses_shared: bool
     users_per_house: int = Field(default=0, ge=0)
@@ -205,8 +211,10 @@ class Manifest(_Part):
 
     @property
     def judged_s(self) -> float:
-        """Seconds that the figures are about: all steps without their warm-ups; the run, where it has neither."""
-        return sum(step.length_s for step in self.steps) if self.steps else self.length_s
+        """Seconds of load that the figures are about: all steps without their warm-ups; the run, where it has neither."""
+        if self.steps:
+            return sum(step.length_s for step in self.steps)
+        return self.length_s if self.loaded_s is None else self.loaded_s
 
 
 def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:

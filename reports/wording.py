@@ -100,7 +100,7 @@ def made_by(verdict: Verdict) -> list[tuple[str, str]]:
         ("Profile", f"{manifest.profile}: {manifest.profile_description}"),
         ("Started", started),
         ("Ended", f"{ended}, by {manifest.ended_by}"),
-        ("Users", f"{manifest.users_peak:,} at most, {manifest.users_wanted:,} wanted"),
+        ("Users", _users_text(manifest)),
         ("Houses", _houses_text(manifest)),
         *([("Planned starts", _arrivals_text(manifest.arrivals))] if manifest.arrivals else []),
         ("Random seed", str(manifest.random_seed)),
@@ -108,6 +108,14 @@ def made_by(verdict: Verdict) -> list[tuple[str, str]]:
         ("Versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
         ("Judged by", verdict.judged_by),
     ]
+
+
+def _users_text(manifest: Manifest) -> str:
+    text = f"{manifest.users_peak:,} at most, {manifest.users_wanted:,} wanted"
+    if len(manifest.users_by_journey) > 1:
+        of = (f"{journey} {users:,}" for journey, users in manifest.users_by_journey.items())
+        text += f": {', '.join(of)}"
+    return text
 
 
 def capacity_text(capacity: Capacity) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import locust_process
+import psutil
 import pytest
 from profiled_run import TIMEOUT_S, UNHURRIED, Plan, Told, command, run_together, site_for
 from truthful_target import Route
@@ -19,6 +20,7 @@ from conf.operations import Journey, Operation, Outcome
 from locustfiles._early_stop import EarlyStop
 from monitoring.measurement import WARM_UP, Recorder, Snapshot, Tag
 from reports.distribution import Distribution
+from reports.judging import judge_run
 from reports.record import State
 
 if TYPE_CHECKING:
@@ -502,3 +504,24 @@ def test_a_criterion_about_a_step_looks_at_its_results_and_its_time_alone(tmp_pa
     assert stop is not None
     assert stop.subject == "chat@4"
     assert stop.value == pytest.approx(40)
+
+
+def test_a_command_that_is_killed_leaves_no_process_that_goes_on_loading(tmp_path: Path) -> None:
+    plan = Plan(Journey.CHAT, "users = 3\nrun_time_s = 600\nthink_time_s = [0.1, 0.2]", target=QUICK)
+    with site_for(plan, tmp_path / "site") as site:
+        environ = {**site.environment, "LOADTEST_OUTPUT_DIR": str(site.runs)}
+        killed = subprocess.Popen(
+            command("run", "chat"), env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            locust_process.await_file(site.runs, "*/measurements.hlog")
+            [load] = psutil.Process(killed.pid).children()
+        finally:
+            killed.kill()
+            killed.wait()
+        load.wait(timeout=TIMEOUT_S)
+        verdict = judge_run(next(site.runs.iterdir()))
+        [row] = verdict.operations
+        assert row.requests == len(site.target.served())
+        assert verdict.manifest is not None
+        assert verdict.manifest.ended_by == "interrupted"

@@ -130,6 +130,7 @@ def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Set
     settings = prepare()
     assert list(looked_at(settings, Journey.RAG)) == [
         "criteria",
+        "end of the run",
         "run directory",
         "fixture",
         "secret",
@@ -138,6 +139,7 @@ def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Set
     for journey in (Journey.CHAT, Journey.ONBOARDING):
         assert list(looked_at(settings, journey)) == [
             "criteria",
+            "end of the run",
             "run directory",
             "fixture",
             "secret",
@@ -146,13 +148,25 @@ def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Set
     assert looked_at(prepare(session_secret=None), Journey.RAG)["secret"] == ""  # it cannot be told
 
 
+def test_an_end_that_may_cut_requests_off_is_said_with_both_settings(
+    prepare: Callable[..., Settings],
+) -> None:
+    settings = prepare(run__stop_timeout_s=30.0, target__request_timeout_s=60.0)
+    said = {check.name: check.found for check in preflight(settings, Journey, 600, NOW)}["end of the run"]
+    assert said.startswith(
+        "run.stop_timeout_s (30 s) is not longer than target.request_timeout_s (60 s) and "
+        "database.statement_timeout_s (30 s): "
+    )
+
+
 def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[..., Settings]) -> None:
     with answering() as server:
         settings = prepare(target__base_url=server.url)
         checks = list(preflight(settings, Journey, 600, NOW))
-        assert [check.error for check in checks] == [None] * 6
+        assert [check.error for check in checks] == [None] * 7
         found = {check.name: check.found for check in checks}
         assert found["fixture"] == "20 houses with tokens, which are renewed before they expire"
+        assert found["end of the run"] == "what is in flight then has time to finish"
         assert found["portal"] == f"{server.url}/api/health answered 200"
         assert found["database"].endswith(
             " chunks of the first development; ivfflat index doc_chunks_embedding on 462 chunks: not needed for so few"
