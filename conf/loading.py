@@ -41,6 +41,7 @@ ENVIRONMENT = {
     "LOADTEST_LOG_DIR": "monitoring.log_dir",
     "LOADTEST_METRICS_PORT": "monitoring.metrics_port",
     "LOADTEST_METRICS_HOST": "monitoring.metrics_host",
+    "LOADTEST_WEB_ADDRESSES": "web.addresses",
 }
 """
 Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``; behind the name of
@@ -50,7 +51,7 @@ a secret, ``_FILE`` names the file that holds it.
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
 
 _SECRETS = {"session_secret", "database.url"}
-_LISTS = {"target.allowed_hosts"}
+_LISTS = {"target.allowed_hosts", "web.addresses"}
 """Written with commas in the environment."""
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 

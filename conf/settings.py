@@ -207,6 +207,19 @@ class Monitoring(_Section):
     metrics_host: str = Field(description="Address on which that port listens.")
 
 
+class Web(_Section):
+    """Locust's web UI."""
+
+    addresses: tuple[str, ...] = Field(
+        description="Scheme, host and port of each further address that leads to it, such as a proxy's."
+    )
+
+    @field_validator("addresses")
+    @classmethod
+    def _are_origins(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(parse_origin(address)) for address in addresses)
+
+
 class Floor(_Section):
     """How large a change against a baseline must be to count; a latency must exceed both of the first two."""
 
@@ -282,6 +295,7 @@ class Settings(_Section):
     run: Run
     generator: Generator
     monitoring: Monitoring
+    web: Web
     comparison: Floor
     thresholds: Thresholds
     portal: Portal

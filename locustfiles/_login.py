@@ -5,27 +5,32 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from ipaddress import ip_address
+from hashlib import sha256
+from http import HTTPStatus
+from math import ceil
 from typing import TYPE_CHECKING
 
-import gevent
-from flask import Blueprint, redirect, request, session, url_for
+from flask import Blueprint, Response, abort, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user
 
+from conf.address import is_loopback
 from conf.errors import LoadTestError
 from conf.secret import read_secret
+from locustfiles._gate import ORIGIN
+from locustfiles._login_attempts import LoginAttempts
 
 if TYPE_CHECKING:
     from locust.web import WebUI
 
     from collections.abc import Mapping
 
-    from werkzeug.wrappers import Response
+    from flask import Flask
+    from werkzeug.wrappers import Response as Answer
 
 USER_VARIABLE = "LOADTEST_WEB_USER"
 PASSWORD_VARIABLE = "LOADTEST_WEB_PASSWORD"  # noqa: S105 - the name of a variable
 _LEAST_CHARACTERS = 12
-_WRONG_COSTS_S = 1.0
 
 
 class Login:
@@ -40,6 +45,7 @@ class Login:
     def __init__(self, user: str, password: str) -> None:
         self._user = user
         self._password = password
+        self._attempts = LoginAttempts()
 
     @classmethod
     def required(cls, web_ui: WebUI, environ: Mapping[str, str] = os.environ) -> Login | None:
@@ -67,6 +73,7 @@ class Login:
         app = web_ui.app
         assert app is not None
         app.config.update(SECRET_KEY=secrets.token_bytes(32), SESSION_COOKIE_SAMESITE="Lax")
+        app.session_interface = _Sessions()
         manager = LoginManager(app)
         manager.login_view = "locust.login"
         manager.user_loader(self._load)
@@ -80,37 +87,59 @@ class Login:
     def admits(self) -> bool:
         """Whether the request at hand comes from somebody who has logged in, or carries user and password itself."""
         given = request.authorization
-        if given is not None and given.type == "basic":
-            return self._is_right(given.username or "", given.password or "")
-        return bool(current_user.is_authenticated)
+        if given is None or given.type != "basic":
+            return bool(current_user.is_authenticated)
+        if "admitted" not in g:  # one request is one attempt, however often it is asked about
+            g.admitted = self._try(given.username or "", given.password or "")
+        return bool(g.admitted)
 
-    def _submit(self) -> Response:
-        user, password = request.form.get("username", ""), request.form.get("password", "")
-        if self._is_right(user, password):
+    def _submit(self) -> Answer:
+        right = self._try(request.form.get("username", ""), request.form.get("password", ""))
+        session.clear()  # what the browser held before it logged in counts no more
+        if right:
             login_user(_User(self._user))
             return redirect(url_for("locust.index"))
-        gevent.sleep(_WRONG_COSTS_S)
         session["auth_error"] = "User or password is wrong."
         return redirect(url_for("locust.login"))
+
+    def _try(self, user: str, password: str) -> bool:
+        """Look at an attempt; one that comes too soon after wrong ones is answered without a look."""
+        # Not X-Forwarded-For: whoever sends it may write anything there.
+        address = request.remote_addr or ""
+        wait_s = ceil(self._attempts.wait_s(address))
+        if wait_s:
+            abort(
+                Response(
+                    f"Too many wrong passwords: try again in {wait_s} s.\n",
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    {"Retry-After": str(wait_s), "Content-Type": "text/plain; charset=utf-8"},
+                )
+            )
+        right = self._is_right(user, password)
+        (self._attempts.note_right if right else self._attempts.note_wrong)(address)
+        return right
 
     def _load(self, user: str) -> _User | None:
         return _User(user) if user == self._user else None
 
     def _is_right(self, user: str, password: str) -> bool:
-        right_user = hmac.compare_digest(user.encode(), self._user.encode())
-        return hmac.compare_digest(password.encode(), self._password.encode()) and right_user
+        right_user = _is_same(user, self._user)
+        return _is_same(password, self._password) and right_user
+
+
+def _is_same(given: str, right: str) -> bool:
+    """Compare in a time that says nothing about *right*, not even its length."""
+    digests = (sha256(text.encode(errors="surrogatepass")).digest() for text in (given, right))
+    return hmac.compare_digest(*digests)
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Marks the cookie ``Secure`` where the browser came by TLS: Locust's own, or a proxy's that the settings name."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - its signature
+        return str(request.environ[ORIGIN]).startswith("https:")
 
 
 class _User(UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
     def __init__(self, user: str) -> None:
         self.id = user
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on *host*; an empty one is every address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -104,6 +104,8 @@ class StartForm:
         self._asked_at = float("-inf")
 
     def _read(self) -> Response | None:
+        if request.method != "POST":  # OPTIONS asks what the address allows, and begins nothing
+            return None
         match request.endpoint:
             case "locust.swarm":
                 return self._start()

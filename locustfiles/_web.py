@@ -11,9 +11,11 @@ from flask import Blueprint, Response, abort, request, send_file
 from jinja2 import Environment as Templates
 from jinja2 import FileSystemLoader, StrictUndefined
 
+from locustfiles._gate import Gate
 from locustfiles._login import Login
 from locustfiles._monitoring_page import MonitoringPage
 from monitoring.run_metrics import CONTENT_TYPE
+from monitoring.web_address import WebAddress
 from reports import wording
 from reports.html_page import facts_of, render_parts, style_sheet, template_environment
 
@@ -32,6 +34,8 @@ _log = logging.getLogger(__name__)
 _TEMPLATES = Path(__file__).parent / "templates"
 _VERDICT_EVERY_MS = 2000
 _MONITORING_EVERY_MS = 10_000
+_MOST_BYTES = 1_000_000
+"""Of a request: a form, at most."""
 _TABS = ("Verdict", "Monitoring")
 _PARTS = ("validity", "criteria", "server_steps", "next", "failures", "health")
 _POLICY = (
@@ -52,7 +56,8 @@ def extend_web_ui(environment: Environment, settings: Settings, form: StartForm,
     assert web_ui.app is not None
     assert environment.parsed_options is not None
     base_path = environment.parsed_options.web_base_path
-    web_ui.app.before_request(_refuse_other_sites)
+    web_ui.app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    web_ui.app.wsgi_app = Gate(web_ui.app.wsgi_app, WebAddress(web_ui.host, settings.web.addresses))  # type: ignore[method-assign]
     login = Login.required(web_ui)
     if login is not None:
         login.install(web_ui, base_path)
@@ -157,18 +162,6 @@ class Pages:
 def _is_waiting(verdict: Verdict) -> bool:
     """Whether the run has only just begun, and nothing else is wrong with it."""
     return bool(verdict.problems) and {problem.code for problem in verdict.problems} <= wording.CONSEQUENCES
-
-
-def _refuse_other_sites() -> None:
-    """
-    A page of another site, open in the same browser, starts and stops nothing here and reads nothing.
-
-    Locust allows it to. Browsers say where a request comes from; whoever follows a link to here may see the page.
-    """
-    if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"} and (
-        request.method != "GET" or request.headers.get("Sec-Fetch-Mode") != "navigate"
-    ):
-        abort(403, "Asked by a page of another site.")
 
 
 def _add_tabs(answer: Response) -> Response:

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Self
 
+from conf.address import is_loopback
 from conf.errors import LoadTestError
 from monitoring.run_metrics import CONTENT_TYPE
+from monitoring.web_address import WebAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +37,8 @@ class MetricsServer:
     Args:
         page: Makes the page anew for each request; quick, since the load waits for it meanwhile.
         port: 0 takes any free one.
-        host: Address to listen on, of IPv4; whoever reaches it reads the page.
+        host: Address to listen on, of IPv4; whoever reaches it reads the page. On the loopback that is this machine, and
+            no page of another site that is open in a browser here: ``Host`` must name the loopback too.
 
     Raises:
         LoadTestError: The port cannot be had.
@@ -52,6 +55,7 @@ class MetricsServer:
             ) from None
         self._host = host
         self._server.page = page
+        self._server.address = WebAddress(host) if is_loopback(host) else None
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_LOOK_EVERY_S,), name="metrics", daemon=True
         )
@@ -80,6 +84,8 @@ class _Server(TCPServer):
 
     allow_reuse_address = True
     page: Callable[[], bytes]
+    address: WebAddress | None
+    """Whose names a request must use; None: any."""
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - its signature
         """A client that went away is no news; the traceback would go to stderr."""
@@ -91,6 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        address, named = self.server.address, ",".join(self.headers.get_all("Host", []))
+        if address is not None and address.origin(named, self.server.server_address[1]) is None:
+            self._answer(HTTPStatus.FORBIDDEN, b"Host: is no address of this page\n")
+            return
         if self.path.partition("?")[0] != PATH:
             self._answer(HTTPStatus.NOT_FOUND, f"The page is at {PATH}\n".encode())
             return

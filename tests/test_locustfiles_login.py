@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,8 @@ import psutil
 import pytest
 import requests
 from locust_process import LOCUSTFILES, free_port, served, start
-from web_ui import TIMEOUT_S, WebUI, web_ui
+from patience import TIMEOUT_S, await_true
+from web_ui import WebUI, web_ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +125,94 @@ def test_the_right_one_opens_every_page_by_a_cookie_that_scripts_and_other_sites
         answer = browser.get(f"{ui.url}{path}", timeout=TIMEOUT_S, allow_redirects=False)
         assert answer.status_code == expected, path
         assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_wrong_passwords_are_slowed_down_whichever_way_they_come_and_the_right_one_is_let_in_afterwards(
+    stack: Stack, tmp_path: Path, browser: requests.Session
+) -> None:
+    with web_ui(stack, tmp_path, "--web-login", **CREDENTIALS) as ui:
+        log_in(ui.http, ui)
+        statuses, waits = [], []
+        for number in range(12):
+            # A header that anybody may write names another address each time.
+            headers = {
+                "X-Forwarded-For": f"10.0.0.{number}",
+                "X-Real-IP": f"10.0.0.{number}",
+                "Forwarded": f"for=10.0.0.{number}",
+            }
+            if number % 2:
+                answer = ui.get("/metrics", auth=(USER, f"wrong-{number}"), headers=headers)
+            else:
+                form = {"username": USER, "password": f"wrong-{number}"}
+                answer = browser.post(
+                    f"{ui.url}/login_submit",
+                    data=form,
+                    headers=headers,
+                    timeout=TIMEOUT_S,
+                    allow_redirects=False,
+                )
+            statuses.append(answer.status_code)
+            waits.append(answer.headers.get("Retry-After"))
+        assert statuses[:5] == [302, 401, 302, 401, 302]
+        assert statuses.count(429) >= 4, statuses
+        refused = statuses.index(429)
+        assert int(waits[refused] or 0) in range(1, 4)
+        assert ui.get("/verdict").status_code == 200  # by its cookie, which needs no attempt
+        assert "Too many wrong passwords: try again in " in log_in(browser, ui).text
+        await_true(lambda: log_in(browser, ui).headers.get("Location") == "/")
+
+
+def test_many_who_guess_at_once_hold_up_neither_each_other_nor_the_pages(
+    stack: Stack, tmp_path: Path
+) -> None:
+    with web_ui(stack, tmp_path, "--web-login", **CREDENTIALS) as ui, ThreadPoolExecutor(32) as guessers:
+        log_in(ui.http, ui)
+        guesses = [
+            guessers.submit(ui.get, "/metrics", auth=(USER, f"wrong-{n}"), cookies={}) for n in range(300)
+        ]
+        assert ui.get("/verdict").status_code == 200
+        statuses = Counter(guess.result().status_code for guess in guesses)
+    assert statuses.keys() == {401, 429}
+    assert statuses[401] < 50
+
+
+def test_a_session_that_was_there_before_the_login_is_another_one_after_it(
+    ui: WebUI, browser: requests.Session
+) -> None:
+    browser.get(f"{ui.url}/login", timeout=TIMEOUT_S)
+    log_in(browser, ui, "correct-horse-battery-stapler")
+    before = browser.cookies["session"]
+    log_in(browser, ui)
+    assert browser.cookies["session"] != before
+    assert browser.get(f"{ui.url}/verdict", timeout=TIMEOUT_S).status_code == 200
+    planted = {"Cookie": f"session={before}"}
+    assert requests.get(f"{ui.url}/verdict", headers=planted, timeout=TIMEOUT_S).status_code == 401
+
+
+def test_behind_a_proxy_with_tls_that_the_settings_name_the_cookie_is_secure(
+    stack: Stack, tmp_path: Path
+) -> None:
+    addresses = {"LOADTEST_WEB_ADDRESSES": "https://load.example,http://owner:9000"}
+    with web_ui(stack, tmp_path, "--web-login", **CREDENTIALS, **addresses) as ui:
+        form = {"username": USER, "password": PASSWORD}
+
+        def cookie(**headers: str) -> set[str]:
+            answer = requests.post(
+                f"{ui.url}/login_submit", data=form, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+            )
+            return set(answer.headers["Set-Cookie"].split("; "))
+
+        assert "Secure" in cookie(Host="load.example", Origin="https://load.example")
+        assert "Secure" not in cookie(Host="owner:9000")
+        assert "Secure" not in cookie(**{"X-Forwarded-Proto": "https"})
+
+
+def test_a_request_of_many_megabytes_is_refused_before_it_is_read(ui: WebUI) -> None:
+    form = {"username": USER, "password": "x" * 20_000_000}
+    try:
+        assert ui.post("/login_submit", data=form, allow_redirects=False).status_code == 413
+    except requests.ConnectionError:  # the answer was there before all was sent
+        assert ui.get("/verdict").status_code == 401
 
 
 def test_prometheus_gives_user_and_password_itself(ui: WebUI) -> None:

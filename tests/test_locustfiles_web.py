@@ -333,19 +333,6 @@ def test_the_pages_load_nothing_from_elsewhere_and_are_never_stored(ui: WebUI) -
         assert "http" not in policy
 
 
-@pytest.mark.parametrize(("site", "mode", "code"), [
-    ("cross-site", "cors", 403), ("same-site", "no-cors", 403), ("cross-site", "navigate", 403),
-    ("same-origin", "cors", 200), ("none", "navigate", 200),
-])  # fmt: skip
-def test_a_page_of_another_site_starts_and_stops_nothing(ui: WebUI, site: str, mode: str, code: int) -> None:
-    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
-    assert ui.post("/stop", headers=headers).status_code == code
-    if code == 403:
-        assert ui.post("/swarm", headers=headers, data={"journey": "chat"}).status_code == 403
-    reading = 200 if mode == "navigate" else code
-    assert ui.get("/monitoring/now", headers=headers).status_code == reading
-
-
 # --- the monitoring page
 
 

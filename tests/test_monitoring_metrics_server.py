@@ -7,10 +7,12 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
 from patience import TIMEOUT_S
+from raw_http import ask
 
 from conf.errors import LoadTestError
 from monitoring.metrics_server import MetricsServer
@@ -54,6 +56,25 @@ def test_it_is_read_only_and_has_no_other_page(server: MetricsServer) -> None:
     assert status_of(server.url.removesuffix("/metrics") + "/") == 404
     assert status_of(server.url, "POST") == 501
     assert status_of(server.url, "DELETE") == 501
+
+
+@pytest.mark.parametrize("hosts", [
+    ["evil.example"], ["evil.example:{port}"], ["127.0.0.1"], ["127.0.0.1:{port}", "evil.example"], [], ["localhost.:{port}"],
+])  # fmt: skip
+def test_on_the_loopback_a_name_that_was_made_to_lead_here_does_not_read_it(
+    server: MetricsServer, hosts: list[str]
+) -> None:
+    port = urlsplit(server.url).port or 0
+    lines = [f"Host: {host.format(port=port)}" for host in hosts]
+    answer = ask(port, "GET /metrics HTTP/1.1", *lines)
+    assert (answer.status, answer.body) == (403, "Host: is no address of this page\n")
+    assert ask(port, "GET /metrics HTTP/1.1", f"Host: localhost:{port}").status == 200
+
+
+def test_beyond_the_loopback_it_is_whoevers_it_reaches_and_any_name_leads_to_it() -> None:
+    with closing(MetricsServer(lambda: b"up 1\n", 0, "0.0.0.0").start()) as server:  # noqa: S104 - as containers do
+        port = urlsplit(server.url).port or 0
+        assert ask(port, "GET /metrics HTTP/1.1", f"Host: owner:{port}").status == 200
 
 
 def test_only_the_loopback_reaches_it(server: MetricsServer) -> None:

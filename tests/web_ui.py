@@ -103,9 +103,18 @@ def settings_file(directory: Path, text: str = "") -> Path:
 
 @contextmanager
 def web_ui(
-    stack: Stack, directory: Path, *arguments: str, settings: str = "", base_path: str = "", **environ: str
+    stack: Stack,
+    directory: Path,
+    *arguments: str,
+    settings: str = "",
+    base_path: str = "",
+    authority: Path | None = None,
+    **environ: str,
 ) -> Iterator[WebUI]:
-    """A web UI of the test's own, until the end of the block; *arguments* are Locust's."""
+    """
+    A web UI of the test's own, until the end of the block; *arguments* are Locust's, and *authority* made the certificate
+    that is among them.
+    """
     runs = directory / "runs"
     runs.mkdir()
     web, master = free_port(), str(free_port())
@@ -117,7 +126,8 @@ def web_ui(
     process = locust_process.start(stack, runs, words, **{"LOADTEST_CONFIG": config, **environ})
     with requests.Session() as http:
         http.trust_env = False
-        ui = WebUI(process, f"http://127.0.0.1:{web}{base_path}", runs, http)
+        http.verify = str(authority) if authority else True
+        ui = WebUI(process, f"{'https' if authority else 'http'}://127.0.0.1:{web}{base_path}", runs, http)
         try:
             await_true(lambda: _answers(ui))
             yield ui
