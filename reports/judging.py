@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from conf.subject import Subject
     from conf.thresholds import Thresholds
-    from reports.manifest import ArrivalsMade
+    from reports.manifest import ArrivalsMade, Manifest
     from reports.record import Capacity, Finding, OperationRow, StepRow
     from reports.run_directory import RunFiles
     from reports.sample import Sample
@@ -258,34 +258,13 @@ def _notes(
     judged = {subject.operation.journey for subject in subjects if subject.operation}
     if unjudged := [journey.value for journey in journeys if journey not in judged]:
         yield f"No criterion is about {' or '.join(unjudged)}: shown, not judged."
-    if run.manifest and not run.manifest.settings.target.tls_verify:
-        yield (
-            "target.tls_verify is false: certificates were not looked at, and the answers may be those of another machine "
-            "than the portal."
-        )
-    if run.manifest and run.manifest.houses_shared:
-        most = run.manifest.users_per_house
-        users = f"up to {most:,} users" if most else "some users"
-        yield f"There were more users than houses: {users} shared a house, as its residents would."
     if run.manifest:
-        yield from attendance_notes(run.manifest)
-    if run.manifest and run.manifest.clock_stepped_s:
-        yield (
-            f"The clock of the owner's machine was set by {run.manifest.clock_stepped_s:+,.1f} s during the run. "
-            "Durations are measured with another clock, and moments are counted from the start of the run."
-        )
-    if run.manifest and run.manifest.tokens_renewed:
-        yield f"{run.manifest.tokens_renewed:,} JWTs were signed anew before they expired."
+        yield from _notes_of(run.manifest)
     if cut := [
         row for row in rows if row.warm_up[0] and row.operation and row.operation.kind is Kind.REQUEST
     ]:
         requests, failed = (sum(row.warm_up[place] for row in cut) for place in (0, 1))
         yield f"{requests:,} requests, {failed:,} of them failed, began in a warm-up: counted, and in no figure."
-    if run.manifest and run.manifest.onboarded_before:
-        yield (
-            f"{run.manifest.onboarded_before:,} QR tokens had been used before: the portal said so (409), which counts "
-            "as a success. loadtest seed takes onboardings back."
-        )
     if run.own:
         return
     yield (
@@ -295,3 +274,28 @@ def _notes(
     )
     if run.exceptions:
         yield f"User classes raised {sum(times for times, _ in run.exceptions):,} exceptions, not counted as failures."
+
+
+def _notes_of(manifest: Manifest) -> Iterable[str]:
+    if not manifest.settings.target.tls_verify:
+        yield (
+            "target.tls_verify is false: certificates were not looked at, and the answers may be those of another machine "
+            "than the portal."
+        )
+    if manifest.houses_shared:
+        most = manifest.users_per_house
+        users = f"up to {most:,} users" if most else "some users"
+        yield f"There were more users than houses: {users} shared a house, as its residents would."
+    yield from attendance_notes(manifest)
+    if manifest.clock_stepped_s:
+        yield (
+            f"The clock of the owner's machine was set by {manifest.clock_stepped_s:+,.1f} s during the run. "
+            "Durations are measured with another clock, and moments are counted from the start of the run."
+        )
+    if manifest.tokens_renewed:
+        yield f"{manifest.tokens_renewed:,} JWTs were signed anew before they expired."
+    if manifest.onboarded_before:
+        yield (
+            f"{manifest.onboarded_before:,} QR tokens had been used before: the portal said so (409), which counts "
+            "as a success. loadtest seed takes onboardings back."
+        )
