@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import pytest
@@ -67,6 +68,12 @@ def may_mount() -> bool:
     return says(*OWN_MOUNTS, "mount", "-t", "tmpfs", "none", "/mnt") is not None
 
 
+@cache
+def find_faketime() -> Path | None:
+    """The library that shows a process another wall clock."""
+    return next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
+
+
 OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
 """Before a command: it sees mounts of its own, which are gone when it ends."""
 
@@ -77,6 +84,7 @@ NEEDS = {
     "compose": Need("apt-get install docker-compose", lambda: bool(compose_command())),
     "engine": Need("a running Docker engine with Compose", lambda: has_engine() and bool(compose_command())),
     "images": Need("a registry, or `python tests/container_images.py`", lambda: True),
+    "faketime": Need("apt-get install faketime", lambda: find_faketime() is not None),
     "mounts": Need("root, or user namespaces", may_mount),
     "open files": Need("a hard limit of 2,000 open files (ulimit -Hn)", lambda: True),
 }

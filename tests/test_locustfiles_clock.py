@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import locust_process
 import pytest
+from needs import find_faketime
 from profiled_run import UNHURRIED, Plan, run_one, started
 
 from conf.operations import Journey, Operation
@@ -15,10 +15,11 @@ from monitoring.run_clock import RunClock
 from reports.judging import judge_run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reports.record import Verdict
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
-_LIBRARY = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 
 
 class Clocks:
@@ -69,12 +70,12 @@ def rate_of(verdict: Verdict, operation: Operation = Operation.CHAT) -> tuple[in
     return row.requests, row.per_second
 
 
-@pytest.mark.skipif(_LIBRARY is None, reason="needs libfaketime: apt-get install faketime")
+@pytest.mark.requires("faketime")
 def test_a_clock_that_is_set_back_during_a_run_moves_no_figure_and_damages_no_file(tmp_path: Path) -> None:
     offset = tmp_path / "offset"
     offset.write_text("+0\n")
     environ = {
-        "LD_PRELOAD": str(_LIBRARY),
+        "LD_PRELOAD": str(find_faketime()),
         "FAKETIME_TIMESTAMP_FILE": str(offset),
         "FAKETIME_NO_CACHE": "1",
         "DONT_FAKE_MONOTONIC": "1",
