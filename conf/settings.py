@@ -132,6 +132,7 @@ class Database(_Section):
 
     url: SecretStr | None = Field(default=None, description="From DATABASE_URL only.")
     pool_size: int = Field(ge=1, description="Connections per process of the load.")
+    pool_timeout_s: float = Field(gt=0, description="How long a user waits for one of them.")
     connect_timeout_s: float = Field(gt=0)
     statement_timeout_s: float = Field(gt=0)
 

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 from gevent.lock import BoundedSemaphore
 
+from conf.errors import LoadTestError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg2.extensions import connection
+
+
+class PoolTimeout(LoadTestError):  # noqa: N818 - what it is called everywhere
+    """All connections were lent for as long as a borrower waits."""
 
 
 class ConnectionPool:
@@ -20,17 +26,30 @@ class ConnectionPool:
     Args:
         open_connection: Opens and prepares one connection.
         size: Greenlets beyond this wait.
+        timeout_s: They wait no longer than this.
     """
 
-    def __init__(self, open_connection: Callable[[], connection], size: int) -> None:
+    def __init__(self, open_connection: Callable[[], connection], size: int, timeout_s: float) -> None:
         self._open = open_connection
         self._free = BoundedSemaphore(size)
+        self._timeout_s = timeout_s
         self._idle: list[connection] = []
 
     @contextmanager
     def connection(self) -> Iterator[connection]:
-        """Lend a connection; one that broke, or whose borrower was killed in mid-query, is closed."""
-        with self._free:
+        """
+        Lend a connection; one that broke, or whose borrower was killed in mid-query, is closed.
+
+        Raises:
+            PoolTimeout: None was free in time.
+            LoadTestError: One was, and could not be opened.
+        """
+        if not self._free.acquire(timeout=self._timeout_s):
+            raise PoolTimeout(
+                f"no connection of the pool was free within {self._timeout_s:g} s (database.pool_timeout_s)",
+                "The database is too slow for so many users, or silent: look at its own log.",
+            )
+        try:
             lent = self._idle.pop() if self._idle else self._open()
             healthy = False
             try:
@@ -41,6 +60,8 @@ class ConnectionPool:
                     self._idle.append(lent)
                 else:
                     lent.close()
+        finally:
+            self._free.release()
 
     def close(self) -> None:
         """Close the idle connections."""

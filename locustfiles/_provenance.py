@@ -68,7 +68,7 @@ def load_digest(settings: Settings) -> str:
     parts: Any = {
         "profile": ...,
         "contract": ...,
-        "database": {"pool_size", "connect_timeout_s", "statement_timeout_s"},
+        "database": {"pool_size", "pool_timeout_s", "connect_timeout_s", "statement_timeout_s"},
     }
     parts |= {"target": {"connect_timeout_s", "request_timeout_s"}, "run": {"random_seed"}}
     load = settings.model_dump_json(include=parts) + settings.target.trust.digest

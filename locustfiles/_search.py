@@ -12,7 +12,15 @@ import psycopg2
 from conf.errors import LoadTestError
 from conf.operations import Outcome
 from locustfiles._failure import RequestFailed
-from seed.database import VECTOR_SEARCH, connect, require_url, vector_literal
+from locustfiles._pool import PoolTimeout
+from seed.database import (
+    VECTOR_SEARCH,
+    ConnectTimeout,
+    QueryTimeout,
+    connect,
+    require_url,
+    vector_literal,
+)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
@@ -46,18 +54,28 @@ class SearchSpace:
 
 
 def open_search_connection(settings: Settings) -> connection:
-    """A connection with the search prepared and pgvector set as the portal sets it."""
+    """
+    A connection with the search prepared and pgvector set as the portal sets it.
+
+    Raises:
+        LoadTestError: There is none, or none in time.
+        psycopg2.Error: The database refuses to prepare the search, or falls silent meanwhile.
+    """
     database = settings.database
     opened = connect(
         require_url(database.url),
         connect_timeout_s=database.connect_timeout_s,
         statement_timeout_s=database.statement_timeout_s,
     )
-    opened.autocommit = True
-    with opened.cursor() as cursor:
-        for name, value in VECTOR_SEARCH.items():
-            cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
-        cursor.execute(_PREPARE)
+    try:
+        opened.autocommit = True
+        with opened.cursor() as cursor:
+            for name, value in VECTOR_SEARCH.items():
+                cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+            cursor.execute(_PREPARE)
+    except BaseException:  # its user may have been killed
+        opened.close()
+        raise
     return opened
 
 
@@ -112,8 +130,15 @@ def assess_rows(rows: list[tuple[str, str, float]], house: House, expected: int)
 
 def failure_of(error: psycopg2.Error | LoadTestError) -> RequestFailed:
     """What a driver's error means; its own text may quote the address, so only its kind is kept."""
-    if isinstance(error, psycopg2.errors.QueryCanceled):
-        return RequestFailed(Outcome.TIMEOUT, "database.statement_timeout_s exceeded")
+    match error:
+        case psycopg2.errors.QueryCanceled():
+            return RequestFailed(Outcome.TIMEOUT, "database.statement_timeout_s exceeded")
+        case QueryTimeout():
+            return RequestFailed(
+                Outcome.TIMEOUT, "the database fell silent: database.statement_timeout_s exceeded"
+            )
+        case ConnectTimeout() | PoolTimeout():
+            return RequestFailed(Outcome.TIMEOUT, error.message)
     if isinstance(error, LoadTestError):
         return RequestFailed(Outcome.CONNECTION, error.message)
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
 import psycopg2
-from psycogreen.gevent import patch_psycopg
 
 from conf.errors import LoadTestError
 from conf.operations import Journey, Operation, Outcome
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 _CONNECTION_STAYS = frozenset({Outcome.STATUS, Outcome.VALIDATION, Outcome.ISOLATION})
 """Failures of a search after which its connection may be used again."""
 
-patch_psycopg()  # a waiting query lets the other users run
-
 
 class RagQueryUser(JourneyUser):
     """Searches its development's chunks for vectors near them, top 5; all users of a process share a pool."""
@@ -46,8 +43,9 @@ class RagQueryUser(JourneyUser):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         if RagQueryUser.pool is None:
+            database = self.settings.database
             RagQueryUser.pool = ConnectionPool(
-                lambda: open_search_connection(self.settings), self.settings.database.pool_size
+                lambda: open_search_connection(self.settings), database.pool_size, database.pool_timeout_s
             )
 
     def on_start(self) -> None:

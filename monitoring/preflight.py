@@ -17,7 +17,7 @@ from conf.operations import Journey
 from conf.run_directory import unwritable
 from monitoring.page import UntrustedError, read_page
 from monitoring.vector_index import find_vector_index
-from seed.database import connect, require_url
+from seed.database import QueryTimeout, connect, require_url
 from seed.fixture import load_fixture
 from seed.tokens import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 
@@ -222,7 +222,11 @@ def check_database(settings: Settings, house: House | None) -> str:
         LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
     """
     database = settings.database
-    opened = connect(require_url(database.url), connect_timeout_s=database.connect_timeout_s)
+    opened = connect(
+        require_url(database.url),
+        connect_timeout_s=database.connect_timeout_s,
+        statement_timeout_s=database.statement_timeout_s,
+    )
     try:
         with closing(opened), opened.cursor() as cursor:
             cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
@@ -238,6 +242,11 @@ def check_database(settings: Settings, house: House | None) -> str:
             )
             counted = cursor.fetchone()
             index = find_vector_index(cursor, house)
+    except QueryTimeout as error:
+        raise LoadTestError(
+            f"DATABASE_URL: the database fell silent: {error} (database.statement_timeout_s)",
+            "Look at its own log, and at what stands between; then check again: loadtest check",
+        ) from None
     except psycopg2.Error as error:  # its own text quotes the fixture
         raise LoadTestError(
             f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",

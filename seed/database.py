@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+import select
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
-from psycopg2.extensions import get_wait_callback, parse_dsn, set_wait_callback
+from psycopg2.extensions import (
+    POLL_OK,
+    POLL_READ,
+    connection,
+    get_wait_callback,
+    parse_dsn,
+    set_wait_callback,
+)
 from pydantic import SecretStr
 
 from conf.errors import LoadTestError
@@ -17,7 +27,6 @@ if TYPE_CHECKING:
 
     from numpy import float32
     from numpy.typing import NDArray
-    from psycopg2.extensions import connection
 
 VECTOR_SEARCH = {
     "ivfflat.probes": "10",
@@ -30,6 +39,9 @@ filtered afterwards: with the default single probe of 100 lists, a tenant's filt
 (the square root of the lists, as pgvector advises) begin the search, and an iterative scan goes on until the filter
 has let enough rows through.
 """
+
+_GRACE_S = 1.0
+"""A server that answers ends a statement by itself, and the connection stays; only then is it closed from here."""
 
 _REASONS = (
     ("password authentication failed", "the password is wrong"),
@@ -61,45 +73,116 @@ def require_url(url: SecretStr | None) -> str:
     return url.get_secret_value()
 
 
+class ConnectTimeout(LoadTestError):  # noqa: N818 - what it is called everywhere
+    """No connection within the time for it: the database, or what stands before it, is silent."""
+
+
+class QueryTimeout(psycopg2.OperationalError):
+    """No complete answer within the connection's limit, which closed the connection."""
+
+
+class LimitedConnection(connection):
+    """
+    Each wait for the server has a total limit, however the server behaves: silent, or a byte at a time.
+
+    Args:
+        dsn: As psycopg2 has it.
+        limit_s: Of the wait for the connection; `limit_s` is set anew for the statements.
+    """
+
+    def __init__(self, dsn: str, *, limit_s: float) -> None:
+        self.limit_s = limit_s
+        super().__init__(dsn)
+
+
 def connect(
-    url: SecretStr | str, *, connect_timeout_s: float = 5.0, statement_timeout_s: float | None = None
+    url: SecretStr | str, *, connect_timeout_s: float = 5.0, statement_timeout_s: float = 30.0
 ) -> connection:
     """
-    Open one connection.
+    Open a connection on which every wait has a limit of our own.
+
+    The driver waits through `wait_within_limit` from then on, in the whole process. Where gevent has patched ``select``
+    other greenlets run meanwhile.
 
     Args:
         url: A PostgreSQL address; a Unix socket is named by ``?host=/directory``.
-        connect_timeout_s: Rounded up to whole seconds.
-        statement_timeout_s: The server ends a statement that takes longer; None: never.
+        connect_timeout_s: For the connection, all its addresses together. A name service has its own limits.
+        statement_timeout_s: The server ends a statement that takes longer. Where it does not, the connection is closed a
+            second later.
 
     Raises:
+        ConnectTimeout: The server did not let anybody in by then.
         LoadTestError: No connection. Never holds the address.
     """
-    dsn = url.get_secret_value() if isinstance(url, SecretStr) else url
+    set_wait_callback(wait_within_limit)
+    factory = partial(LimitedConnection, limit_s=connect_timeout_s)
+    opened: LimitedConnection = _open(
+        url, options=_options(url, statement_timeout_s), connection_factory=factory
+    )
+    opened.limit_s = statement_timeout_s + _GRACE_S
+    return opened
+
+
+def connect_blocking(url: SecretStr | str, *, connect_timeout_s: float = 5.0) -> connection:
+    """
+    Open a connection on which the driver waits by itself, as COPY needs it; only inside `blocking_driver`.
+
+    Args:
+        url: As for `connect`.
+        connect_timeout_s: Rounded up to whole seconds.
+
+    Raises:
+        LoadTestError: As for `connect`.
+    """
+    opened: connection = _open(url, connect_timeout=math.ceil(connect_timeout_s))
+    return opened
+
+
+def _open(url: SecretStr | str, **how: Any) -> Any:
+    next_step = "Start it and check the address, or run everything embedded: loadtest run all --embedded"
     try:
-        return psycopg2.connect(
-            dsn,
-            connect_timeout=math.ceil(connect_timeout_s),
-            application_name="openhouse-loadtest",
-            options=_options(dsn, statement_timeout_s),
-        )
-    except psycopg2.OperationalError as error:
+        return psycopg2.connect(_in_the_clear(url), application_name="openhouse-loadtest", **how)
+    except QueryTimeout:
+        raise ConnectTimeout(
+            "DATABASE_URL: the database cannot be reached: no answer in time (database.connect_timeout_s)",
+            next_step,
+        ) from None
+    except (psycopg2.ProgrammingError, ValueError):
+        reason = "it is not a PostgreSQL address"
+    except psycopg2.Error as error:
         reason = next(
             (said for sign, said in _REASONS if sign in str(error)), "the server refused the connection"
         )
-    except (psycopg2.ProgrammingError, UnicodeError, ValueError):
-        reason = "it is not a PostgreSQL address"
-    raise LoadTestError(
-        f"DATABASE_URL: the database cannot be reached: {reason}",
-        "Start it and check the address, or run everything embedded: loadtest run all --embedded",
-    )
+    raise LoadTestError(f"DATABASE_URL: the database cannot be reached: {reason}", next_step)
 
 
-def _options(dsn: str, statement_timeout_s: float | None) -> str | None:
-    """The timeout among the connection's own options, so that no round trip is spent on it."""
-    if statement_timeout_s is None:
+def wait_within_limit(waiting: connection) -> None:
+    """
+    psycopg2's wait callback: until the server has answered, or the connection's limit is over.
+
+    Raises:
+        QueryTimeout: It is over; the driver closes the connection then, since a late answer would be the next query's.
+    """
+    limit_s = getattr(waiting, "limit_s", math.inf)
+    ends_s = monotonic() + limit_s
+    while (state := waiting.poll()) != POLL_OK:
+        poller = select.poll()
+        poller.register(waiting.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        left_s = ends_s - monotonic()
+        if left_s <= 0 or not poller.poll(None if limit_s == math.inf else math.ceil(left_s * 1000)):
+            raise QueryTimeout(f"no answer within {limit_s:g} s")
+
+
+def _in_the_clear(url: SecretStr | str) -> str:
+    return url.get_secret_value() if isinstance(url, SecretStr) else url
+
+
+def _options(url: SecretStr | str, statement_timeout_s: float) -> str | None:
+    """The timeout among the connection's own options, so that no round trip is spent on it; None: no address."""
+    try:
+        own = parse_dsn(_in_the_clear(url)).get("options", "")
+    except (psycopg2.ProgrammingError, ValueError):
         return None
-    own = parse_dsn(dsn).get("options", "")
     return f"{own} -c statement_timeout={round(statement_timeout_s * 1000)}".strip()
 
 
@@ -108,8 +191,7 @@ def blocking_driver() -> Iterator[None]:
     """
     Let psycopg2 wait by itself for the length of the block.
 
-    A process that also carries load has given it a wait callback (psycogreen's, for gevent), and COPY refuses to run
-    with one. Connections must be opened inside the block.
+    `connect` gives it a wait callback, and COPY refuses to run with one. Connections must be opened inside the block.
     """
     callback = get_wait_callback()
     set_wait_callback(None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 
 from conf.errors import LoadTestError
-from seed.database import blocking_driver, connect
+from seed.database import blocking_driver, connect_blocking
 from seed.fixture import write_fixture
 from seed.generated import Part, plan_estate
 from seed.households import stored_houses, write_developments, write_houses
@@ -89,7 +89,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
     everything = [*parts, Part.whole(RATHMORE_GREEN)]
     timeout_s = settings.database.connect_timeout_s
     lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
-    with blocking_driver(), closing(connect(url, connect_timeout_s=timeout_s)) as connection:
+    with blocking_driver(), closing(connect_blocking(url, connect_timeout_s=timeout_s)) as connection:
         with _step(connection, "check the database") as cursor:
             refuse_foreign_database(cursor, adopt)
         documents = _fill(connection, settings, everything, progress, renew_qr_tokens=renew_qr_tokens)

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from seed.copying import copy_rows
-from seed.database import connect
+from seed.database import blocking_driver, connect, connect_blocking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ LARGE = "x" * 20_000
 
 @pytest.fixture
 def connection(empty_database: str) -> Iterator[Connection]:
-    with closing(connect(empty_database)) as connection:
+    with blocking_driver(), closing(connect_blocking(empty_database)) as connection:
         with connection, connection.cursor() as cursor:
             cursor.execute("CREATE TABLE kept (number integer CHECK (number < 100000), text text)")
         yield connection
