@@ -21,10 +21,21 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
 from locustfiles._arrivals import Schedule
+from locustfiles._background import Background, words_of
 from locustfiles._ceiling import Ceiling
 from locustfiles._failure_log import FailureLog
 from locustfiles._houses import Houses
-from locustfiles._messages import Begin, CeilingShare, Dealt, Finish, Finished, NewTokens, Report, StepBegins
+from locustfiles._messages import (
+    Begin,
+    CeilingShare,
+    Dealt,
+    Finish,
+    Finished,
+    NewTokens,
+    Report,
+    StepBegins,
+    Trouble,
+)
 from locustfiles._provenance import load_digest
 from locustfiles._results import Results
 from monitoring.health import LagSampler, OwnVitals
@@ -87,10 +98,12 @@ class Generator:
         runner.register_message(Dealt.TYPE, self._on_dealt)
         runner.register_message(NewTokens.TYPE, self._on_new_tokens)
         if isinstance(runner, WorkerRunner):
+            background = Background(self._on_death)
+            background.watch()
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.test_stop.add_listener(self._on_test_stop)
-            environment.events.report_to_master.add_listener(self._on_report)
+            environment.events.report_to_master.add_listener(background.guarded(self._on_report))
             environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
         self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest")))
@@ -205,6 +218,13 @@ class Generator:
         runner = self.environment.runner
         assert isinstance(runner, LocalRunner | WorkerRunner)
         runner.send_message(message_type, data)
+
+    def fail(self, code: str, message: str) -> None:
+        """Something failed here: have the owner end the run."""
+        self._tell_owner(Trouble.TYPE, Trouble(code, message).pack())
+
+    def _on_death(self, what: str, error: BaseException) -> None:
+        self.fail("suite_failed", f"worker {self.index}: {what} ended: {words_of(error)}")
 
     def _on_report(self, data: dict[str, Any], **_: object) -> None:
         data[Report.KEY] = self.report().pack()

@@ -99,6 +99,15 @@ class NewTokens(_Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble(_Message):
+    """Process → owner: something in me failed; the run is not valid, and may as well end."""
+
+    TYPE: ClassVar = "loadtest:trouble"
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepBegins(_Message):
     """Owner → process: requests that start from now on belong to this step."""
 

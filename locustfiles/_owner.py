@@ -11,6 +11,7 @@ from __future__ import annotations
 from locust.runners import LocalRunner, MasterRunner
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
@@ -18,12 +19,13 @@ from gevent.event import Event
 
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
+from locustfiles._background import Background, words_of
 from locustfiles._ceiling import share_out
 from locustfiles._choice import offered_journeys, share_users
 from locustfiles._dealer import Dealer, Deck
-from locustfiles._messages import Begin, CeilingShare, Report, StepBegins
+from locustfiles._messages import Begin, CeilingShare, Report, StepBegins, Trouble
 from locustfiles._provenance import git_commit, load_digest
-from locustfiles._run import Run
+from locustfiles._run import FAILURE, Run
 from locustfiles._shape import StepShape
 from locustfiles._steps import Steps
 from locustfiles._workers import Workers
@@ -85,6 +87,8 @@ class Owner:
         self._ceilings: dict[str, int] = {}
         """Of each process that takes part, how many requests it may send in a second."""
         self._starting: gevent.Greenlet | None = None
+        background = Background(self._on_death)
+        background.watch()
         git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
         options = environment.parsed_options
@@ -97,13 +101,14 @@ class Owner:
         self._dealer = Dealer(runner)
         self._user_classes = tuple(environment.user_classes)
         self.choose(choice)
-        events = environment.events
-        events.test_start.add_listener(self._on_test_start)
-        events.spawning_complete.add_listener(self._on_spawning_complete)
-        events.worker_connect.add_listener(self._on_worker_connect)
-        events.worker_report.add_listener(self._on_worker_report)
-        events.test_stopping.add_listener(self._on_test_stopping)
-        events.test_stop.add_listener(self._on_test_stop)
+        runner.register_message(Trouble.TYPE, self._on_trouble)
+        events, guarded = environment.events, background.guarded
+        events.test_start.add_listener(guarded(self._on_test_start))
+        events.spawning_complete.add_listener(guarded(self._on_spawning_complete))
+        events.worker_connect.add_listener(guarded(self._on_worker_connect))
+        events.worker_report.add_listener(guarded(self._on_worker_report))
+        events.test_stopping.add_listener(guarded(self._on_test_stopping))
+        events.test_stop.add_listener(guarded(self._on_test_stop))
         events.quitting.add_listener(self._on_quitting)
 
     @property
@@ -150,8 +155,8 @@ class Owner:
             self._run = Run(self._environment, self._choice, self._dealer, live)
             self._judged.clear()
         except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
-            _log.error("%s", error)
-            return  # without houses no user starts
+            self._give_up(error)
+            return
         house = deck.houses[0]
         stop_timeout_s = self._environment.stop_timeout or 0.0
         if cut_off := warn_of_short_stop(self._choice.settings, self._choice.journeys, stop_timeout_s):
@@ -170,6 +175,39 @@ class Owner:
             self._view.watch(self._run)
         self._run.watcher = gevent.spawn(self._watch, self._run)
         gevent.spawn(self._look_at_index, self._run, house)
+
+    def _give_up(self, error: LoadTestError) -> None:
+        """No run could begin; Locust would start its users all the same."""
+        _log.error("%s", error)
+        self._environment.process_exit_code = ExitCode.USAGE
+        starting = gevent.getcurrent()
+
+        def give_up() -> None:
+            starting.kill()
+            self._end()
+
+        gevent.spawn(give_up)
+
+    def _end(self) -> None:
+        """End the run under way; a web UI stays open."""
+        self._runner.stop() if self._environment.web_ui else self._runner.quit()
+
+    def _on_trouble(self, msg: Any, **_: object) -> None:
+        trouble = Trouble.unpack(msg.data)
+        self._fail(trouble.code, trouble.message)
+
+    def _on_death(self, what: str, error: BaseException) -> None:
+        self._fail("suite_failed", f"{what} ended: {words_of(error)}")
+
+    def _fail(self, code: str, message: str) -> None:
+        """Something of the suite failed: the run is not valid, and ends."""
+        run = self._run
+        if run is None or run.ended:
+            return
+        run.note_problem(code, message, message)
+        if not run.ending and not run.ended_by:
+            run.ended_by = FAILURE
+            gevent.spawn(self._end)
 
     def _look_at_index(self, run: Run, house: House) -> None:
         """Once, while the users start; the database may be far away, so that a thread waits for it."""
@@ -239,7 +277,7 @@ class Owner:
 
     def _watch(self, run: Run) -> None:
         """Once a second: collect, note, report progress; end the run when every user has made its iterations."""
-        while True:
+        while not run.ended_by:
             gevent.sleep(_TICK_S)
             self._collect(run)
             run.tick()
@@ -256,8 +294,7 @@ class Owner:
                 return
             if not run.ended_by and (ended_by := run.look_for_end()):
                 run.ended_by = ended_by
-                gevent.spawn(self._runner.stop if self._environment.web_ui else self._runner.quit)
-                return
+                gevent.spawn(self._end)
 
     def _note(self, run: Run, change: WorkerChange) -> None:
         """A worker came or went: its houses with it."""
@@ -294,6 +331,14 @@ class Owner:
             self._generator.results.failures.finish()
         try:
             self._judge(run)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code
+            _log.exception("the run could not be judged")
+            print(  # noqa: T201 - for the person who started Locust
+                f"Error: {run.directory}: the run could not be judged: {words_of(error)}\n"
+                f"  The traceback is in the log. Judge what was written: loadtest report {run.directory}",
+                file=sys.stderr,
+            )
+            self._environment.process_exit_code = ExitCode.NO_VERDICT
         finally:
             self._judged.set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import gevent
 from gevent.lock import BoundedSemaphore
 
 from conf.errors import LoadTestError
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg2.extensions import connection
+
+
+_PAUSE_S = 1.0
+"""So long after one could not be opened, no other is opened in its place: users whose database is gone ask again at once."""
 
 
 class PoolTimeout(LoadTestError):  # noqa: N818 - what it is called everywhere
@@ -49,8 +54,13 @@ class ConnectionPool:
                 f"no connection of the pool was free within {self._timeout_s:g} s (database.pool_timeout_s)",
                 "The database is too slow for so many users, or silent: look at its own log.",
             )
+        pause_s = 0.0
         try:
-            lent = self._idle.pop() if self._idle else self._open()
+            try:
+                lent = self._idle.pop() if self._idle else self._open()
+            except Exception:
+                pause_s = _PAUSE_S
+                raise
             healthy = False
             try:
                 yield lent
@@ -61,7 +71,10 @@ class ConnectionPool:
                 else:
                     lent.close()
         finally:
-            self._free.release()
+            if pause_s:
+                gevent.spawn_later(pause_s, self._free.release)
+            else:
+                self._free.release()
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -15,6 +15,7 @@ import gevent
 from rich.console import Console
 
 from conf.criteria import stopping_criteria
+from conf.errors import LoadTestError
 from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from locustfiles._attendance import Attendance, WorkerEvent
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from reports.live import LiveRun
     from reports.record import Verdict
 
+FAILURE = "a failure of the suite"
+"""What a run has ended by that something went wrong with."""
 _INTERVAL_TICKS = 5
 _LOCUST_ENDS_WITHIN_S = 1.0
 
@@ -97,6 +100,8 @@ class Run:
         self.ended_by = ""
         self.ending = self.ended = False
         self._loaded_s: float | None = None
+        self.failed = False
+        """Whether something of the suite failed, so that to go on is no use."""
         self.watcher: gevent.Greenlet | None = None
 
     def _build_early_stop(self) -> EarlyStop | None:
@@ -199,11 +204,25 @@ class Run:
         self._read_memory(now)
         self._ticks += 1
         if self._ticks % _INTERVAL_TICKS == 0:
-            self._files.log.write_interval(now)
+            self._flush(now)
             gevent.spawn(self.portal.look_at_pool)
+
+    def _flush(self, now: datetime) -> None:
+        try:
+            self._files.flush(now)
+        except OSError as error:
+            self._note_unwritten(error)
+            self.failed = True
+
+    def _note_unwritten(self, error: OSError) -> None:
+        self.note_problem(
+            "not_written", f"{error.filename or self.directory}: cannot be written: {error.strerror}"
+        )
 
     def look_for_end(self) -> str:
         """What the run is to end for, now; nothing where it goes on."""
+        if self.failed:
+            return FAILURE
         if self._is_done():
             return "iterations"
         if self._is_over():
@@ -281,7 +300,7 @@ class Run:
         self.ended, ended_at = True, self.clock.now()
         self._read_memory(ended_at)  # before what judging imports is in it
         # pandas takes a second to import, and only the owner needs it, now that the load is over.
-        from reports.judging import judge_run, write_reports  # noqa: PLC0415
+        from reports.judging import judge_run, write_reports, write_what_fits  # noqa: PLC0415
         from reports.terminal import print_verdict  # noqa: PLC0415
 
         if self.watcher is not None:
@@ -290,9 +309,18 @@ class Run:
         self._check_houses()
         log_dir = self.choice.settings.monitoring.log_dir
         copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
-        self._files.close(build_manifest(self, ended_at), ended_at)
-        verdict = judge_run(self._files.path)
-        report = write_reports(verdict, self._files.path)
+        for error in self._files.close(ended_at):
+            self._note_unwritten(error)
+        try:
+            self._files.write_manifest(build_manifest(self, ended_at))
+            verdict = judge_run(self._files.path)
+            report: Path | None = write_reports(verdict, self._files.path)
+        except LoadTestError as unwritten:
+            _log.error("%s", unwritten)
+            self.note_problem("not_written", unwritten.message)
+            self._files.rewrite_manifest(build_manifest(self, ended_at))
+            verdict, report = judge_run(self._files.path), None
+            write_what_fits(verdict, self._files.path)
         if RUN_DIR_VARIABLE not in os.environ:
             print_verdict(Console(), verdict, report, strict=self.choice.settings.run.strict)
         return verdict

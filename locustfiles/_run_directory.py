@@ -5,18 +5,27 @@ from __future__ import annotations
 from locust import stats as locust_stats
 
 import csv
+import errno
 import json
-from typing import TYPE_CHECKING, Any, Self
+import os
+import shutil
+import tempfile
+from functools import partial
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import gevent
 
+from conf.errors import LoadTestError
 from conf.run_directory import unwritable
+from monitoring.appending import AppendedFile
 from monitoring.measurement import MeasurementLog
+from reports.output import write_text
 
 if TYPE_CHECKING:
     from locust.env import Environment
 
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 _CSV_PREFIX = "locust"
+_RESERVE_BYTES, _LEAST_RESERVE_BYTES = 4 << 20, 64 << 10
+"""For the last interval, Locust's files, the verdict's and the report; on a small disk less of it."""
 _HEALTH_COLUMNS = ("cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms")
 
 
@@ -42,14 +53,15 @@ class RunDirectory:
     def __init__(self, path: Path, environment: Environment, started_at: datetime) -> None:
         self.path = path
         self._environment = environment
-        self._measurements = (path / "measurements.hlog").open("x", encoding="ascii")
-        self._memory = (path / "memory.csv").open("x", encoding="utf-8", newline="")
-        self._memory_csv = csv.writer(self._memory)
+        self._reserve = _take_room(path)
+        names = ("measurements.hlog", "memory.csv", "health.csv")
+        self._files = measurements, memory, health = [AppendedFile(path / name) for name in names]
+        self._memory_csv, self._health_csv = csv.writer(memory), csv.writer(health)
         self._memory_csv.writerow(["time", "process", "rss_bytes"])
-        self._health = (path / "health.csv").open("x", encoding="utf-8", newline="")
-        self._health_csv = csv.writer(self._health)
         self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
-        self.log = MeasurementLog(self._measurements, started_at)
+        self.log = MeasurementLog(measurements, started_at)
+        for file in self._files:
+            file.flush()
         self._csv = locust_stats.StatsCSVFileWriter(
             environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
         )
@@ -63,10 +75,13 @@ class RunDirectory:
         Raises:
             LoadTestError: It cannot be written.
         """
+        was_there = path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             return cls(path, environment, started_at)
         except OSError as error:
+            if not was_there:
+                shutil.rmtree(path, ignore_errors=True)
             raise unwritable(path, error) from error
 
     def add_memory(self, now: datetime, rss_bytes: Mapping[str, int]) -> None:
@@ -83,16 +98,72 @@ class RunDirectory:
             + [f"{value:.3f}" for value in lags_ms]
         )
 
-    def close(self, manifest: dict[str, Any], ended_at: datetime) -> None:
-        """Write what is still held, Locust's statistics as they stand now, and the manifest last."""
-        self.log.write_interval(ended_at)
-        self._measurements.close()
-        self._memory.close()
-        self._health.close()
+    def flush(self, until: datetime) -> None:
+        """
+        Write what is held of measurements, memory and health.
+
+        Raises:
+            OSError: The disk does not take it; names the file.
+        """
+        self.log.write_interval(until)
+        for file in self._files:
+            file.flush()
+
+    def close(self, ended_at: datetime) -> list[OSError]:
+        """
+        Write what is still held, and Locust's statistics as they stand now.
+
+        Returns:
+            What could not be written; everything else is.
+        """
+        self._reserve.close()  # for what is written from now on there is room
+        failed: list[OSError] = []
         self._csv_greenlet.kill()
-        self._csv.close_files()
-        write_locust_csv(self._environment, str(self.path / _CSV_PREFIX))
-        (self.path / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        writes: tuple[Callable[[], object], ...] = (
+            partial(self.log.write_interval, ended_at),
+            *(file.close for file in self._files),
+            *(file.close for file in vars(self._csv).values() if isinstance(file, TextIOWrapper)),
+            partial(write_locust_csv, self._environment, str(self.path / _CSV_PREFIX)),
+        )
+        for write in writes:
+            try:
+                write()
+            except OSError as error:
+                failed.append(error)
+        return failed
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """
+        Write the last of the files: without it a run was never finished.
+
+        Raises:
+            LoadTestError: The disk does not take it.
+        """
+        write_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+    def rewrite_manifest(self, manifest: dict[str, Any]) -> None:
+        """Write it anew, since something went wrong after all; where that fails too, the run counts as never finished."""
+        try:
+            self.write_manifest(manifest)
+        except LoadTestError:
+            (self.path / MANIFEST).unlink(missing_ok=True)
+
+
+def _take_room(directory: Path) -> IO[bytes]:
+    """A file without a name that fills some of the disk until it is closed: the end of a run finds room there."""
+    size_bytes = _RESERVE_BYTES
+    while True:
+        reserve = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - it outlasts this function
+        try:
+            if reserve.write(bytes(size_bytes)) == size_bytes:
+                return reserve
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            full = error
+        reserve.close()
+        if size_bytes <= _LEAST_RESERVE_BYTES:
+            raise full
+        size_bytes //= 2
 
 
 def write_locust_csv(environment: Environment, prefix: str) -> None:

@@ -39,6 +39,7 @@ class RagQueryUser(JourneyUser):
     host = "DATABASE_URL"  # what Locust shows; the address itself may hold a password
     pool: ClassVar[ConnectionPool | None] = None
     spaces: ClassVar[dict[str, SearchSpace]] = {}
+    space = SearchSpace((), 0)
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -59,14 +60,18 @@ class RagQueryUser(JourneyUser):
                 with self.pool.connection() as lent:
                     random_seed = self.settings.run.random_seed
                     self.spaces[development] = load_search_space(lent, self.house, random_seed)
-            except LoadTestError as error:
-                raise StopUser(str(error)) from None
+            except (LoadTestError, psycopg2.Error) as error:
+                words = failure_of(error).message
+                self.generator.fail("users_failed", f"a user that searches could not begin: {words}")
+                return
         self.space = self.spaces[development]
 
     @task
     def search(self) -> None:
         """One search: wait for a connection, query, check the rows."""
         assert self.pool is not None
+        if not self.space.vectors:
+            raise StopUser  # it could not begin
         context = self._begin_flow()
         part = {"step": context["step"]}
         vector = self.random.choice(self.space.vectors)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 from weakref import proxy
 
 from hdrh.histogram import HdrHistogram
@@ -157,6 +157,16 @@ class Tally:
     failures: int = 0
 
 
+class TextSink(Protocol):
+    """What text is written to."""
+
+    def write(self, text: str, /) -> int:
+        """Keep it, or write it."""
+
+    def flush(self) -> None:
+        """What was kept is written."""
+
+
 class MeasurementLog:
     """
     Merges snapshots and writes them as a standard HdrHistogram log with tags, one line per tag and interval.
@@ -166,7 +176,7 @@ class MeasurementLog:
         started_at: Start of the run; written as the log's StartTime.
     """
 
-    def __init__(self, file: TextIO, started_at: datetime) -> None:
+    def __init__(self, file: TextSink, started_at: datetime) -> None:
         self._file = file
         self._interval: dict[str, HdrHistogram] = {}
         self._interval_start_s = started_at.timestamp()
@@ -200,18 +210,23 @@ class MeasurementLog:
         return self.merged - before
 
     def write_interval(self, until: datetime) -> None:
-        """Write what was merged since the last call as one interval, and flush it to the file."""
-        end_s = until.timestamp()
+        """
+        Write what was merged since the last call as one interval, and flush it to the file.
+
+        Raises:
+            OSError: The file does not take it; it is kept, and belongs to the next interval.
+        """
+        end_s, written = until.timestamp(), 0
         for text, histogram in sorted(self._interval.items()):
             count = histogram.get_total_count()
             start_s, length_s = self._interval_start_s, end_s - self._interval_start_s
             longest_ms = histogram.get_max_value() / 1000
             payload = histogram.encode().decode("ascii")
             self._file.write(f"Tag={text},{start_s:.3f},{length_s:.3f},{longest_ms:.3f},{payload}\n")
-            self.written += count if Tag.parse(text).is_result else 0
-        self._interval = {}
+            written += count if Tag.parse(text).is_result else 0
         self._file.flush()
-        self._interval_start_s = end_s
+        self._interval, self._interval_start_s = {}, end_s
+        self.written += written
 
 
 def utc_now() -> datetime:

@@ -32,6 +32,8 @@ _PORTAL = {Journey.CHAT, Journey.ONBOARDING}
 """Journeys that ask the portal."""
 _SPARE = timedelta(minutes=5)
 """Tokens must outlive the planned run by this much: requests in flight, a slow start."""
+_LEAST_ROOM_BYTES = 1 << 18
+"""Less than this no run leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ def check_output(settings: Settings) -> str:
     path = directory.absolute()
     try:
         there = next(part for part in (path, *path.parents) if part.exists())
-        with tempfile.TemporaryFile(dir=there):
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(_LEAST_ROOM_BYTES))
+            file.flush()
             return f"{directory} can be written"
     except OSError as error:
         raise unwritable(directory, error) from error

@@ -295,6 +295,27 @@ RULES = (
         ("dmesg | grep -i 'killed process'",),
     ),
     Rule(
+        "not_written",
+        "The run directory could not be written",
+        problem_noted("not_written"),
+        "The disk is full, or takes no more from this user. The run was ended, with what was measured until then.",
+        ("df -h .", "loadtest run chat --output-dir DIR"),
+    ),
+    Rule(
+        "suite_failed",
+        "A part of the suite failed",
+        problem_noted("suite_failed"),
+        "The run was ended, with what was measured until then. The traceback is in the run's log.",
+        ("grep -A 30 Traceback runs/*/locust.log",),
+    ),
+    Rule(
+        "users_failed",
+        "Users could not begin",
+        problem_noted("users_failed"),
+        "The run was ended: with fewer users than asked for it would be another test. What they need is checked by:",
+        ("loadtest check",),
+    ),
+    Rule(
         "fewer_users",
         "Fewer users ran than were asked for",
         problem_noted("fewer_users"),

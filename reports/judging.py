@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey, Kind
 from conf.subject import parse_subject
@@ -38,7 +39,7 @@ from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from conf.contract import Contract
@@ -54,7 +55,12 @@ VERDICT_FILE = "verdict.json"
 JUNIT_FILE = "junit.xml"
 SUMMARY_FILE = "summary.md"
 REPORT_FILE = "report.html"
-
+_OUTPUTS: dict[str, Callable[[Verdict], str]] = {
+    VERDICT_FILE: render_json,
+    JUNIT_FILE: render_junit,
+    SUMMARY_FILE: render_summary,
+    REPORT_FILE: render_html,
+}
 
 _MISSED_TOLERATED = 0.01
 """Share of planned starts that may be missing."""
@@ -145,12 +151,18 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     Raises:
         LoadTestError: The directory cannot be written to.
     """
-    report = run_dir / REPORT_FILE
-    write_text(run_dir / VERDICT_FILE, render_json(verdict))
-    write_text(run_dir / JUNIT_FILE, render_junit(verdict))
-    write_text(run_dir / SUMMARY_FILE, render_summary(verdict))
-    write_text(report, render_html(verdict))
-    return report
+    for name, render in _OUTPUTS.items():
+        write_text(run_dir / name, render(verdict))
+    return run_dir / REPORT_FILE
+
+
+def write_what_fits(verdict: Verdict, run_dir: Path) -> None:
+    """As `write_reports`, on a full disk: what cannot be written is removed, so that no file says anything else."""
+    for name, render in _OUTPUTS.items():
+        try:
+            write_text(run_dir / name, render(verdict))
+        except LoadTestError:
+            (run_dir / name).unlink(missing_ok=True)
 
 
 @cache

@@ -1,0 +1,118 @@
+"""What dies in the background of a process is seen: one place for its greenlets, threads and listeners."""
+
+from __future__ import annotations
+
+from locust.exception import StopTest, StopUser
+
+import logging
+import threading
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import gevent
+from gevent.baseserver import BaseServer
+
+from conf.errors import LoadTestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_WORDS = {
+    "Owner._watch": "the run's watcher",
+    "StatsCSVFileWriter.stats_writer": "the writer of Locust's CSV files",
+    "User.start.<locals>.run_user": "a user",
+}
+"""Function → what it is to people; the others go by their names."""
+
+_P = ParamSpec("_P")
+_log = logging.getLogger(__name__)
+
+
+class Background:
+    """
+    Watches over what nobody waits for.
+
+    Args:
+        on_death: Gets what died, in words, and the exception that ended it. Has a greenlet of its own.
+    """
+
+    def __init__(self, on_death: Callable[[str, BaseException], None]) -> None:
+        self._on_death = on_death
+
+    def watch(self) -> None:
+        """
+        From now on, see every greenlet and thread of this process that an exception ends.
+
+        Locust's own are among them, and calls in gevent's thread pools. Connections of a server are not: their clients
+        may end them.
+        """
+        hub: Any = gevent.get_hub()
+        as_gevent_does = hub.handle_error
+
+        def handle_error(
+            context: object, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+        ) -> None:
+            what = _name(context)
+            if what and isinstance(error, Exception) and not isinstance(error, StopTest):
+                self._report(what, error)
+            else:
+                as_gevent_does(context, kind, error, trace)
+
+        def excepthook(died: Any) -> None:
+            if isinstance(died.exc_value, Exception):
+                self._report(f"thread {died.thread.name}" if died.thread else "a thread", died.exc_value)
+
+        hub.handle_error = handle_error
+        threading.excepthook = excepthook
+
+    def guarded(self, listener: Callable[_P, object]) -> Callable[_P, None]:
+        """A listener whose exception is seen too; Locust itself would write it into the log and go on."""
+
+        @wraps(listener)
+        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            try:
+                listener(*args, **kwargs)
+            except (StopTest, StopUser):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+                self._report(_words(listener), error)
+
+        return guarded
+
+    def _report(self, what: str, error: Exception) -> None:
+        # The event loop itself may call this, and must not wait.
+        trace = None if isinstance(error, LoadTestError) else error
+        _log.error("%s ended: %s", what, words_of(error), exc_info=trace)
+        gevent.spawn(self._tell, what, error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        try:
+            self._on_death(what, error)
+        except Exception:  # noqa: BLE001 - seen by itself it would be told again, and so on
+            _log.exception("what ended could not be noted")
+
+
+def words_of(error: BaseException) -> str:
+    """An exception in a line; its traceback is in the log."""
+    if isinstance(error, LoadTestError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}"
+
+
+def _name(context: object) -> str:
+    """What an exception ended; empty where it is a connection of a server, or nothing that runs in the background."""
+    if isinstance(context, gevent.Greenlet):
+        function = getattr(context, "_run", None)
+    elif isinstance(context, tuple) and len(context) == 2:  # noqa: PLR2004 - thread and function, of a thread pool
+        function = context[1]
+    else:
+        return ""
+    return "" if isinstance(getattr(function, "__self__", None), BaseServer) else _words(function)
+
+
+def _words(function: object) -> str:
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    return _WORDS.get(name, name)
