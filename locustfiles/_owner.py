@@ -154,7 +154,7 @@ class Owner:
             live = self._view.begin() if self._view else None
             self._run = Run(self._environment, self._choice, self._dealer, live)
             self._judged.clear()
-        except LoadTestError as error:  # a web UI stays open: somebody can put it right and start again
+        except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
             self._give_up(error)
             return
         house = deck.houses[0]
@@ -176,10 +176,11 @@ class Owner:
         self._run.watcher = gevent.spawn(self._watch, self._run)
         gevent.spawn(self._look_at_index, self._run, house)
 
-    def _give_up(self, error: LoadTestError) -> None:
+    def _give_up(self, error: Exception) -> None:
         """No run could begin; Locust would start its users all the same."""
-        _log.error("%s", error)
-        self._environment.process_exit_code = ExitCode.USAGE
+        known = isinstance(error, LoadTestError)
+        _log.error("%s", error if known else words_of(error), exc_info=None if known else error)
+        self._environment.process_exit_code = ExitCode.USAGE if known else ExitCode.NO_VERDICT
         starting = gevent.getcurrent()
 
         def give_up() -> None:

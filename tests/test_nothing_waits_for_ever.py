@@ -1,0 +1,148 @@
+"""Whole processes whose database, pages or disk fail them: each ends by itself, with a sentence and the right code."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from command_process import LOCUSTFILES, Commands, await_true
+from hostile_server import dripping, silent
+from severable_link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from loadtest.embedded import Stack
+
+RAG = ("locust", "-f", str(LOCUSTFILES / "rag.py"), "--headless", "--only-summary")
+QUICK_LIMITS = """
+[database]
+pool_size = 2
+pool_timeout_s = 20.0
+connect_timeout_s = 5.0
+statement_timeout_s = 2.0
+[generator]
+lag_p95_ms = 1e6
+cpu_ratio = 100.0
+[run]
+stop_timeout_s = 5.0
+"""
+TIMEOUT_S = 240.0
+
+
+@pytest.fixture
+def commands(stack: Stack, tmp_path: Path) -> Iterator[Commands]:
+    """Commands whose environment is in order for the shared stack, and whose limits are short."""
+    limits = tmp_path / "limits.toml"
+    limits.write_text(QUICK_LIMITS)
+    environ = {**stack.environ, "LOADTEST_PROFILE": "smoke", "LOADTEST_CONFIG": str(limits)}
+    commands = Commands(tmp_path, environ, [stack.environ["SESSION_SECRET"]])
+    yield commands
+    commands.kill_all()
+
+
+@contextmanager
+def link_to_database(stack: Stack) -> Iterator[tuple[Link, str]]:
+    """A TCP link that can be cut, to the shared stack's database, which listens on a Unix socket; and its address through it."""
+    directory = parse_qs(urlsplit(stack.database_url).query)["host"][0]
+    with _tcp_door_to(f"{directory}/.s.PGSQL.5432") as port:
+        link = Link(port)
+        try:
+            yield link, f"postgresql://postgres@127.0.0.1:{link.port}/postgres"
+        finally:
+            link.close()
+
+
+@contextmanager
+def _tcp_door_to(path: str) -> Iterator[int]:
+    """A port of the loopback behind which is a Unix socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(65536):
+                sink.sendall(piece)
+        sink.close()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(path)
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pass_on, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.close()
+
+
+def thoughtful(commands: Commands) -> Path:
+    """A profile whose users think longer than a search takes, so that a silence soon counts."""
+    profile = commands.directory / "thoughtful.toml"
+    lines = ['description = "Four users who think"']
+    for journey in ("rag", "chat", "onboarding"):
+        lines += [f"[{journey}]", "users = 4", "run_time_s = 30", "think_time_s = [0.5, 0.5]"]
+    profile.write_text("\n".join(lines))
+    return profile
+
+
+def run_of(commands: Commands) -> Path:
+    (run_dir,) = commands.directory.glob("runs/*")
+    return run_dir
+
+
+def verdict_of(commands: Commands) -> Any:
+    return json.loads((run_of(commands) / "verdict.json").read_text())
+
+
+@pytest.mark.parametrize("hostile", [silent, lambda: dripping(b"S")], ids=["silent", "drips"])
+@pytest.mark.parametrize(
+    "command", [("loadtest", "check"), ("loadtest", "run", "rag"), ("loadtest", "seed"), RAG]
+)
+def test_a_database_that_accepts_and_is_silent_is_told_before_the_first_search(
+    commands: Commands, command: tuple[str, ...], hostile: Any
+) -> None:
+    with hostile() as server:
+        ended = commands.run(*command, DATABASE_URL=server.database_url)
+    assert ended.code == 2
+    assert "DATABASE_URL: the database cannot be reached" in ended.output
+    assert "Start it and check the address" in ended.output
+
+
+def test_a_database_that_falls_silent_in_mid_run_is_no_pass(commands: Commands, stack: Stack) -> None:
+    with link_to_database(stack) as (link, url):
+        process = commands.start(*RAG, DATABASE_URL=url, LOADTEST_PROFILE=str(thoughtful(commands)))
+        await_true(lambda: list(commands.directory.glob("runs/*/measurements.hlog")), TIMEOUT_S)
+        file = run_of(commands) / "measurements.hlog"
+        await_true(lambda: "rag_search.success" in file.read_text(), TIMEOUT_S)
+        link.cut()
+        ended = commands.end(process, TIMEOUT_S)
+    verdict = verdict_of(commands)
+    rows = {row["name"]: row for row in verdict["operations"]}
+    failures = {group["message"] for group in verdict["failures"]}
+    assert ended.code == 1, ended.output
+    assert verdict["state"] == "FAIL"
+    assert rows["rag_search"]["requests"] == rows["rag_connection"]["requests"]
+    assert any("fell silent" in message for message in failures), failures
+    assert not verdict["problems"]
+
+
+def test_users_that_cannot_begin_end_the_run_and_it_says_why(commands: Commands, stack: Stack) -> None:
+    """The database falls silent between the look before the run and the first user."""
+    with link_to_database(stack) as (link, url):
+        process = commands.start(*RAG, "-u", "4", "-r", "0.2", DATABASE_URL=url)
+        await_true(lambda: list(commands.directory.glob("runs/*/measurements.hlog")), TIMEOUT_S)
+        link.cut()
+        ended = commands.end(process, TIMEOUT_S)
+    assert ended.code == 3, ended.output
+    assert "a user that searches could not begin" in ended.out + ended.err
