@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from conf.operations import Journey
 
+LONGEST_S = 366 * 86_400.0
+"""No run, and no part of one, takes longer."""
+
 
 class Arrivals(StrEnum):
     """When the flows of an open workload start."""
@@ -28,7 +31,7 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     users: int = Field(ge=1)
-    duration_s: float = Field(gt=0)
+    duration_s: float = Field(gt=0, le=LONGEST_S)
 
 
 class Load(BaseModel):
@@ -47,7 +50,7 @@ class Load(BaseModel):
     users: int = Field(default=1, ge=1, description="Concurrent users.")
     spawn_rate: float = Field(default=100, gt=0, le=100, description="Users started per second.")
     iterations: int | None = Field(default=None, ge=1, description="Flows per user.")
-    run_time_s: float | None = Field(default=None, gt=0)
+    run_time_s: float | None = Field(default=None, gt=0, le=LONGEST_S)
     steps: tuple[Step, ...] = Field(default=(), description="Concurrency levels, one after the other.")
     think_time_s: tuple[float, float] = Field(default=(0.0, 0.0), description="Least and most, uniform.")
     questions_in_flight: int = Field(default=1, ge=1, description="Chat: questions asked at once.")

@@ -22,6 +22,10 @@ from conf.trust import Trust
 Ratio = float
 
 
+_LONGEST_WAIT_S = 86_400.0
+"""Of any single wait: a day."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -34,9 +38,9 @@ class Target(_Section):
     )
     base_url: str = Field(description="Scheme, host and port; no path.")
     contract: str = Field(description="Name of a file in conf/contracts/, or the path of one.")
-    connect_timeout_s: float = Field(gt=0)
+    connect_timeout_s: float = Field(gt=0, le=_LONGEST_WAIT_S)
     request_timeout_s: float = Field(
-        gt=0, description="A request without a complete answer by then is a timeout."
+        gt=0, le=_LONGEST_WAIT_S, description="A request without a complete answer by then is a timeout."
     )
     max_users: int = Field(ge=1, description="A run that asks for more users is refused.")
     max_requests_per_second: int = Field(
@@ -132,9 +136,11 @@ class Database(_Section):
 
     url: SecretStr | None = Field(default=None, description="From DATABASE_URL only.")
     pool_size: int = Field(ge=1, description="Connections per process of the load.")
-    pool_timeout_s: float = Field(gt=0, description="How long a user waits for one of them.")
-    connect_timeout_s: float = Field(gt=0)
-    statement_timeout_s: float = Field(gt=0)
+    pool_timeout_s: float = Field(
+        gt=0, le=_LONGEST_WAIT_S, description="How long a user waits for one of them."
+    )
+    connect_timeout_s: float = Field(gt=0, le=_LONGEST_WAIT_S)
+    statement_timeout_s: float = Field(gt=0, le=_LONGEST_WAIT_S)
 
     @field_validator("url")
     @classmethod
@@ -171,7 +177,7 @@ class Run(_Section):
     profile: str = Field(description="Name of a file in conf/profiles/, or the path of one.")
     output_dir: Path
     stop_timeout_s: float = Field(
-        ge=0, description="How long requests in flight may finish when a run stops."
+        ge=0, le=_LONGEST_WAIT_S, description="How long requests in flight may finish when a run stops."
     )
     minimum_requests: int = Field(ge=1, description="Fewer successful requests than this is NO VERDICT.")
     random_seed: int

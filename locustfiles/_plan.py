@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import LoadTestError
+from conf.profile import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,8 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> P
     Several journeys at once share the time of the longest; steps are for a journey on its own.
 
     Raises:
-        LoadTestError: A run time was typed that the profile's warm-up would use up.
+        LoadTestError: A run time was typed that the profile's warm-up would use up; or the run would take more than a
+            year.
     """
     loads = [profile.load(journey) for journey in journeys]
     warm_up_s = max((load.warm_up_s for load in loads), default=0.0)
@@ -68,7 +70,7 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> P
             f"--run-time: {typed.run_time_s:g} s are over before the profile's warm-up of {warm_up_s:g} s is",
             "Ask for a longer run time, or set the profile's warm_up_s lower.",
         )
-    return Plan(
+    plan = Plan(
         users=typed.users or sum(load.most_users for load in loads),
         spawn_rate=typed.spawn_rate or min(sum(spawn_rates), _HIGHEST_SPAWN_RATE),
         run_time_s=typed.run_time_s or planned_s or None,
@@ -76,3 +78,15 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> P
         limited=not typed.run_time_s,
         warm_up_s=warm_up_s,
     )
+    _refuse_too_long("--run-time", plan.run_time_s or 0.0)
+    _refuse_too_long("--spawn-rate: the start of all users", plan.ramp_s)
+    return plan
+
+
+def _refuse_too_long(what: str, length_s: float) -> None:
+    """Neither clocks nor timers reach as far as a person can type."""
+    if not length_s <= LONGEST_S:
+        raise LoadTestError(
+            f"{what}: {length_s:.6g} s are longer than a run can be, {LONGEST_S:,.0f} s (a year)",
+            "Ask for a shorter time: -t 20, 20s, 3m, 2h or 1h20m; or for more users per second: -r 10.",
+        )

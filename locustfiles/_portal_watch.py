@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from monitoring.memory import exposed_rss_bytes, tree_rss_bytes
 from monitoring.page import read_page
+from monitoring.pool_figures import parse_pool
 
 if TYPE_CHECKING:
     from conf.settings import Settings
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 2.0
 _POOL_TIMEOUT_S = 5.0
 """The portal itself gives its database two seconds."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -55,19 +54,17 @@ class PortalWatch:
             # Under 503 the figures are there too: the pool may be why.
             url = self._target.base_url + self._health_db
             _, page = read_page(url, _POOL_TIMEOUT_S, trust=self._target.trust)
-            answer = json.loads(page)
-            pool = answer["poolStats"]
-            total, idle, waiting = (int(pool[name]) for name in ("totalCount", "idleCount", "waitingCount"))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            seen = parse_pool(page)
+        except (OSError, ValueError) as error:
             _log.debug("%s: %s", self._health_db, type(error).__name__)
             self._looks += 1
             self._unavailable += 1
             return
         self._looks += 1
-        self._total = total
-        self._exhausted += idle == 0 and waiting > 0
-        self._most_waiting = max(self._most_waiting, waiting)
-        self._slowest_ms = max(self._slowest_ms, float(answer.get("latencyMs") or 0))
+        self._total = seen.total
+        self._exhausted += seen.idle == 0 and seen.waiting > 0
+        self._most_waiting = max(self._most_waiting, seen.waiting)
+        self._slowest_ms = max(self._slowest_ms, seen.latency_ms)
 
     def pool(self) -> dict[str, Any] | None:
         """What was seen of the pool; None where nobody looked."""

@@ -14,6 +14,7 @@ import inspect
 import logging
 import signal
 import sys
+from argparse import ArgumentTypeError
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from gevent.event import Event
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
+from conf.profile import LONGEST_S
 from locustfiles._buckets import fine_bucket
 from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
 from locustfiles._generator import Generator
@@ -69,6 +71,18 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         help="rag, chat or onboarding, of those whose users are loaded",
     )
     parser.set_defaults(web_host="127.0.0.1")
+    (run_time,) = (action for action in parser._actions if action.dest == "run_time")  # noqa: SLF001 - no other way
+    run_time.type = _run_time
+
+
+def _run_time(text: str) -> int:
+    """As Locust reads it, which breaks off over more hours than a clock knows."""
+    try:
+        return argument_parser.timespan(text)
+    except OverflowError:
+        raise ArgumentTypeError(
+            f"{text!r} is longer than a run can be, {LONGEST_S:,.0f} s (a year)"
+        ) from None
 
 
 def _begin_session(environment: Environment, **_: object) -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
@@ -79,6 +79,7 @@ class StartForm:
         self._environment.profile = self._profile
         self._environment.events.test_start.add_listener(self._on_test_start)
         web_ui.app.before_request(lambda: self._read() if may_start() else None)
+        web_ui.app.after_request(self._note_refusal)
         fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles()
 
         def fill() -> None:
@@ -103,11 +104,18 @@ class StartForm:
     def _on_test_start(self, **_: object) -> None:
         self._asked_at = float("-inf")
 
+    def _note_refusal(self, answer: Response) -> Response:
+        """Locust may refuse what this form let pass: then no run is about to begin."""
+        asked = request.endpoint == "locust.swarm" and request.method == "POST"
+        if asked and g.get("asked") and not (answer.is_json and answer.get_json()["success"]):
+            self._asked_at = float("-inf")
+        return answer
+
     def _read(self) -> Response | None:
         if request.method != "POST":  # OPTIONS asks what the address allows, and begins nothing
             return None
         match request.endpoint:
-            case "locust.swarm":
+            case "locust.swarm" if request.method == "POST":  # a browser asks for its OPTIONS first, say
                 return self._start()
             case "locust.stop":
                 self._await_users()
@@ -150,7 +158,7 @@ class StartForm:
 
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
         """The form as Locust is to see it, once the owner knows what is wanted."""
-        self._asked_at = self._clock()
+        self._asked_at, g.asked = self._clock(), True
         options: Any = self._environment.parsed_options
         profile, journey = form.get("profile") or self._profile, form.get("journey") or options.journey
         try:
@@ -158,7 +166,7 @@ class StartForm:
                 form, self._typed_last if self._last == (profile, journey) else self._typed_before
             )
             choice = self._choice(form, profile, journey, typed)
-        except LoadTestError:
+        except BaseException:
             self._asked_at = float("-inf")
             raise
         self._owner.choose(choice)
@@ -232,7 +240,7 @@ def _run_time(form: Mapping[str, str]) -> float | None:
     text = form.get("run_time", "")
     try:
         return float(parse_timespan(text)) or None if text else None
-    except ValueError:
+    except (ValueError, OverflowError):
         raise LoadTestError(
             f"run time: {text!r} is not a length of time", "Write it like 20, 20s, 3m, 2h or 1h20m."
         ) from None

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
+
+_RSS_SAMPLE = re.compile(
+    # The number is one that `float` takes.
+    r"^process_resident_memory_bytes(?:\{[^}\n]{0,1000}\})?[ \t]+([0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?)(?:[ \t\r]|$)",
+    re.MULTILINE,
+)
+_MOST_BYTES = 1 << 50
+"""A petabyte: no process has so much."""
 
 
 def own_rss_bytes() -> int:
@@ -21,9 +31,11 @@ def tree_rss_bytes(pid: int) -> int | None:
 
 
 def exposed_rss_bytes(exposition: str) -> int | None:
-    """``process_resident_memory_bytes`` of a Prometheus page; None where the page does not say."""
-    for family in text_string_to_metric_families(exposition):
-        for sample in family.samples:
-            if sample.name == "process_resident_memory_bytes":
-                return int(sample.value)
-    return None
+    """
+    ``process_resident_memory_bytes`` of a Prometheus page; None where the page does not say, or says what cannot be.
+
+    Only its line is read: whatever else the page holds costs nothing.
+    """
+    sample = _RSS_SAMPLE.search(exposition)
+    value = float(sample[1]) if sample else math.nan
+    return int(value) if 0 <= value <= _MOST_BYTES else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conf.address import parse_page
 from conf.trust import TlsFault, Trust, tls_fault
+from monitoring.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def read_page(
 
     Args:
         url: An http address whose host the settings allow.
-        timeout_s: For connecting, and for each read.
+        timeout_s: For all of it, however much comes and however slowly.
         headers: Of the request.
         trust: Which certificates are believed.
 
@@ -47,16 +48,20 @@ def read_page(
     """
     try:
         address, path = parse_page(url)
-        with closing(_connection(address, timeout_s, trust)) as connection:
+        with (
+            Deadline(timeout_s) as deadline,
+            closing(_connection(address, timeout_s, trust)) as connection,
+        ):
+            connection._create_connection = deadline.connect  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
             connection.request("GET", path, headers={"Connection": "close", **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read(_MOST_BYTES)
     except ssl.SSLError as error:  # first: one about a certificate is a ValueError too
         raise UntrustedError(tls_fault(error)) from error
-    except (HTTPException, ValueError) as error:
-        raise OSError("what answers there does not speak HTTP") from error
     except OSError as error:
         raise OSError(error.strerror or str(error) or "no answer") from error
+    except (HTTPException, ValueError) as error:
+        raise OSError("what answers there does not speak HTTP") from error
 
 
 def _connection(address: Address, timeout_s: float, trust: Trust) -> HTTPConnection:

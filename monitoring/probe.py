@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
 from monitoring.page import read_page
+from monitoring.pool_figures import parse_pool
 from monitoring.preflight import Check, check
 from seed.fixture import load_fixture
 from seed.request import build_request
@@ -92,9 +92,8 @@ def check_pool(settings: Settings) -> str:
     path = settings.contract.health_db
     status, page = _read(settings, path)
     try:
-        pool = json.loads(page)["poolStats"]
-        total, idle, waiting = (int(pool[name]) for name in ("totalCount", "idleCount", "waitingCount"))
-    except (ValueError, KeyError, TypeError):
+        total, idle, waiting, _ = parse_pool(page)
+    except ValueError:
         raise LoadTestError(
             f"{path}: the portal answered {status}, and nothing about its pool",
             "Leave health_db out of the contract, if the portal has no such page.",
