@@ -47,7 +47,9 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
-        if self._over and (error is None or isinstance(error, Exception)):
+        if isinstance(error, TimeoutError) or (
+            self._over and (error is None or isinstance(error, Exception))
+        ):
             raise TimeoutError(f"no complete answer within {self._limit_s:g} s") from None
 
     def _shut(self) -> None:

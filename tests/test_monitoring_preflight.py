@@ -267,7 +267,10 @@ def test_a_portal_that_says_nothing_is_given_up(prepare: Callable[..., Settings]
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = prepare(target__base_url=url, target__connect_timeout_s=0.2)
-        assert "cannot be reached: timed out" in looked_at(settings, Journey.CHAT)["portal"]
+        assert (
+            "cannot be reached: no complete answer within 0.2 s"
+            in looked_at(settings, Journey.CHAT)["portal"]
+        )
 
 
 def test_a_redirect_of_the_health_page_is_not_followed(prepare: Callable[..., Settings]) -> None:
