@@ -131,6 +131,18 @@ def require_allowed(host: str, allowed: Sequence[str]) -> None:
         raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
 
 
+class Answers(_Section):
+    """What an answer of the portal may be at most. A larger one fails, and is not read to its end."""
+
+    header_bytes: int = Field(
+        ge=1_024, description="Of all headers, those of interim answers and trailers included."
+    )
+    header_lines: int = Field(ge=16, description="How many headers.")
+    body_bytes: int = Field(ge=1, description="Of the body, as it comes and decoded.")
+    cookies: int = Field(ge=0, description="That one user keeps.")
+    cookie_bytes: int = Field(ge=1, description="Of one cookie's name and value.")
+
+
 class Database(_Section):
     """The PostgreSQL database with pgvector behind the portal."""
 
@@ -297,6 +309,7 @@ class Settings(_Section):
     """Everything that was decided before a run."""
 
     target: Target
+    answers: Answers
     database: Database
     seed: Seed
     run: Run

@@ -1,109 +1,137 @@
 """
 A user's connections to the portal.
 
-geventhttpclient reads the answers; its own client is not used: from the 1,024th open file of a process on, it takes
-every idle connection for a broken one and opens another (``select`` ends there), and each user's client costs memory.
+They are the suite's own: geventhttpclient's client uses ``select``, which ends at a process's 1,024th open file, costs each
+user memory, and its answers put a connection back into the pool while something still comes on it.
 """
 
 from __future__ import annotations
 
-import select
-from contextlib import suppress
+import ssl
 from typing import TYPE_CHECKING
 
+import gevent
 from gevent import socket
-from gevent.monkey import get_original
 from gevent.ssl import SSLContext
-from geventhttpclient.response import HTTPConnectionClosed, HTTPSocketPoolResponse
+
+from conf.operations import Outcome
+from conf.trust import tls_fault
+from locustfiles._answer_reader import AnswerReader
+from locustfiles._connection import Connection, NeverArrivedError
+from locustfiles._failure import RequestFailed
 
 if TYPE_CHECKING:
     from conf.address import Address
-    from conf.trust import Trust
-
-_BLOCK_BYTES = 16_384
-_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
-"""Methods whose request may be sent again when an idle connection turns out to be closed (RFC 9110, 9.2.2)."""
-_STALE = (HTTPConnectionClosed, BrokenPipeError, ConnectionResetError)
-
-_poll = get_original("select", "poll")  # it never waits here, so gevent need not know
+    from conf.settings import Answers, Target
+    from locustfiles._response import Response
 
 
 class Connections:
     """
     Opened when needed, kept open, used again: as many as there are requests in flight.
 
+    A connection is used again only after exactly one complete answer with nothing behind it.
+
     Args:
         address: Of the portal.
-        trust: Which certificates are believed.
-        connect_timeout_s: For each address that the host's name stands for.
+        target: Timeouts, and which certificates are believed.
+        limits: What an answer may be at most.
     """
 
-    __slots__ = ("_address", "_connect_timeout_s", "_idle", "_tls")
+    __slots__ = ("_address", "_idle", "_limits", "_target", "_tls")
 
-    def __init__(self, address: Address, trust: Trust, connect_timeout_s: float) -> None:
+    def __init__(self, address: Address, target: Target, limits: Answers) -> None:
         self._address = address.host, address.port
-        self._connect_timeout_s = connect_timeout_s
-        self._tls = trust.context(SSLContext) if address.scheme == "https" else None
-        self._idle: list[socket.socket] = []
+        self._target, self._limits = target, limits
+        self._tls = target.trust.context(SSLContext) if address.scheme == "https" else None
+        self._idle: list[Connection] = []
 
-    def exchange(self, method: str, request: bytes) -> HTTPSocketPoolResponse:
+    def exchange(self, method: str, request: bytes) -> Response:
         """
-        Send a request, and read the answer's headers; reading its content is the caller's.
+        Send a request, and read the whole answer.
+
+        A request is sent again, on another connection, only where the system says that the portal cannot have read it.
 
         Raises:
-            OSError: No connection, or it broke.
-            HTTPParseError: The connection was closed without an answer, or what came is none.
+            RequestFailed: There is no answer, not in time, or none that can be read.
         """
-        while idle := self._take():
-            try:
-                return self._exchange(idle, method, request)
-            except _STALE:
-                if method not in _REPEATABLE:
-                    raise
-        return self._exchange(self._open(), method, request)
+        timeout = gevent.Timeout.start_new(self._target.request_timeout_s)
+        try:
+            return self._exchange(method, request)
+        except gevent.Timeout as error:
+            if error is not timeout:
+                raise
+            limit_s = self._target.request_timeout_s
+            raise RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s") from None
+        except TimeoutError:  # the system's own
+            raise RequestFailed(Outcome.TIMEOUT, "the connection timed out") from None
+        except OSError as error:
+            raise RequestFailed(Outcome.CONNECTION, _reason(error)) from None
+        finally:
+            timeout.close()
 
     def close(self) -> None:
         """Close the idle ones."""
         while self._idle:
             self._idle.pop().close()
 
-    def return_socket(self, connection: socket.socket) -> None:
-        """The answer is read to its end, and the portal keeps the connection open. Called by geventhttpclient."""
-        self._idle.append(connection)
-
-    def release_socket(self, connection: socket.socket) -> None:
-        """The connection is of no more use. Called by geventhttpclient."""
-        connection.close()
-
-    def _exchange(self, connection: socket.socket, method: str, request: bytes) -> HTTPSocketPoolResponse:
-        try:
-            # A portal that refuses a request may hang up before it has read it: its answer is there all the same.
-            with suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(request)
-            # Of its pool it asks the two methods above, and nothing else.
-            return HTTPSocketPoolResponse(connection, self, block_size=_BLOCK_BYTES, method=method)  # type: ignore[arg-type]
-        except BaseException:
-            connection.close()
-            raise
-
-    def _take(self) -> socket.socket | None:
-        """An idle connection on which nothing has come: the end of it would be something."""
+    def _exchange(self, method: str, request: bytes) -> Response:
         while self._idle:
-            connection = self._idle.pop()
-            poll = _poll()
-            poll.register(connection, select.POLLIN)
-            if not poll.poll(0):
-                return connection
-            connection.close()
-        return None
+            idle = self._idle.pop()
+            idle.wake()
+            try:
+                return self._ask(idle, method, request)
+            except NeverArrivedError:
+                continue
+        return self._ask(self._open(), method, request)
 
-    def _open(self) -> socket.socket:
-        connection = socket.create_connection(self._address, self._connect_timeout_s)
+    def _ask(self, connection: Connection, method: str, request: bytes) -> Response:
+        reader = AnswerReader(method, self._limits)
         try:
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_hostname=self._address[0])
-            connection.settimeout(None)  # from now on, the timeout of the whole request holds
+            connection.send(request)
+            data = connection.receive_first()
+            while not reader.feed(data):
+                data = connection.receive()
         except BaseException:
             connection.close()
             raise
-        return connection
+        if reader.leaves_connection_clean and connection.is_clean:
+            self._idle.append(connection)
+            connection.rest(self._drop)
+        else:
+            connection.close()
+        return reader.response()
+
+    def _drop(self, touched: Connection) -> None:
+        """Something came on an idle connection: its end, or bytes that belong to no request."""
+        self._idle.remove(touched)
+        touched.close()
+
+    def _open(self) -> Connection:
+        limit_s = self._target.connect_timeout_s
+        try:
+            opened = socket.create_connection(self._address, limit_s)
+            try:
+                if self._tls is not None:
+                    opened = self._tls.wrap_socket(opened, server_hostname=self._address[0])
+                opened.settimeout(None)  # from now on, the timeout of the whole request holds
+                return Connection(opened)
+            except BaseException:
+                opened.close()
+                raise
+        except TimeoutError:
+            raise RequestFailed(Outcome.TIMEOUT, f"no connection within {limit_s:g} s") from None
+
+
+def _reason(error: OSError) -> str:
+    """The same words for the same cause; addresses and numbers that vary stay out."""
+    match error:
+        case ConnectionRefusedError():
+            return "refused"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset"
+        case ssl.SSLError():
+            return tls_fault(error).words
+        case OSError(strerror=str(words)):
+            return words.lower()
+    return type(error).__name__

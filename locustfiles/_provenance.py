@@ -64,10 +64,11 @@ def recorded_settings(settings: Settings) -> dict[str, Any]:
 
 
 def load_digest(settings: Settings) -> str:
-    """Equal for settings that make the same load: profile, contract, and how requests and searches are sent."""
+    """Equal for settings that make the same load: profile, contract, how requests and searches are sent, and answers read."""
     parts: Any = {
         "profile": ...,
         "contract": ...,
+        "answers": ...,
         "database": {"pool_size", "pool_timeout_s", "connect_timeout_s", "statement_timeout_s"},
     }
     parts |= {"target": {"connect_timeout_s", "request_timeout_s"}, "run": {"random_seed"}}

@@ -11,7 +11,7 @@ from benchmarks.estate import chat_answer
 from benchmarks.figures import Figure, as_table
 from benchmarks.null_server import null_server
 from conf.address import parse_origin
-from conf.trust import Trust
+from conf.loading import load_settings
 from locustfiles._connections import Connections
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def test_a_benchmark_finds_its_figures(name: str, sizes: Mapping[str, Any], figu
 def test_the_null_server_counts_what_it_answers() -> None:
     request = b"POST /api/chat HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
     with null_server(chat_answer(), 0.05) as server:
-        connections = Connections(parse_origin(server.base_url), Trust(), 1.0)
-        answers = {connections.exchange("POST", request).read() for _ in range(5)}
+        settings = load_settings(environ={})
+        connections = Connections(parse_origin(server.base_url), settings.target, settings.answers)
+        answers = {connections.exchange("POST", request).content for _ in range(5)}
         served = server.served()
         connections.close()
     assert answers == {chat_answer()}

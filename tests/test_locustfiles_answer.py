@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.loading import load_settings
 from conf.operations import Outcome
 from locustfiles._answer import assess_answer
+from locustfiles._failure import RequestFailed
+from locustfiles._response import Headers, Response
 from seed.fixture import House
 from seed.request import build_request
+
+if TYPE_CHECKING:
+    from conf.contract import Answer
 
 CONTRACT = load_settings(environ={}).contract
 HOUSE = House("h", "t", "longview-estates", "own-development", None, 1, "LV-001", "qr", "the-jwt")
@@ -19,8 +27,12 @@ def chat_body(**changes: object) -> bytes:
     return json.dumps({"reply": "Under the sink.", "sources": [source], **changes}).encode()
 
 
+def assessed(status: int, body: bytes, answer: Answer = CONTRACT.chat.answer) -> RequestFailed | None:
+    return assess_answer(answer, Response(status, Headers(), body), HOUSE)
+
+
 def outcome(status: int, body: bytes) -> Outcome:
-    failed = assess_answer(CONTRACT.chat.answer, status, body, HOUSE)
+    failed = assessed(status, body)
     return Outcome.SUCCESS if failed is None else failed.outcome
 
 
@@ -31,6 +43,10 @@ def test_a_reply_with_sources_of_the_own_development_is_a_success() -> None:
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500])
 def test_a_status_that_the_contract_does_not_accept_fails_by_status(status: int) -> None:
     assert outcome(status, chat_body()) is Outcome.STATUS
+
+
+def repr_of_first_bytes(body: bytes) -> str:
+    return repr(body[:30])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +62,34 @@ def test_a_status_that_the_contract_does_not_accept_fails_by_status(status: int)
         chat_body(sources=None),
         chat_body(sources=[{"id": 1}]),
         chat_body(sources=["x"]),
+        chat_body(sources="a text"),
+        chat_body(sources={"0": {"developmentId": "own-development"}}),
+        chat_body(sources=17),
+        chat_body(sources=True),
+        chat_body(sources=[{"developmentId": 17}]),
+        chat_body(sources=[{"developmentId": ["own-development"]}]),
+        chat_body(sources=[{"developmentId": " "}]),
+        chat_body(sources=[[{"developmentId": "own-development"}]]),
+        chat_body(reply="half a letter: \ud83d"),
+        chat_body()[:-1],
+        chat_body() + b"{}",
+        chat_body() + b"\0",
+        b"\xef\xbb\xbf" + chat_body(),
+        chat_body().decode().encode("utf-16"),
+        chat_body(reply="x").replace(b"x", b"\xff"),
+        chat_body(reply="x").replace(b"x", b"\xed\xa0\x80"),
+        chat_body().replace(b'"id": 1', b'"id": NaN'),
+        chat_body().replace(b'"id": 1', b'"id": -Infinity'),
+        chat_body().replace(b'"id": 1', b'"id": ' + b"9" * 5_000),
+        chat_body().replace(b'"id": 1', b'"id": ' + b"[" * 2_000 + b"]" * 2_000),
+        b"[" * 2_000_000,
+        b'{"a":' * 100_000,
+        chat_body().replace(b'"id": 1', b'"developmentId": "another"'),
+        b"null",
+        b'"text"',
+        b"17",
     ],
+    ids=repr_of_first_bytes,
 )
 def test_an_accepted_status_without_the_described_answer_fails_validation(body: bytes) -> None:
     assert outcome(200, body) is Outcome.VALIDATION
@@ -58,17 +101,35 @@ def test_one_foreign_source_among_many_is_an_isolation_failure_even_in_a_broken_
     assert outcome(200, chat_body(reply="", sources=[foreign])) is Outcome.ISOLATION
 
 
+def test_a_whole_letter_that_is_written_as_two_halves_is_one() -> None:
+    assert outcome(200, chat_body(reply="\U0001f600")) is Outcome.SUCCESS
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda odd: chat_body().replace(b"sink", odd)))
+def test_whatever_the_body_is_it_is_a_success_or_one_failure(body: bytes) -> None:
+    assert outcome(200, body) in {Outcome.SUCCESS, Outcome.VALIDATION, Outcome.ISOLATION}
+
+
+def test_an_answer_that_could_not_be_decoded_fails_wherever_its_status_is_accepted() -> None:
+    why = RequestFailed(Outcome.VALIDATION, "why")
+    for answer, status in ((CONTRACT.onboarding_page.answer, 302), (CONTRACT.onboarding_resolve.answer, 409)):
+        assert assess_answer(answer, Response(status, Headers(), b"", why), HOUSE) is why
+    failed = assess_answer(CONTRACT.chat.answer, Response(500, Headers(), b"", why), HOUSE)
+    assert failed is not None
+    assert failed.outcome is Outcome.STATUS
+
+
 def test_already_onboarded_is_a_success_whatever_its_body() -> None:
     answer = CONTRACT.onboarding_resolve.answer
-    assert assess_answer(answer, 409, b"", HOUSE) is None
-    assert assess_answer(answer, 200, b'{"token": "x", "house": {"id": 1}}', HOUSE) is None
-    failed = assess_answer(answer, 200, b'{"house": {"id": 1}}', HOUSE)
+    assert assessed(409, b"", answer) is None
+    assert assessed(200, b'{"token": "x", "house": {"id": 1}}', answer) is None
+    failed = assessed(200, b'{"house": {"id": 1}}', answer)
     assert failed is not None
     assert failed.outcome is Outcome.VALIDATION
 
 
 def test_a_failure_never_shows_the_answer_or_a_credential() -> None:
-    failed = assess_answer(CONTRACT.chat.answer, 401, b"the-jwt", HOUSE)
+    failed = assessed(401, b"the-jwt")
     assert repr(failed) == "status: HTTP 401 Unauthorized"
 
 

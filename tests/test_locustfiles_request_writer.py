@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from email.message import Message
 from typing import Any
 
 import pytest
@@ -14,23 +13,19 @@ from conf.loading import load_settings
 from conf.operations import Operation
 from locustfiles._cookies import Cookies
 from locustfiles._request_writer import RequestWriter
+from locustfiles._response import Headers
 from seed.fixture import House
 
-CHAT = load_settings(environ={}).contract.chat
+SETTINGS = load_settings(environ={})
+CHAT, LIMITS = SETTINGS.contract.chat, SETTINGS.answers
 BASE_URL = "http://127.0.0.1:5000"
 ADDRESS = parse_origin(BASE_URL)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HOUSE = House("house", "tenant", "longview", "development", None, 1, "LV-001", "qr", "the-jwt")
 
 
-class Answered:
-    def __init__(self, *cookies: str) -> None:
-        self.headers = Message()
-        for cookie in cookies:
-            self.headers["Set-Cookie"] = cookie
-
-    def info(self) -> Message:
-        return self.headers
+def setting(*cookies: str) -> Headers:
+    return Headers("".join(f"Set-Cookie: {cookie}\r\n" for cookie in cookies).encode("latin-1"))
 
 
 def written(
@@ -51,7 +46,7 @@ def endpoint(**parts: Any) -> Endpoint:
 
 
 def test_a_question_goes_out_as_the_contract_says() -> None:
-    first, headers, body = written(RequestWriter(ADDRESS, Cookies()))
+    first, headers, body = written(RequestWriter(ADDRESS, Cookies(LIMITS)))
     assert first == "POST /api/chat HTTP/1.1"
     assert body == '{"message": "Why?", "developmentId": "development"}'
     agent = headers.pop("User-Agent")
@@ -70,7 +65,7 @@ def test_a_question_goes_out_as_the_contract_says() -> None:
 
 
 def test_each_question_is_its_own_and_a_renewed_jwt_goes_along_with_the_next() -> None:
-    writer = RequestWriter(ADDRESS, Cookies())
+    writer = RequestWriter(ADDRESS, Cookies(LIMITS))
     assert "Why?" in written(writer)[2]
     assert "Where?" in written(writer, question="Where?")[2]
     _, headers, _ = written(writer, house=dataclasses.replace(HOUSE, jwt="renewed"))
@@ -79,7 +74,10 @@ def test_each_question_is_its_own_and_a_renewed_jwt_goes_along_with_the_next() -
 
 
 def test_a_question_may_stand_in_the_path() -> None:
-    writer, search = RequestWriter(ADDRESS, Cookies()), endpoint(method="GET", path="/search?q={question}")
+    writer, search = (
+        RequestWriter(ADDRESS, Cookies(LIMITS)),
+        endpoint(method="GET", path="/search?q={question}"),
+    )
     assert written(writer, search, question="Wo ist der Zähler?")[0] == (
         "GET /search?q=Wo%20ist%20der%20Z%C3%A4hler? HTTP/1.1"
     )
@@ -87,31 +85,31 @@ def test_a_question_may_stand_in_the_path() -> None:
 
 
 def test_a_post_without_a_body_says_so_and_a_get_says_nothing() -> None:
-    writer = RequestWriter(ADDRESS, Cookies())
+    writer = RequestWriter(ADDRESS, Cookies(LIMITS))
     assert written(writer, endpoint())[1]["Content-Length"] == "0"
-    assert "Content-Length" not in written(RequestWriter(ADDRESS, Cookies()), endpoint(method="GET"))[1]
+    assert "Content-Length" not in written(RequestWriter(ADDRESS, Cookies(LIMITS)), endpoint(method="GET"))[1]
 
 
 @pytest.mark.parametrize("jwt", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "漢"])
 def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
     with pytest.raises(ValueError, match="a header of the contract") as caught:
-        written(RequestWriter(ADDRESS, Cookies()), house=dataclasses.replace(HOUSE, jwt=jwt))
+        written(RequestWriter(ADDRESS, Cookies(LIMITS)), house=dataclasses.replace(HOUSE, jwt=jwt))
     assert jwt not in str(caught.value)
 
 
 def test_what_the_portal_sets_goes_along_until_it_is_forgotten() -> None:
-    cookies = Cookies()
+    cookies = Cookies(LIMITS)
     writer, page = RequestWriter(ADDRESS, cookies), endpoint(method="GET")
     assert "Cookie" not in written(writer, page)[1]
-    cookies.keep(f"{BASE_URL}/x", Answered("session=1; Path=/; HttpOnly", "b=2"))  # type: ignore[arg-type]
+    cookies.keep(f"{BASE_URL}/x", setting("session=1; Path=/; HttpOnly", "b=2"))
     assert written(writer, page)[1]["Cookie"] == "session=1; b=2"
-    cookies.keep(f"{BASE_URL}/x", Answered("session=3; Path=/"))  # type: ignore[arg-type]
+    cookies.keep(f"{BASE_URL}/x", setting("session=3; Path=/"))
     assert written(writer, page)[1]["Cookie"] == "session=3; b=2"
     cookies.forget()
     assert "Cookie" not in written(writer, page)[1]
 
 
 def test_cookies_of_the_contract_come_before_the_portals() -> None:
-    cookies = Cookies()
-    cookies.keep(f"{BASE_URL}/", Answered("homeowner_token=other; Path=/"))  # type: ignore[arg-type]
+    cookies = Cookies(LIMITS)
+    cookies.keep(f"{BASE_URL}/", setting("homeowner_token=other; Path=/"))
     assert written(RequestWriter(ADDRESS, cookies))[1]["Cookie"] == "homeowner_token=the-jwt"
