@@ -18,6 +18,10 @@ class ExitCode(IntEnum):
     """The test itself is not valid."""
 
 
+INTERRUPTED = 130
+"""By Ctrl-C or SIGTERM, as a shell spells it."""
+
+
 class LoadTestError(Exception):
     """
     Something the person at the keyboard can put right.
@@ -27,6 +31,8 @@ class LoadTestError(Exception):
         next_step: What to do about it, as a command where one exists.
     """
 
+    exit_code = ExitCode.USAGE
+
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
         self.message = message
@@ -34,6 +40,12 @@ class LoadTestError(Exception):
 
     def __str__(self) -> str:
         return f"Error: {self.message}" + (f"\n  {self.next_step}" if self.next_step else "")
+
+
+class NoVerdictError(LoadTestError):
+    """A run or a report was at stake, and broke."""
+
+    exit_code = ExitCode.NO_VERDICT
 
 
 class SettingsError(LoadTestError):

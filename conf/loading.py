@@ -7,14 +7,15 @@ All mistakes are reported together, each with the file (or variable) it came fro
 from __future__ import annotations
 
 import difflib
+import json
 import os
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from conf.errors import LoadTestError, SettingsError
+from conf.input_file import parse_toml, read_file
 from conf.secret import read_secret, secret_variable
 from conf.settings import Settings
 
@@ -44,8 +45,8 @@ ENVIRONMENT = {
     "LOADTEST_WEB_ADDRESSES": "web.addresses",
 }
 """
-Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files, separated by ``:``; behind the name of
-a secret, ``_FILE`` names the file that holds it.
+Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files (`split_paths`); behind the name of a
+secret, ``_FILE`` names the file that holds it.
 """
 
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
@@ -56,6 +57,7 @@ _LISTS = {"target.allowed_hosts", "web.addresses"}
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 
 
+_LONGEST_SHOWN = 100
 _DRIVERS_OWN = ("PGHOSTADDR", "PGSERVICE")
 """Variables by which libpq connects to another host than the address names."""
 
@@ -86,7 +88,7 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     mistakes: list[str] = []
-    extra = [Path(p) for p in environ.get("LOADTEST_CONFIG", "").split(os.pathsep) if p]
+    extra = split_paths(environ.get("LOADTEST_CONFIG", ""))
     layers = [_read_layer(path, mistakes) for path in (CONF_DIR / "loadtest.toml", *extra, *config_files)]
     mistakes += [
         f"{layer.name}: {key}: a secret does not belong in a file; set {variable} in the environment"
@@ -106,6 +108,8 @@ def load_settings(
     ]
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     layers += [_Layer("command line", _nested(key, value)) for key, value in given.items()]
+    if mistakes_in_names := [f"{layer.name}: is not UTF-8" for layer in layers if not _is_text(layer)]:
+        raise SettingsError(mistakes_in_names)
 
     merged = _merge(layers)
     for section, (key, folder) in _CHOICES.items():
@@ -113,7 +117,7 @@ def load_settings(
         if chosen is not None:
             layers.append(_Layer(chosen.name, {section: chosen.values}))
     try:
-        settings = Settings.model_validate(_merge(layers))
+        settings = _validated(_merge(layers))
     except ValidationError as error:
         unread = (
             {(section,) for section in _CHOICES} if mistakes else set()
@@ -144,10 +148,10 @@ def _read_layer(path: Path, mistakes: list[str], named_by: str = "") -> _Layer:
     name = _display(path)
     place = f"{named_by}: {name}" if named_by else name
     try:
-        return _Layer(name, tomllib.loads(path.read_text(encoding="utf-8")))
+        return _Layer(name, parse_toml(read_file(path)))
     except OSError as error:
         mistakes.append(f"{place}: cannot be read: {error.strerror}")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         mistakes.append(f"{place}: is not valid TOML: {error}")
     return _Layer(name, {})
 
@@ -159,13 +163,70 @@ def _variable_layer(
     if key not in _SECRETS:
         value = environ.get(variable, "")
         parts = [part.strip() for part in value.split(",") if part.strip()]
-        return _Layer(variable, _nested(key, parts if key in _LISTS else value)) if value else None
+        found = parts if key in _LISTS else _typed(key, value)
+        return _Layer(variable, _nested(key, found)) if value else None
     try:
         secret = read_secret(variable, environ)
     except LoadTestError as error:
         mistakes.append(error.message)
         return None
     return _Layer(secret_variable(variable, environ), _nested(key, secret)) if secret else None
+
+
+def _typed(key: str, text: str) -> object:
+    """A variable is text; where its key is a number or a switch, what it says. Anything else is refused by its key."""
+    model: Any = Settings
+    for part in key.split("."):
+        model = model.model_fields[part].annotation
+    try:
+        return TypeAdapter(model).validate_python(text)
+    except ValidationError:
+        return text
+
+
+def _validated(values: dict[str, Any]) -> Settings:
+    """
+    As JSON, of which a strict reader takes no text for a number and no switch for a 1, and still a list for a tuple.
+
+    Raises:
+        ValidationError: Anything is not as it should be.
+    """
+    return Settings.model_validate_json(json.dumps(values, default=_plain), strict=True)
+
+
+def _plain(value: object) -> object:
+    """Paths are text. Dates are in TOML and in no setting: an object, which no setting is either."""
+    return str(value) if isinstance(value, Path) else {type(value).__name__: str(value)}
+
+
+def _is_text(layer: _Layer) -> bool:
+    """Whether UTF-8 can hold what is given; bytes of another encoding come in through the environment."""
+    try:
+        json.dumps(layer.values, default=_plain, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def split_paths(text: str) -> list[Path]:
+    """
+    Paths separated by ``:``, as LOADTEST_CONFIG names them.
+
+    A file that is there and has a ``:`` in its name is one path, the longest such name wins.
+    """
+    parts, paths = [part for part in text.split(os.pathsep) if part], []
+    while parts:
+        taken = next(
+            (
+                count
+                for count in range(len(parts), 1, -1)
+                if os.path.isfile(os.pathsep.join(parts[:count]))  # noqa: PTH113 - never raises
+            ),
+            1,
+        )
+        paths.append(Path(os.pathsep.join(parts[:taken])))
+        parts = parts[taken:]
+    return paths
 
 
 def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str]) -> _Layer | None:
@@ -178,7 +239,7 @@ def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str])
         layer = _read_layer(Path(choice), mistakes, key)
         return layer if len(mistakes) == before else None
     mistakes.append(
-        f"{key}: {choice!r} is not a {section}; allowed: {', '.join(known)}, or the path of a TOML file"
+        f"{key}: {_short(choice)} is not a {section}; allowed: {', '.join(known)}, or the path of a TOML file"
     )
     return None
 
@@ -231,7 +292,12 @@ def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
         case "value_error":
             return f"{place}: {details['msg'].removeprefix('Value error, ')}"
     shown = isinstance(details["input"], (str, int, float)) and _SECRET_NAMES.isdisjoint(location)
-    return f"{place}: {details['msg']}" + (f" (given: {details['input']!r})" if shown else "")
+    return f"{place}: {details['msg']}" + (f" (given: {_short(details['input'])})" if shown else "")
+
+
+def _short(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _holds(values: Any, location: Sequence[int | str]) -> bool:

@@ -58,7 +58,7 @@ class Load(BaseModel):
         default=0, ge=0, description="Results that begin earlier are not judged; per step."
     )
     arrival_rate: float | None = Field(
-        default=None, gt=0, description="Flows started per second, all processes."
+        default=None, gt=0, le=100_000, description="Flows started per second, all processes."
     )
     arrivals: Arrivals = Arrivals.POISSON
     reuse_houses: bool = Field(default=False, description="Onboarding: a house may be scanned again.")

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
+from conf.input_file import parse_text, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SUFFIX = "_FILE"
+_MOST_BYTES = 10_000
 
 
 def secret_variable(variable: str, environ: Mapping[str, str]) -> str:
@@ -33,13 +35,13 @@ def read_secret(variable: str, environ: Mapping[str, str]) -> str:
     if value:
         raise LoadTestError(f"{named}: {variable} is set too", f"Unset one of them: unset {variable}")
     try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
+        secret = parse_text(read_file(Path(path), _MOST_BYTES)).strip()
     except OSError as error:
         raise LoadTestError(
             f"{named}: {path} cannot be read: {error.strerror}",
             "It must be there, and readable by the user of this process; in a container, by that of the container",
         ) from None
-    except UnicodeDecodeError:  # its own text quotes the file
+    except ValueError:
         raise LoadTestError(f"{named}: {path} is not text", "It holds the secret alone") from None
     if len(secret.splitlines()) != 1:
         found = "is empty" if not secret else "holds more than one line"

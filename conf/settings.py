@@ -173,7 +173,11 @@ class Seed(_Section):
     fixture: Path
     qr_dir: Path
     portal_url: str = Field(description="Scheme, host and port; no path. What the QR codes point at.")
-    jwt_lifetime_s: int = Field(ge=60, description="How long the JWTs are valid that are signed here.")
+    jwt_lifetime_s: int = Field(
+        ge=60,
+        le=315_360_000,
+        description="How long the JWTs are valid that are signed here: ten years at most.",
+    )
     index: Literal["ivfflat", "hnsw"]
     ivfflat_lists: int = Field(ge=1)
 
@@ -215,8 +219,10 @@ class Monitoring(_Section):
     """What is written down and shown about the run and its processes, beside the report."""
 
     log_dir: Path = Field(description="Where errors.jsonl and performance.jsonl are.")
-    keep_days: float = Field(gt=0, description="Older segments of these logs are removed, as wholes.")
-    segment_mb: float = Field(gt=0, description="A segment that has grown so large is closed.")
+    keep_days: float = Field(
+        gt=0, le=36_500, description="Older segments of these logs are removed, as wholes."
+    )
+    segment_mb: float = Field(gt=0, le=1_000_000, description="A segment that has grown so large is closed.")
     failures_per_second: int = Field(
         ge=1, description="Failed requests that a process logs per second, at most."
     )

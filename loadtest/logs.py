@@ -124,7 +124,7 @@ def _add_up_errors(directory: Path, wanted: Filter, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(count) for count in counts]))  # noqa: T201 - this is the command's output
         return
-    rows = [(f"{c.count:,}", c.kind, c.route, c.newest[:19], c.message.splitlines()[0]) for c in counts]
+    rows = [(f"{c.count:,}", c.kind, c.route, c.newest[:19], c.message.partition("\n")[0]) for c in counts]
     _print_table(("Count", "Kind", "Route", "Newest", "Its message"), rows, numbers=1)
 
 

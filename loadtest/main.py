@@ -1,4 +1,4 @@
-"""The command ``loadtest``: one module per sub-command, each with a function ``command``."""
+"""The command ``loadtest`` as a process: whatever happens, it ends with a sentence and one of the suite's exit codes."""
 
 from __future__ import annotations
 
@@ -6,32 +6,51 @@ import signal
 import sys
 from typing import NoReturn
 
-import typer
+from conf.errors import INTERRUPTED, ExitCode, LoadTestError
 
-from conf.errors import ExitCode, LoadTestError
-from loadtest import alerts, baseline, check, compare, logs, portal, qrs, report, run, seed, token
-
-app = typer.Typer(
-    name="loadtest",
-    help="Load tests of the OpenHouse AI portal: may we deploy, and how far does it carry?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for module in (run, report, check, seed, qrs, token, portal, compare, alerts, logs):
-    app.command(module.__name__.rpartition(".")[2])(module.command)
-app.add_typer(baseline.app, name="baseline")
+_WITH_VERDICT = {"run", "report", "compare"}
+"""Sub-commands that judge: where they break, there is no verdict."""
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command; mistakes that people can put right end as a sentence on stderr and exit code 2."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    from monitoring.output_streams import protect_output  # noqa: PLC0415 - what is imported may fail, and is seen to
+
+    protect_output()
+    sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    broken = ExitCode.NO_VERDICT if _WITH_VERDICT.intersection(arguments[:1]) else ExitCode.USAGE
     try:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+        from loadtest.app import app  # noqa: PLC0415 - as above
+
         app()
     except LoadTestError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - this is the command's output
-        sys.exit(ExitCode.USAGE)
+        _print(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (SystemExit, Exception) as error:  # noqa: BLE001 - whatever it is, 1 is for FAIL alone
+        code = error.code if isinstance(error, SystemExit) else ExitCode.FAIL.value
+        if code is None or (isinstance(code, int) and (isinstance(code, ExitCode) or code != ExitCode.FAIL)):
+            return code or ExitCode.OK
+        # A plain 1 is typer's, or a library's, and no verdict.
+        _print_unexpected(error.__context__ or error if isinstance(error, SystemExit) else error)
+        return broken
+    return ExitCode.OK
+
+
+def _print_unexpected(error: BaseException) -> None:
+    from monitoring.unexpected import describe_unexpected  # noqa: PLC0415 - as above
+
+    what, next_step = describe_unexpected(error)
+    _print(str(LoadTestError(f"loadtest: the suite itself failed: {what}", next_step)))
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - this is the command's output
 
 
 def _on_sigterm(*_: object) -> NoReturn:

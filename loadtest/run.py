@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from conf.errors import LoadTestError
+from conf.errors import INTERRUPTED, LoadTestError
 from conf.loading import absolute_choice, load_settings
 from conf.operations import Journey
 from loadtest.display import Display
@@ -40,7 +40,6 @@ _BROUGHT_ALONG = {
     "LOADTEST_BASELINE",
 }
 """What an embedded run has of its own; the environment's values belong to another portal."""
-_INTERRUPTED = 130
 
 
 class Choice(StrEnum):
@@ -111,7 +110,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     finally:
         _print_verdicts(runs, strict=settings.run.strict)
     if interrupted:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     from reports.assessment import exit_code  # noqa: PLC0415 - pandas is for runs; the portal's memory does without
 
     raise typer.Exit(max(exit_code(verdict, strict=settings.run.strict) for verdict, _ in runs))

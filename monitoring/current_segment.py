@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -196,6 +198,9 @@ class CurrentSegment:
         except FileNotFoundError:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, flags, _MODE)
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):  # a pipe that is not read would hold the writer up
+            self.abandon()
+            raise OSError(errno.EINVAL, "is not a regular file")
         self._file, self._header = _identity(self._fd), None
 
     def _close(self) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from conf.input_file import open_file, whole_lines
 from monitoring.segments import (
     HEADER_KIND,
     LONGEST_HEADER,
@@ -28,7 +30,11 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 """One line of a log; ``time`` is UTC and sorts as text."""
 
+LONGEST_LINE = 1 << 20
+"""Bytes; the tracker's own records are much shorter, and a longer line is none of them."""
 _BLOCK_BYTES = 65_536
+_LARGEST = 2**63
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Segment:
         """The file, wherever it is by now; None once it has been removed."""
         for path in (self.path, self.closed_path):
             try:
-                file = path.open("rb")
+                file = open_file(path)
             except OSError:
                 continue
             if os.fstat(file.fileno()).st_ino == self.inode:
@@ -65,36 +71,40 @@ class Segment:
         return None
 
     def lines(self, offset: int = 0) -> Iterator[tuple[bytes, int]]:
-        """Its whole lines from *offset* on, each with the offset of the next."""
+        """Its whole lines from *offset* on, each with the offset of the next; one that is too long is empty."""
         file = self.open()
         if file is None:
             return
         with file:
             file.seek(offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                offset += len(line)
+            for line, length in whole_lines(file, LONGEST_LINE):
+                offset += length
                 yield line, offset
 
     def lines_backwards(self) -> Iterator[bytes]:
-        """Its whole lines, the last one first."""
+        """Its whole lines, the last one first; one that is too long is left out."""
         file = self.open()
         if file is None:
             return
         with file:
-            end, rest, is_last = self.size, b"", True
+            end, is_last, is_too_long = self.size, True, False
+            later: list[bytes] = []
             while end:
                 start = max(end - _BLOCK_BYTES, 0)
                 file.seek(start)
-                first, *lines = (file.read(end - start) + rest).split(b"\n")
-                if lines and is_last:
-                    lines.pop()  # behind the last line's end: empty, or torn
-                    is_last = False
-                yield from reversed(lines)
-                end, rest = start, first
-            if not is_last:
-                yield rest
+                first, *lines = file.read(end - start).split(b"\n")
+                end = start
+                if lines:
+                    last = b"".join([lines.pop(), *later])
+                    if not is_last and not is_too_long:
+                        yield last
+                    is_last = is_too_long = False  # what was behind the last line's end is empty, or torn
+                    yield from reversed(lines)
+                    later = []
+                later = [] if is_too_long else [first, *later]
+                is_too_long = is_too_long or len(later) * _BLOCK_BYTES > LONGEST_LINE
+            if not is_last and not is_too_long:
+                yield b"".join(later)
 
     def is_before(self, since: str) -> bool:
         """Whether all its records are older than *since*."""
@@ -115,7 +125,7 @@ def segments(directory: Path, name: str) -> list[Segment]:
 
 def _look(path: Path, directory: Path, name: str, number: int | None) -> Segment | None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             header = Header.parse(file.readline(LONGEST_HEADER))
             found = os.fstat(file.fileno())
     except OSError:
@@ -135,12 +145,72 @@ def _look(path: Path, directory: Path, name: str, number: int | None) -> Segment
 
 
 def parse_record(line: bytes) -> Record | None:
-    """A line's record; None where it is a header, or damaged."""
+    """
+    A line's record; None where it is a header, or damaged.
+
+    A record's fields are what the tracker writes: texts, finite numbers, and under ``steps_ms``, ``stack`` and
+    ``context`` one level of them. Whatever else a line holds, it costs this record and not its reader.
+    """
     try:
         record = json.loads(line)
-    except ValueError:
+        if _SURROGATE.search(line):  # half a letter, which no page and no terminal can show
+            record = json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and record.get("kind") != HEADER_KIND else None
+    if not isinstance(record, dict) or record.get("kind") == HEADER_KIND:
+        return None
+    for name, value in record.items():
+        if type(value) is str:  # most are; the day's records are read at once
+            if name in _NO_TEXTS:
+                return None
+        elif not _FIELDS.get(name, _is_other)(value):
+            return None
+    return record
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in _NUMBERS and -_LARGEST < value < _LARGEST  # type: ignore[operator]  # NaN is not between
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | bool) or _is_number(value)
+
+
+def _is_other(value: object) -> bool:
+    return all(map(_is_plain, value)) if isinstance(value, list) else _is_plain(value)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _are_plain(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_plain, value.values()))
+
+
+_FIELDS: dict[str, Callable[[object], bool]] = {
+    **dict.fromkeys(("time", "kind", "route"), _is_text),
+    **dict.fromkeys(("sequence", "lost_before", "left_out"), _is_count),
+    **dict.fromkeys(("context", "by_kind"), _are_plain),
+    "total_ms": _is_number,
+    "steps_ms": _are_numbers,
+    "stack": _are_texts,
+}
+"""All others are a text, a number, a switch, nothing, or a list of these."""
+_NO_TEXTS = {name for name, is_whole in _FIELDS.items() if is_whole is not _is_text}
+_NUMBERS = {int, float}
 
 
 def newest(
@@ -208,4 +278,4 @@ class JournalReader:
         found = segments(self._directory, self._name)
         if found:
             self._number = found[-1].number
-            self._offset = sum(len(line) for line, _ in found[-1].lines())
+            self._offset = max((offset for _, offset in found[-1].lines()), default=0)

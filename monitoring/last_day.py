@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.journal_reading import JournalReader, newest
 from monitoring.measurement import HIGHEST_US, new_histogram
-from monitoring.segments import timestamp
+from monitoring.segments import parse_moment, timestamp
 from monitoring.tracker import ERRORS, PERFORMANCE
 
 if TYPE_CHECKING:
@@ -173,10 +172,10 @@ class DayTally:
         )
 
     def _tally_of(self, record: Record) -> _Tally | None:
-        try:
-            number = int(datetime.fromisoformat(record["time"]).timestamp() // STRETCH_S)
-        except (KeyError, TypeError, ValueError):
+        at_s = parse_moment(record.get("time"))
+        if at_s is None:
             return None
+        number = int(at_s // STRETCH_S)
         if not self._last - STRETCHES < number <= self._last:
             return None
         tally = self._stretches.setdefault(number, _Tally())

@@ -82,6 +82,8 @@ class Tag(NamedTuple):
         server_step = account.removeprefix(_SERVER) if account.startswith(_SERVER) else ""
         if len(accounts) > 1 or not (account in {"", "planned"} or server_step):
             raise ValueError(f"{text!r} is not a tag")
+        if step != "warmup" and not (step.isascii() and step.isdigit()):
+            raise ValueError(f"{text!r} has no step")
         number = WARM_UP if step == "warmup" else int(step)
         return cls(Operation(operation), Outcome(outcome), number, account == "planned", server_step)
 

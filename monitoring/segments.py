@@ -53,11 +53,23 @@ class Header:
             fields = json.loads(line)
             if fields["kind"] != HEADER_KIND:
                 return None
-            began = datetime.fromisoformat(fields["time"]).timestamp()
-            previous = fields["previous_bytes"]
-            return cls(int(fields["number"]), began, None if previous is None else int(previous))
-        except (ValueError, KeyError, TypeError):
+            began, number, previous = parse_moment(fields["time"]), fields["number"], fields["previous_bytes"]
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
+        is_whole = began is not None and _is_count(number) and (previous is None or _is_count(previous))
+        return cls(number, began, previous) if is_whole and began is not None else None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def parse_moment(text: object) -> float | None:
+    """Seconds since the epoch of a moment as records spell it; None where *text* is none that can be counted with."""
+    try:
+        return datetime.fromisoformat(text).timestamp()  # type: ignore[arg-type]  # a TypeError for what is no text
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None
 
 
 def timestamp(seconds: float) -> str:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.errors import LoadTestError
+from conf.input_file import build_model, parse_json, read_file
 from conf.loading import CONF_DIR
 from conf.operations import Journey, Operation, Outcome
 from conf.subject import Subject
 from monitoring.measurement import new_histogram
 from reports.distribution import Distribution
+from reports.manifest import Moment
 from reports.output import write_text
 from reports.sample import select_sample
 from reports.series import Series
@@ -79,7 +81,7 @@ class Made(_Part):
     steps: tuple[int, ...]
     arrivals_per_second: float | None
     target: Literal["loopback", "remote"]
-    started_at: AwareDatetime
+    started_at: Moment
     commit: str | None
     versions: dict[str, str]
     machine: Machine
@@ -237,10 +239,10 @@ def load_baseline(path: Path) -> Baseline:
         LoadTestError: The file is missing, damaged, or of a format that this suite does not know.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_json(read_file(path))
     except OSError as error:
         raise LoadTestError(f"{path}: cannot be read: {error.strerror}", _RECORD_ANEW) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise LoadTestError(f"{path}: is not JSON, or cut off: {error}", _RECORD_ANEW) from None
     number = document.get("format") if isinstance(document, dict) else None
     if number is None:
@@ -250,12 +252,9 @@ def load_baseline(path: Path) -> Baseline:
             f"{path}: format: {number!r} is unknown to this suite, which reads {_FORMAT}", _RECORD_ANEW
         )
     try:
-        return Baseline.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = "".join(f"{part}: " for part in (".".join(map(str, first["loc"])),) if part)
-        message = first["msg"].removeprefix("Value error, ")
-        raise LoadTestError(f"{path}: {place}{message}", _RECORD_ANEW) from None
+        return build_model(Baseline, document)
+    except ValueError as error:
+        raise LoadTestError(f"{path}: {error}", _RECORD_ANEW) from None
 
 
 def _made(manifest: Manifest, machine: Machine) -> Made:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from conf.errors import LoadTestError
+from conf.errors import LoadTestError, NoVerdictError
 from conf.loading import load_settings
 from conf.operations import Journey, Kind
 from conf.subject import parse_subject
+from monitoring.unexpected import describe_unexpected
 from reports.advice import advise
 from reports.assessment import (
     assess_isolation,
@@ -30,7 +31,7 @@ from reports.junit_file import render_junit
 from reports.naming import parse_operation
 from reports.output import write_text
 from reports.reconciliation import reconcile
-from reports.record import Problem, Verdict
+from reports.record import Problem, State, Verdict
 from reports.run_directory import load_run
 from reports.sample import LocustSample, select_sample
 from reports.saturation import assess_saturation
@@ -92,7 +93,15 @@ def judge_run(
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
     """
-    return judge_files(load_run(run_dir), thresholds, minimum_requests=minimum_requests)
+    problems: tuple[Problem, ...] = ()
+    try:
+        run = load_run(run_dir)
+        problems = run.problems
+        return judge_files(run, thresholds, minimum_requests=minimum_requests)
+    except LoadTestError:
+        raise
+    except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to is no verdict
+        return _broken_verdict(run_dir.resolve().name, problems, error)
 
 
 def judge_files(
@@ -149,10 +158,17 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
         The path of the report.
 
     Raises:
+        NoVerdictError: The verdict cannot be rendered; the files say so.
         LoadTestError: The directory cannot be written to.
     """
-    for name, render in _OUTPUTS.items():
-        write_text(run_dir / name, render(verdict))
+    try:
+        rendered = {name: render(verdict) for name, render in _OUTPUTS.items()}
+    except Exception as error:  # noqa: BLE001 - as in `judge_run`
+        broken = _broken_verdict(verdict.run_id, verdict.problems, error)
+        write_reports(broken, run_dir)
+        raise NoVerdictError(broken.problems[-1].message, broken.problems[-1].next_step) from None
+    for name, text in rendered.items():
+        write_text(run_dir / name, text)
     return run_dir / REPORT_FILE
 
 
@@ -163,6 +179,32 @@ def write_what_fits(verdict: Verdict, run_dir: Path) -> None:
             write_text(run_dir / name, render(verdict))
         except LoadTestError:
             (run_dir / name).unlink(missing_ok=True)
+
+
+def _broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) -> Verdict:
+    """Of a run that the suite cannot judge: nothing but what is wrong with it."""
+    what, next_step = describe_unexpected(error)
+    return Verdict(
+        state=State.NO_VERDICT,
+        run_id=run_id,
+        manifest=None,
+        journeys=(),
+        judged_by="nothing: the suite itself failed",
+        findings=(),
+        operations=(),
+        steps=(),
+        server_steps=(),
+        capacities=(),
+        failures=(),
+        tracked=(),
+        memory=(),
+        health=(),
+        problems=(
+            *problems,
+            Problem("unexpected", f"{run_id}: the figures cannot be judged: {what}", next_step),
+        ),
+        notes=(),
+    )
 
 
 @cache

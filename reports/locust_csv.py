@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import pandas as pd
 
 from conf.operations import Outcome
 from monitoring.redaction import redact
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _AGGREGATED = "Aggregated"
+_LONGEST_COUNT = 15
+"""Digits."""
 _PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%")
 _LATENCY_COLUMNS = {
     "min_ms": "Min Response Time",
@@ -84,14 +85,16 @@ def load_stats(path: Path, problems: list[Problem]) -> list[StatsRow]:
     return named
 
 
-def load_failures(path: Path, stats: list[StatsRow], problems: list[Problem]) -> list[FailureRow]:
+def load_failures(
+    path: Path, stats: list[StatsRow], problems: list[Problem], *, own: bool = False
+) -> list[FailureRow]:
     """
     Read ``…_failures.csv`` and hold its counts against the statistics.
 
-    A file that is missing is no problem as long as nothing failed.
+    A file that is missing is no problem as long as nothing failed; in a run directory of our own (*own*) it always is.
     """
     failed = sum(row.failures for row in stats)
-    if not failed and not path.exists():
+    if not own and not failed and not path.exists():
         return []
     noted = len(problems)
     table = load_table(path, ["Method", "Name", "Error", "Occurrences"], problems)
@@ -105,9 +108,14 @@ def load_failures(path: Path, stats: list[StatsRow], problems: list[Problem]) ->
     return known
 
 
-def load_exceptions(path: Path, problems: list[Problem]) -> list[tuple[int, str]]:
-    """Read ``…_exceptions.csv``: how often, and the message; empty where there is no such file."""
-    if not path.exists():
+def load_exceptions(path: Path, problems: list[Problem], *, own: bool = False) -> list[tuple[int, str]]:
+    """
+    Read ``…_exceptions.csv``: how often, and the message.
+
+    Where there is no such file nothing was raised; but Locust always writes it, so that a run directory of our own
+    (*own*) has lost it.
+    """
+    if not own and not path.exists():
         return []
     table = load_table(path, ["Count", "Message"], problems)
     pairs = [(_count(record["Count"]), redact(str(record["Message"]))) for record in table.to_dict("records")]
@@ -163,13 +171,16 @@ def parse_failure(method: str, name: str, error: str, count: int) -> FailureRow:
 
 
 def _count(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_COUNT else None
 
 
 def _number(text: str | None) -> float | None:
     """A number of Locust's, None for its ``N/A`` and for columns that are not there."""
-    value = pd.to_numeric(text, errors="coerce") if text is not None else None
-    return None if value is None or pd.isna(value) or value < 0 else float(value)
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if 0 <= value < math.inf else None
 
 
 def _damage(path: Path, what: str) -> Problem:

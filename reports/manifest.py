@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from conf.input_file import build_model, parse_json, read_file
 from conf.operations import Journey, Operation
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_YEARS = range(1970, 9000)
 _READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
+
+
+def _in_our_years(moment: datetime) -> datetime:
+    """Python counts with no moment at the edges of its calendar."""
+    if moment.year not in _YEARS:
+        raise ValueError(f"the year {moment.year} is none in which a run was made")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_years)]
 
 
 class _Part(BaseModel):
@@ -29,8 +41,8 @@ class StepSpan(_Part):
 
     index: int = Field(ge=0)
     users: int = Field(ge=0)
-    started_at: AwareDatetime
-    ended_at: AwareDatetime
+    started_at: Moment
+    ended_at: Moment
 
     @property
     def length_s(self) -> float:
@@ -62,7 +74,7 @@ class SlowAnswer(_Part):
 
     operation: Operation
     ms: float = Field(ge=0)
-    started_at: AwareDatetime
+    started_at: Moment
     trace_id: str = Field(pattern="^[0-9a-f]{32}$")
 
 
@@ -71,7 +83,7 @@ class RateLimited(_Part):
 
     operation: Operation
     refused: int = Field(ge=1)
-    first_at: AwareDatetime
+    first_at: Moment
     longest_wait_s: float = Field(ge=0)
 
 
@@ -110,7 +122,7 @@ class WorkerChanged(_Part):
     event: Literal["joined", "vanished", "left", "returned"]
     users: int = Field(ge=0)
     """That it had when it went."""
-    at: AwareDatetime
+    at: Moment
     """Of one that went: when it was last heard of."""
 
 
@@ -121,7 +133,7 @@ class Stop(_Part):
     metric: MetricName
     value: float
     window_s: float = Field(gt=0)
-    at: AwareDatetime
+    at: Moment
 
 
 class ProblemEntry(_Part):
@@ -129,7 +141,7 @@ class ProblemEntry(_Part):
 
     code: str
     message: str
-    at: AwareDatetime
+    at: Moment
 
 
 class RunSettings(_Part):
@@ -166,8 +178,8 @@ class Manifest(_Part):
     contract: str
     target: str
     random_seed: int
-    started_at: AwareDatetime
-    ended_at: AwareDatetime
+    started_at: Moment
+    ended_at: Moment
     loaded_s: float | None = Field(default=None, ge=0)
     """Seconds in which load was made; what the last requests took after that is left out."""
     clock_stepped_s: float = 0.0
@@ -224,16 +236,13 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
     The problems that the manifest itself lists are noted too.
     """
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        manifest = build_model(Manifest, parse_json(read_file(path)))
     except FileNotFoundError:
         problems.append(Problem("manifest", f"{path.name}: is missing; the run was never finished", _READ_ON))
     except OSError as error:
         problems.append(Problem("manifest", f"{path.name}: cannot be read: {error.strerror}", _READ_ON))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        where = f"{path.name}: {place}: " if place else f"{path.name}: "
-        problems.append(Problem("manifest", f"{where}{redact(first['msg'])}", _READ_ON))
+    except ValueError as error:
+        problems.append(Problem("manifest", f"{path.name}: {redact(str(error))}", _READ_ON))
     else:
         problems += noted_problems(manifest)
         return manifest

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from conf.input_file import open_file
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
 from reports.record import Problem
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
 _NUMBERS = re.compile(rf"(?:{_NUMBER},)+", re.ASCII)
 _DIGITS = re.compile(r"[\d.]+", re.ASCII)
 _NAME = "Tag="
@@ -50,8 +51,8 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
     damaged: list[int] = []
     read = 0
     try:
-        with path.open("rb") as file:
-            while text := (file.read(_AT_ONCE) + file.readline()).decode("ascii", errors="replace"):
+        with open_file(path) as file:
+            while text := (file.read(_AT_ONCE) + file.readline(_AT_ONCE)).decode("ascii", errors="replace"):
                 damaged += _add_text(text, read + 1, measurements)
                 read += text.count("\n")
     except FileNotFoundError:
@@ -99,7 +100,8 @@ def _add_text(text: str, first: int, measurements: Measurements) -> list[int]:
             continue
         held, lost = decode_histograms([lines.payloads[row] for row in rows])
         damaged += [lines.numbers[rows[one]] for one in lost]
-        measurements.setdefault(tag, Series()).add_intervals(starts_s[here], held, lengths_s[here])
+        if len(held.places):
+            measurements.setdefault(tag, Series()).add_intervals(starts_s[here], held, lengths_s[here])
     return damaged
 
 

@@ -10,8 +10,8 @@ from conf.errors import LoadTestError
 
 
 def write_text(path: Path, text: str) -> None:
-    """
-    Write *text* as UTF-8 beside *path* and move it there.
+    r"""
+    Write *text* as UTF-8 beside *path* and move it there; what UTF-8 cannot hold, as in odd names of files, as ``\udcff``.
 
     Raises:
         LoadTestError: The directory or the disk does not take it; *path* is then as it was.
@@ -22,7 +22,7 @@ def write_text(path: Path, text: str) -> None:
         raise _unwritable(path, error) from error
     written = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         written.chmod(0o644)
         written.replace(path)

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from conf.input_file import open_file
 from reports.record import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 CODE = "damaged_file"
+_LARGEST = 1e15
 _READ_ON = "The figures below are what could still be read. Copy the file again, or run the journey again."
 
 
@@ -34,7 +38,8 @@ def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> p
         One row per record, all values str. No rows, but *columns*, where nothing could be read.
     """
     try:
-        content = path.read_bytes()
+        with open_file(path) as file:
+            content = file.read()
     except FileNotFoundError:
         problems.append(_damage(path, "is missing"))
         return _nothing(columns)
@@ -69,7 +74,7 @@ def load_numbers(
     for name in numbers:
         table[name] = pd.to_numeric(table[name], errors="coerce")
     values = table[list(numbers)].to_numpy(dtype=float)
-    whole = table[np.all(np.isfinite(values) & (values >= 0), axis=1)]
+    whole = table[np.all(_are_counted(values), axis=1)]
     if len(whole) < len(table) and len(problems) == noted:
         problems.append(_damage(path, f"{len(table) - len(whole)} lines do not hold numbers"))
     return whole
@@ -78,16 +83,22 @@ def load_numbers(
 def _plain_numbers(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame | None:
     """A file of which nothing is in doubt, ten times as quickly; None of any other, which is looked at closely."""
     try:
-        content = path.read_bytes()
+        with open_file(path) as file:
+            content = file.read()
         if b'"' in content or not content.endswith(b"\n"):
             return None
         types: dict[Hashable, Any] = dict.fromkeys(texts, "category") | dict.fromkeys(numbers, np.float64)
         table = pd.read_csv(io.BytesIO(content), dtype=types, keep_default_na=False)
         values = table[list(numbers)].to_numpy()
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, OverflowError):
         return None
     is_plain = isinstance(table.index, pd.RangeIndex) and not table.isna().any(axis=None)
-    return table if is_plain and np.all(np.isfinite(values) & (values >= 0)) else None
+    return table if is_plain and np.all(_are_counted(values)) else None
+
+
+def _are_counted(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which are finite, from 0 up, and no larger than a second, a byte or a file of this world is counted."""
+    return (values >= 0) & (values <= _LARGEST)
 
 
 def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conf.input_file import open_file, whole_lines
+from monitoring.journal_reading import LONGEST_LINE, parse_record
 from monitoring.redaction import redact
 from monitoring.run_errors import RUN_ERRORS, SUMMARY_KIND
 from monitoring.tracker import LOAD
 from reports.record import TrackedErrors
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from monitoring.journal_reading import Record
 
 _MOST = 20
 _LONGEST = 300
@@ -25,13 +29,9 @@ def load_tracked_errors(run_dir: Path) -> list[TrackedErrors]:
     Failed requests as the load's users saw them are left out: they are among the failures. A file that is not there,
     or a line that is damaged, is no problem of the run: the log is beside the figures, not among them.
     """
-    try:
-        lines = (run_dir / RUN_ERRORS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
     groups: Counter[_Group] = Counter()
     last: dict[_Group, str] = {}
-    for record in map(_record, lines):
+    for record in _records(run_dir / RUN_ERRORS):
         if record.get("kind") in {None, LOAD, SUMMARY_KIND}:
             continue
         kind, route, step, message = (_text(record, name) for name in ("kind", "route", "step", "message"))
@@ -60,9 +60,11 @@ def _status(record: dict[str, Any]) -> int | None:
     return status if isinstance(status, int) and not isinstance(status, bool) else None
 
 
-def _record(line: str) -> dict[str, Any]:
+def _records(path: Path) -> Iterator[Record]:
     try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+        with open_file(path) as file:
+            for line, _ in whole_lines(file, LONGEST_LINE):
+                if (record := parse_record(line)) is not None:
+                    yield record
+    except OSError:
+        return

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import LoadTestError
+from conf.input_file import open_file
 from seed.private_file import replacing
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def load_fixture(path: Path) -> list[House]:
         LoadTestError: The file is missing or unreadable, holds no house, or has a line that is not a house.
     """
     try:
-        with path.open("rb", buffering=_BLOCK_BYTES) as file:
+        with open_file(path, _BLOCK_BYTES) as file:
             houses = [
                 _parse_house(line, f"{path}:{number}") for number, line in enumerate(file, 1) if line.strip()
             ]
@@ -109,7 +110,7 @@ def find_house(houses: Sequence[House], lot: str) -> House:
 def _parse_house(line: bytes, place: str) -> House:
     try:
         values: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         # The chain would show the line, and with it the credentials.
         raise LoadTestError(f"{place}: is not a line of JSON", _NEXT_STEP) from None
     if not isinstance(values, dict):
@@ -117,7 +118,8 @@ def _parse_house(line: bytes, place: str) -> House:
     for name, kinds in _KINDS.items():
         if name not in values:
             raise LoadTestError(f"{place}: {name} is missing", _NEXT_STEP)
-        if type(values[name]) not in kinds:
+        value = values[name]
+        if type(value) not in kinds or not str(value).isprintable():
             raise LoadTestError(f"{place}: {name} is not what it should be", _NEXT_STEP)
     if unknown := values.keys() - _KINDS.keys():
         raise LoadTestError(f"{place}: {min(unknown)} is not a field of a house", _NEXT_STEP)

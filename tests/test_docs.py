@@ -47,7 +47,7 @@ from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE
 from conf.settings import Settings
 from conf.subject import GENERATOR, PORTAL
 from conf.thresholds import Limits
-from loadtest.main import app
+from loadtest.app import app
 from locustfiles._login import PASSWORD_VARIABLE, USER_VARIABLE
 from locustfiles._provenance import COMMIT_VARIABLE
 from monitoring.tracker import Tracker

@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 from conf.loading import CONF_DIR
 from conf.operations import Journey
 from conf.thresholds import Limits
-from loadtest.main import app
+from loadtest.app import app
 from reports import judging, summary
 from reports.certainty import Interval, Method
 from reports.json_file import render_json

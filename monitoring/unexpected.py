@@ -1,0 +1,41 @@
+"""An exception that the suite does not know: one sentence for people, and a file with its traceback."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+
+from monitoring.redaction import redact
+
+_LONGEST = 300
+
+
+def describe_unexpected(error: BaseException) -> tuple[str, str]:
+    """
+    What to say about an exception that nothing in the suite expects.
+
+    Returns:
+        The sentence's end, ``OverflowError: …``; and the next step, which names the file with the traceback. The file
+        is in the directory for temporary files, for its owner alone, without secrets.
+    """
+    return _sentence(error), _next_step(error)
+
+
+def _sentence(error: BaseException) -> str:
+    try:
+        text = " ".join(redact(str(error)).split())[:_LONGEST]
+    except Exception:  # noqa: BLE001 - whatever its __str__ raises
+        text = ""
+    return type(error).__name__ + (f": {text}" if text else "")
+
+
+def _next_step(error: BaseException) -> str:
+    try:
+        text = redact("".join(traceback.format_exception(error)))
+        descriptor, name = tempfile.mkstemp(prefix="loadtest-", suffix=".traceback")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except Exception:  # noqa: BLE001 - no room on the disk or in memory: the sentence is what is left
+        return "Its traceback could not be written; make room, and try again."
+    return f"This is a fault of the suite. Report it with its traceback: {name}"
