@@ -28,6 +28,7 @@ MOST_BYTES = 64_000_000
 MOST_NESTED = 64
 """Lists and tables, one inside the other."""
 _LARGEST = 2**63
+_LONGEST_SHOWN = 100
 _TOO_DEEP = f"is nested more than {MOST_NESTED} deep"
 
 
@@ -114,7 +115,7 @@ def parse_json(content: bytes) -> Any:
     _check(document)
     for place, value in _values(document):
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"{place} is a number beyond all that can be written")
+            raise ValueError(f"{shortened(place)} is a number beyond all that can be written")
     return document
 
 
@@ -129,7 +130,7 @@ def build_model(kind: type[Model], document: object) -> Model:
         return kind.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = "".join(f"{part}: " for part in (".".join(map(str, first["loc"])),) if part)
+        place = "".join(f"{shortened(part)}: " for part in (".".join(map(str, first["loc"])),) if part)
         raise ValueError(f"{place}{first['msg'].removeprefix('Value error, ')}") from None
 
 
@@ -152,8 +153,13 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     _check(document)
     for place, value in _values(document):
         if isinstance(value, str) and "\0" in value:
-            raise ValueError(f"{place} holds a NUL character")
+            raise ValueError(f"{shortened(place)} holds a NUL character")
     return document
+
+
+def shortened(text: str) -> str:
+    """A text from outside, at a length that a sentence can hold."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _refuse_constant(name: str) -> None:
@@ -168,7 +174,7 @@ def _number_reason(error: ValueError) -> str:
 def _check(document: object) -> None:
     for place, value in _values(document):
         if isinstance(value, int) and abs(value) >= _LARGEST:
-            raise ValueError(f"{place} is a number beyond 64 bits")
+            raise ValueError(f"{shortened(place)} is a number beyond 64 bits")
 
 
 def _values(document: object) -> Iterator[tuple[str, object]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from conf.errors import LoadTestError, SettingsError
-from conf.input_file import parse_toml, read_file
+from conf.input_file import parse_toml, read_file, shortened
 from conf.secret import read_secret, secret_variable
 from conf.settings import Settings
 
@@ -57,7 +57,6 @@ _LISTS = {"target.allowed_hosts", "web.addresses"}
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 
 
-_LONGEST_SHOWN = 100
 _DRIVERS_OWN = ("PGHOSTADDR", "PGSERVICE")
 """Variables by which libpq connects to another host than the address names."""
 
@@ -281,7 +280,7 @@ def _lookup(values: Mapping[str, Any], key: str) -> object:
 def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
     """``file: key: what is wrong``, with the nearest known key for a misspelt one."""
     location = [part for part in details["loc"] if part != "[key]"]
-    key = ".".join(str(part) for part in location)
+    key = shortened(".".join(str(part) for part in location))
     source = next((layer.name for layer in reversed(layers) if _holds(layer.values, location)), "settings")
     place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
     match details["type"]:
@@ -296,8 +295,7 @@ def _sentence(details: ErrorDetails, layers: Sequence[_Layer]) -> str:
 
 
 def _short(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return shortened(str(value).lower() if isinstance(value, bool) else repr(value))
 
 
 def _holds(values: Any, location: Sequence[int | str]) -> bool:

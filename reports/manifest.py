@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_BACKWARDS = "ended_at lies before started_at: the machine's clock was set back, and no rate can be known"
 _YEARS = range(1970, 9000)
 _READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
 
@@ -245,6 +246,8 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
         problems.append(Problem("manifest", f"{path.name}: {redact(str(error))}", _READ_ON))
     else:
         problems += noted_problems(manifest)
+        if any(span.length_s < 0 for span in (manifest, *manifest.steps)):
+            problems.append(Problem("manifest", f"{path.name}: {_BACKWARDS}", _READ_ON))
         return manifest
     return None
 

@@ -164,6 +164,20 @@ def test_a_manifest_that_holds_what_no_run_has_is_named_by_its_key(
     assert len(message) < 200
 
 
+def test_a_run_that_ends_before_it_begins_is_one_sentence(finished_run: Path) -> None:
+    """As suites before this one wrote it where the clock was set back."""
+    moments = json.loads((finished_run / "manifest.json").read_text())
+    moment, step = moments["started_at"], moments["steps"][0]
+    back = {"started_at": moments["ended_at"], "ended_at": moment}
+    for values in (back, {"steps": [step | back]}, back | {"steps": []}):
+        bend_manifest(finished_run, **moments | values)
+        verdict = judge_run(finished_run)
+        write_reports(verdict, finished_run)
+        assert verdict.state is State.NO_VERDICT
+        assert [p.message for p in verdict.problems if "ended_at lies before started_at" in p.message]
+        assert all(problem.code != "unexpected" for problem in verdict.problems)
+
+
 def test_a_damaged_payload_under_a_server_step_costs_that_line_alone(finished_run: Path) -> None:
     with (finished_run / "measurements.hlog").open("a") as file:
         file.write("Tag=chat.success.0.server-auth,1.000,1.000,1.000,AAAA\n")
