@@ -63,6 +63,7 @@ _OUTPUTS: dict[str, Callable[[Verdict], str]] = {
     REPORT_FILE: render_html,
 }
 
+_BROKEN = "unexpected"
 _MISSED_TOLERATED = 0.01
 """Share of planned starts that may be missing."""
 _LAST_MOMENT_S = 0.1
@@ -163,7 +164,9 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     """
     try:
         rendered = {name: render(verdict) for name, render in _OUTPUTS.items()}
-    except Exception as error:  # noqa: BLE001 - as in `judge_run`
+    except Exception as error:
+        if any(problem.code == _BROKEN for problem in verdict.problems):
+            raise  # not even that can be said
         broken = _broken_verdict(verdict.run_id, verdict.problems, error)
         write_reports(broken, run_dir)
         raise NoVerdictError(broken.problems[-1].message, broken.problems[-1].next_step) from None
@@ -201,7 +204,7 @@ def _broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) 
         health=(),
         problems=(
             *problems,
-            Problem("unexpected", f"{run_id}: the figures cannot be judged: {what}", next_step),
+            Problem(_BROKEN, f"{run_id}: the figures cannot be judged: {what}", next_step),
         ),
         notes=(),
     )

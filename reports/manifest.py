@@ -246,7 +246,7 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
         problems.append(Problem("manifest", f"{path.name}: {redact(str(error))}", _READ_ON))
     else:
         problems += noted_problems(manifest)
-        if any(span.length_s < 0 for span in (manifest, *manifest.steps)):
+        if min([manifest.length_s, *(step.length_s for step in manifest.steps)]) < 0:
             problems.append(Problem("manifest", f"{path.name}: {_BACKWARDS}", _READ_ON))
         return manifest
     return None
