@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from locust.exception import StopTest, StopUser
 
+import errno
 import logging
 import threading
 from functools import wraps
@@ -25,6 +26,7 @@ _WORDS = {
 }
 """Function → what it is to people; the others go by their names."""
 
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class Background:
 
     def _report(self, what: str, error: Exception) -> None:
         # The event loop itself may call this, and must not wait.
-        trace = None if isinstance(error, LoadTestError) else error
+        trace = None if isinstance(error, LoadTestError) or is_of_the_disk(error) else error
         _log.error("%s ended: %s", what, words_of(error), exc_info=trace)
         gevent.spawn(self._tell, what, error)
 
@@ -91,6 +93,11 @@ class Background:
             self._on_death(what, error)
         except Exception:  # noqa: BLE001 - seen by itself it would be told again, and so on
             _log.exception("what ended could not be noted")
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Whether the disk is why: full, over a quota or a limit, read-only, broken."""
+    return isinstance(error, OSError) and error.errno in _DISK
 
 
 def words_of(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from gevent.event import Event
 
 from conf.errors import ExitCode, LoadTestError
 from locustfiles._attendance import WorkerEvent
-from locustfiles._background import Background, words_of
+from locustfiles._background import Background, is_of_the_disk, words_of
 from locustfiles._ceiling import share_out
 from locustfiles._choice import offered_journeys, share_users
 from locustfiles._dealer import Dealer, Deck
@@ -198,7 +198,8 @@ class Owner:
         self._fail(trouble.code, trouble.message)
 
     def _on_death(self, what: str, error: BaseException) -> None:
-        self._fail("suite_failed", f"{what} ended: {words_of(error)}")
+        code = "not_written" if is_of_the_disk(error) else "suite_failed"
+        self._fail(code, f"{what} ended: {words_of(error)}")
 
     def _fail(self, code: str, message: str) -> None:
         """Something of the suite failed: the run is not valid, and ends."""

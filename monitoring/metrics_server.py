@@ -7,11 +7,12 @@ import logging
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
+from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Self
 
 from conf.address import is_loopback
 from conf.errors import LoadTestError
+from monitoring.deadline import Deadline
 from monitoring.run_metrics import CONTENT_TYPE
 from monitoring.web_address import WebAddress
 
@@ -23,16 +24,18 @@ _log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 PATH = "/metrics"
 _CLIENT_TIMEOUT_S = 5.0
+_LONGEST_SERVED_S = 30.0
+"""A client in all; making the page is part of it."""
 _LOOK_EVERY_S = 0.2
 """How soon `MetricsServer.close` is noticed."""
 
 
 class MetricsServer:
     """
-    Answers ``GET /metrics`` with a page, one request at a time, until closed.
+    Answers ``GET /metrics`` with a page, until closed.
 
     Under gevent the thread is a greenlet: start it where the sockets are patched, after any fork, and in the process
-    that owns the run. A client that says nothing is dropped after five seconds.
+    that owns the run. A client that says nothing is dropped after five seconds, and any after half a minute.
 
     Args:
         page: Makes the page anew for each request; quick, since the load waits for it meanwhile.
@@ -79,10 +82,11 @@ class MetricsServer:
         self._server.server_close()
 
 
-class _Server(TCPServer):
+class _Server(ThreadingMixIn, TCPServer):
     """Unlike HTTPServer, asks no name service what its address is called."""
 
     allow_reuse_address = True
+    daemon_threads = True
     page: Callable[[], bytes]
     address: WebAddress | None
     """Whose names a request must use; None: any."""
@@ -95,6 +99,12 @@ class _Server(TCPServer):
 class _Handler(BaseHTTPRequestHandler):
     timeout = _CLIENT_TIMEOUT_S
     server: _Server
+
+    def handle(self) -> None:
+        """As Python does, and no longer: a client that sends a byte now and then would be served for ever."""
+        with Deadline(_LONGEST_SERVED_S) as deadline:
+            deadline.cover(self.connection)
+            super().handle()
 
     def do_GET(self) -> None:
         address, named = self.server.address, ",".join(self.headers.get_all("Host", []))

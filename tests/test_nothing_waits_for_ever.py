@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import socket
 import threading
 from contextlib import contextmanager, suppress
@@ -10,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from command_process import LOCUSTFILES, Commands, await_true
-from hostile_server import dripping, silent
+from command_process import LOCUSTFILES, Commands
+from hostile_server import answering, dripping, silent
+from patience import TIMEOUT_S, await_true
 from severable_link import Link
+
+from reports.judging import judge_run
+from reports.record import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
+HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+CHAT = ("locust", "-f", str(LOCUSTFILES / "chat.py"), "--headless", "--only-summary")
 RAG = ("locust", "-f", str(LOCUSTFILES / "rag.py"), "--headless", "--only-summary")
 QUICK_LIMITS = """
 [database]
@@ -33,7 +42,6 @@ cpu_ratio = 100.0
 [run]
 stop_timeout_s = 5.0
 """
-TIMEOUT_S = 240.0
 
 
 @pytest.fixture
@@ -146,3 +154,71 @@ def test_users_that_cannot_begin_end_the_run_and_it_says_why(commands: Commands,
         ended = commands.end(process, TIMEOUT_S)
     assert ended.code == 3, ended.output
     assert "a user that searches could not begin" in ended.out + ended.err
+
+
+@pytest.mark.parametrize("end", ["iterations", "run time", "interrupt"])
+def test_a_metrics_page_that_drips_keeps_no_run_from_ending(commands: Commands, end: str) -> None:
+    with dripping(HEAD) as server:
+        arguments = {"iterations": [], "run time": ["-t", "3s"], "interrupt": ["-t", "600s"]}[end]
+        process = commands.start(*CHAT, "-u", "2", *arguments, LOADTEST_METRICS_URL=f"{server.url}/metrics")
+        if end == "interrupt":
+            await_true(lambda: list(commands.directory.glob("runs/*/measurements.hlog")))
+            os.killpg(process.pid, signal.SIGINT)
+        ended = commands.end(process, TIMEOUT_S)
+    assert verdict_of(commands)["run_id"] == run_of(commands).name, ended.output
+    manifest = json.loads((run_of(commands) / "manifest.json").read_text())
+    assert manifest["ended_by"] == {"interrupt": "interrupted"}.get(end, end)
+
+
+@pytest.mark.parametrize("value", [b"+Inf", b"NaN", b"1e400", b"9" * 400, b"-1", b"text"])
+def test_a_memory_that_cannot_be_ends_no_run_and_is_in_no_report(commands: Commands, value: bytes) -> None:
+    with answering(HEAD + b"process_resident_memory_bytes " + value + b"\n") as server:
+        ended = commands.run(*CHAT, "-u", "2", LOADTEST_METRICS_URL=f"{server.url}/metrics")
+    assert json.loads((run_of(commands) / "manifest.json").read_text())["ended_by"] == "iterations"
+    assert [row["process"] for row in verdict_of(commands)["memory"]] == ["local"], ended.output
+
+
+def test_a_health_page_that_drips_is_no_answer(commands: Commands) -> None:
+    with dripping(HEAD) as server:
+        ended = commands.run("loadtest", "check", LOADTEST_TARGET=server.url)
+    assert ended.code == 2
+    assert "the portal cannot be reached: no complete answer within" in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [("-t", "99999999999h"), ("-t", "9999999h"), ("-u", "10", "-r", "1e-300")]
+)
+def test_a_run_that_would_never_end_is_refused(commands: Commands, arguments: tuple[str, ...]) -> None:
+    ended = commands.run(*CHAT, *arguments)
+    assert ended.code == 2
+    assert "longer than a run can be" in ended.output
+    assert not list(commands.directory.glob("runs/*"))
+
+
+def test_a_disk_that_becomes_full_ends_the_run_with_what_was_measured_until_then(commands: Commands) -> None:
+    """A limit on the size of files stands for the disk: it can be set for a process that runs, by any user."""
+    process = commands.start(*RAG, "-u", "2", "-t", "900s")
+    await_true(lambda: list(commands.directory.glob("runs/*/measurements.hlog")))
+    file = run_of(commands) / "measurements.hlog"
+    await_true(lambda: "rag_search.success" in file.read_text())
+    size = file.stat().st_size
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+    ended = commands.end(process, TIMEOUT_S)
+    assert ended.code == 3, ended.output
+    assert "NO VERDICT" in ended.out
+    assert "cannot be written: File too large" in ended.output
+    verdict = judge_run(run_of(commands))
+    assert verdict.state is State.NO_VERDICT
+    assert {row.name for row in verdict.operations} >= {"rag_search", "rag_query"}
+    assert not list(run_of(commands).glob(".*")), "nothing is left half written"
+    for report in run_of(commands).glob("verdict.json"):
+        assert json.loads(report.read_text())["state"] == "NO VERDICT"
+
+
+def test_a_full_disk_before_the_run_is_told_before_the_first_request(commands: Commands) -> None:
+    process = commands.start(*RAG, "-u", "2", "-t", "5s")
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, 10_000))
+    ended = commands.end(process, TIMEOUT_S)
+    assert ended.code == 2, ended.output
+    assert "run.output_dir: runs cannot be written: File too large" in ended.output
+    assert not list(commands.directory.glob("runs/*"))
