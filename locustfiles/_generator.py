@@ -84,7 +84,7 @@ class Generator:
         self._finishing = RLock()
         self._tracker = build_tracker(settings)
         configure_tracker(self._tracker)
-        self.results = Results(settings.contract, self._failure_log())
+        self.results = Results(settings.contract, self._failure_log(), settings.target.request_timeout_s)
         self._lag = LagSampler(gevent.sleep)
         self._vitals = OwnVitals()
         gevent.spawn(self._lag.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 TOO_MANY = 429
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_LONGEST_WAIT_S = 86_400.0
+"""A day; whatever says more says nothing."""
 _EPOCH_S, _EPOCH_MS = 1e9, 1e11
 """From these on, a number is a moment in seconds or milliseconds rather than a length of time."""
 
@@ -40,12 +44,14 @@ class RateLimits:
 
 def wait_s(headers: Mapping[str, str], now_s: float) -> float:
     """How long a refusal asks to wait: by ``Retry-After``, else ``X-RateLimit-Reset``; 0 where neither says so."""
-    if (told := _number(headers.get("Retry-After"))) is not None:
-        return told
-    reset = _number(headers.get("X-RateLimit-Reset")) or 0.0
-    if reset >= _EPOCH_MS:
-        return max(reset / 1000 - now_s, 0.0)
-    return max(reset - now_s, 0.0) if reset >= _EPOCH_S else reset
+    wait = _number(headers.get("Retry-After"))
+    if wait is None:
+        wait = _number(headers.get("X-RateLimit-Reset")) or 0.0
+        if wait >= _EPOCH_MS:
+            wait = wait / 1000 - now_s
+        elif wait >= _EPOCH_S:
+            wait -= now_s
+    return wait if 0 <= wait <= _LONGEST_WAIT_S else 0.0
 
 
 def rate_limits_of(parts: Iterable[list[list[Any]]]) -> list[dict[str, Any]]:
@@ -66,8 +72,4 @@ def rate_limits_of(parts: Iterable[list[list[Any]]]) -> list[dict[str, Any]]:
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and 0 <= number < float("inf") else None
+    return float(text) if text is not None and _NUMBER.fullmatch(text) else None

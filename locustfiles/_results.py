@@ -26,9 +26,11 @@ class Results:
     Args:
         contract: Of whose answers it says which steps of the portal's work they time.
         failures: Writes failed requests down.
+        longest_s: No answer is waited for so long, and no step of the portal's work can have taken longer.
     """
 
-    def __init__(self, contract: Contract, failures: FailureLog) -> None:
+    def __init__(self, contract: Contract, failures: FailureLog, longest_s: float) -> None:
+        self._longest_s = longest_s
         self._server_steps = {
             operation: endpoint.server_timing
             for operation in Operation
@@ -100,7 +102,7 @@ class Results:
         if tag.outcome is Outcome.SUCCESS:
             steps = self._server_steps.get(tag.operation)
             if steps and (header := response.headers.get("server-timing")):
-                for server_step, took_s in parse_server_timing(header, steps).items():
+                for server_step, took_s in parse_server_timing(header, steps, self._longest_s).items():
                     self.recorder.record(
                         Tag(tag.operation, tag.outcome, tag.step, server_step=server_step), took_s
                     )

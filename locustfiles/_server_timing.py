@@ -11,20 +11,31 @@ if TYPE_CHECKING:
 _PARAMETER = r";\s*([^\s=;,\"]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^\";,]*))?"
 _METRIC = re.compile(rf"(?:^|,)\s*([^\s=;,\"]+)\s*((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
-_PLAIN = re.compile(r"\s*([^\s=;,\"]+);dur=(\d+(?:\.\d+)?)\s*")
+_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,20})?"
+_PLAIN = re.compile(rf"\s*([^\s=;,\"]+);dur=({_NUMBER})\s*")
 """A metric as nearly everybody writes it."""
-_DURATION = re.compile(r"\"?\s*(\d+(?:\.\d+)?)\s*\"?\s*")
+_DURATION = re.compile(rf"\"?\s*({_NUMBER})\s*\"?\s*")
 _LONGEST = 2000
 """Characters of a header that are read; it comes from outside."""
 
 
-def parse_server_timing(header: str, steps: Collection[str]) -> dict[str, float]:
+def parse_server_timing(header: str, steps: Collection[str], longest_s: float) -> dict[str, float]:
     """
     Step → seconds, of those *steps* that the header gives a duration for.
 
     A step that is named several times adds up. Whatever is not well-formed is passed over: a portal that says
     nothing, or nonsense, is no worse a portal.
+
+    Args:
+        header: Its value.
+        steps: Their names.
+        longest_s: A step that took longer is nonsense too.
     """
+    found = _durations(header, steps)
+    return {step: took_s for step, took_s in found.items() if took_s <= longest_s}
+
+
+def _durations(header: str, steps: Collection[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     plain = [_PLAIN.fullmatch(part) for part in header[:_LONGEST].split(",")]
     if all(plain):

@@ -37,7 +37,7 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         contract = load_settings(environ={}).contract
-        self.results = Results(contract, FailureLog(Tracker(directory), 1000, 0))
+        self.results = Results(contract, FailureLog(Tracker(directory), 1000, 0), 60.0)
         self.fired: list[Any] = []
         hook = SimpleNamespace(fire=lambda exception, **_: self.fired.append(exception))
         self.environment = SimpleNamespace(events=SimpleNamespace(request=hook))
