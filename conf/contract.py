@@ -7,11 +7,12 @@ question asked; an answer is described by what counts as success.
 
 from __future__ import annotations
 
+import re
 import string
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 if TYPE_CHECKING:
     from conf.operations import Operation
@@ -22,6 +23,13 @@ PLACEHOLDERS = frozenset(
     {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
 )
 """What a template may name: the fields of a house, and the question."""
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
 
 
 class AnswerFormat(StrEnum):
@@ -81,6 +89,21 @@ class Endpoint(BaseModel):
         description="Steps that the answer's Server-Timing header names, and what people call them.",
     )
     answer: Answer
+
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
+        small = [name.lower() for name in headers]
+        for name, template in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a header")
+            if name.lower() in _FRAMING:
+                raise ValueError(f"header {name} is not the contract's: it says where a request ends")
+            if small.count(name.lower()) > 1:
+                raise ValueError(f"header {name} stands there twice, in capitals and small letters")
+            if not _HEADER_TEXT.fullmatch(template):
+                raise ValueError(f"header {name} holds a line end or a letter that no header may")
+        return headers
 
     @model_validator(mode="after")
     def _known_placeholders(self) -> Self:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from geventhttpclient.client import HTTPClient
-from geventhttpclient.header import Headers
-from geventhttpclient.url import URL
 
+from conf.operations import Outcome
+from locustfiles._content import ENCODINGS
+from locustfiles._failure import RequestFailed
 from seed.request import asks_in_head, build_body, build_request
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from locustfiles._cookies import Cookies
     from seed.fixture import House
 
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_ENCODINGS = "gzip, deflate, br"
+_AGENT = HTTPClient.DEFAULT_HEADERS.compatible_dict()
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -46,7 +45,7 @@ class RequestWriter:
         The whole request.
 
         Raises:
-            ValueError: A header would hold what no header may.
+            RequestFailed: A header would hold what no header may.
         """
         cookie = self._cookies.header(self._base_url + endpoint.path)
         written_for, head = self._heads.get(operation, (None, ""))
@@ -60,18 +59,16 @@ class RequestWriter:
         return f"{head}traceparent: {traceparent}\r\n{length}\r\n{body}".encode("latin-1")
 
     def _head(self, endpoint: Endpoint, house: House, question: str, cookie: str) -> str:
-        request = build_request(endpoint, house, question)
-        url = URL(self._base_url + request.path)
-        headers = Headers(HTTPClient.DEFAULT_HEADERS)
-        headers["Accept-Encoding"] = _ENCODINGS
-        headers["Host"] = self._host
+        try:
+            request = build_request(endpoint, house, question)
+        except ValueError as error:
+            raise RequestFailed(Outcome.CONNECTION, f"not sent: {error}") from None
+        headers = {"Host": self._host, **_AGENT, "Accept-Encoding": ENCODINGS}
         if cookie:
             headers["Cookie"] = cookie
-        headers.update(request.headers)
-        headers.discard("traceparent")
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        if not all(map(_VALUE.fullmatch, lines)):
-            raise ValueError(
-                "a header of the contract, filled in for a house, holds a line end or a letter that no header may"
-            )
-        return "\r\n".join([f"{request.method} {url.quoted_uri} HTTP/1.1", *lines, ""])
+        names = {name.lower(): name for name in headers}
+        for name, value in request.headers.items():
+            headers.pop(names.get(name.lower(), ""), None)
+            headers[name] = value
+        lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() != "traceparent"]
+        return "\r\n".join([f"{request.method} {request.path} HTTP/1.1", *lines, ""])

@@ -19,6 +19,8 @@ from monitoring.page import UntrustedError, read_page
 from monitoring.vector_index import find_vector_index
 from seed.database import QueryTimeout, connect, require_url
 from seed.fixture import load_fixture
+from seed.questions import sample_questions
+from seed.request import require_sendable
 from seed.tokens import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 
 if TYPE_CHECKING:
@@ -150,7 +152,7 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> Usabl
     The fixture's houses, all of whose JWTs outlive the run, or can be renewed.
 
     Raises:
-        LoadTestError: There are none, one has no QR token or no JWT, or JWTs expire too early and SESSION_SECRET did
+        LoadTestError: There are none, one has no QR token or no JWT, or what no header may hold, or JWTs expire too early and SESSION_SECRET did
             not sign them.
     """
     houses = load_fixture(settings.seed.fixture)
@@ -159,6 +161,7 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> Usabl
             f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
             "Make them: loadtest seed && loadtest qrs",
         )
+    require_sendable(settings.contract, houses, sample_questions())
     expiries = [token_expiry(house.jwt) for house in houses]
     if find_signer(settings, houses[0]) is None:
         refuse_expiring(houses, expiries, now, timedelta(seconds=run_time_s) + _SPARE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import segno
 
 from conf.errors import LoadTestError
 from seed.private_file import make_private_directory, replacing
+from seed.request import build_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ def onboarding_url(portal_url: str, path_template: str, house: House) -> str:
         path_template: ``contract.onboarding_page.path``, such as ``/onboarding/{qr_token}``.
         house: Fills the placeholders.
     """
-    return portal_url.rstrip("/") + path_template.format_map(asdict(house))
+    return portal_url.rstrip("/") + build_path(path_template, house)
 
 
 def write_qr_codes(

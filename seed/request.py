@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+import string
 from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
+from conf.errors import LoadTestError
 from seed.fixture import House
 
 if TYPE_CHECKING:
-    from conf.contract import Endpoint
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from conf.contract import Contract, Endpoint
 
 _FIELDS = tuple(field.name for field in fields(House))
+_RESERVED = "!$%&'()*+,/:;=?@[]~"
+"""What a path of the contract may mean something by; in what is filled in, these are letters like others."""
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Request(NamedTuple):
@@ -19,18 +28,34 @@ class Request(NamedTuple):
 
     method: str
     path: str
+    """With its query, percent-encoded."""
     headers: dict[str, str]
     body: str | None
 
 
 def build_request(endpoint: Endpoint, house: House, question: str = "") -> Request:
-    """Fill the templates of *endpoint*; a house without a type leaves that placeholder empty."""
+    """
+    Fill the templates of *endpoint*; a house without a type leaves that placeholder empty.
+
+    Raises:
+        ValueError: A header would hold what no header may. Its text names the header, not what it would hold.
+    """
     values = _values(house, question)
     headers = {name: template.format_map(values) for name, template in endpoint.headers.items()}
+    if unfit := [name for name, value in headers.items() if not _HEADER_VALUE.fullmatch(value)]:
+        raise ValueError(
+            f"header {unfit[0]} of the contract would hold a line end or a letter that no header may"
+        )
     if endpoint.body:
         headers |= {"Content-Type": "application/json", "Accept": "application/json"}
-    path = endpoint.path.format_map(values)
-    return Request(endpoint.method, path, headers, build_body(endpoint, house, question))
+    return Request(
+        endpoint.method, _fill_path(endpoint.path, values), headers, build_body(endpoint, house, question)
+    )
+
+
+def build_path(template: str, house: House) -> str:
+    """A path of the contract with its query, percent-encoded; what is filled in stays within its segment or parameter."""
+    return _fill_path(template, _values(house, ""))
 
 
 def build_body(endpoint: Endpoint, house: House, question: str = "") -> str | None:
@@ -44,6 +69,52 @@ def build_body(endpoint: Endpoint, house: House, question: str = "") -> str | No
 def asks_in_head(endpoint: Endpoint) -> bool:
     """Whether path or headers hold the question, and so differ from one question of a house to the next."""
     return any("{question}" in template for template in (endpoint.path, *endpoint.headers.values()))
+
+
+def require_sendable(contract: Contract, houses: Sequence[House], questions: Iterable[str]) -> None:
+    """
+    Look whether the contract's headers can hold what they are filled with.
+
+    Raises:
+        LoadTestError: A house's field or a question cannot stand in a header.
+    """
+    for header, field in sorted(set(_header_fields(contract))):
+        if field == "question":
+            if not all(map(_HEADER_VALUE.fullmatch, questions)):
+                raise LoadTestError(
+                    f"contract: header {header}: a question has letters that no header may hold",
+                    'Ask in the body instead: body = { message = "{question}" }',
+                )
+            continue
+        unfit = [
+            house.lot for house in houses if not _HEADER_VALUE.fullmatch(str(getattr(house, field) or ""))
+        ]
+        if unfit:
+            raise LoadTestError(
+                f"fixture: {field} of {len(unfit)} houses ({unfit[0]!r} first) has a line end or letters that no header "
+                f"may hold, and the contract's header {header} is filled with it",
+                "Write the fixture anew: loadtest seed; or change the contract",
+            )
+
+
+def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
+    for endpoint in (
+        contract.chat,
+        contract.onboarding_page,
+        contract.onboarding_resolve,
+        contract.token_check,
+    ):
+        for header, template in endpoint.headers.items() if endpoint else ():
+            yield from ((header, name) for _, name, _, _ in string.Formatter().parse(template) if name)
+
+
+def _fill_path(template: str, values: dict[str, object]) -> str:
+    """Half a letter, which a fixture's JSON may hold, cannot be encoded, and becomes a question mark."""
+    return "".join(
+        quote(literal, _RESERVED, errors="replace")
+        + (quote(str(values[name]), "", errors="replace") if name else "")
+        for literal, name, _, _ in string.Formatter().parse(template)
+    )
 
 
 def _values(house: House, question: str) -> dict[str, object]:

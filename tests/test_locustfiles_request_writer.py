@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.address import parse_origin
 from conf.contract import Answer, Endpoint
+from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Operation
 from locustfiles._cookies import Cookies
+from locustfiles._failure import RequestFailed
 from locustfiles._request_writer import RequestWriter
 from locustfiles._response import Headers
 from seed.fixture import House
+from seed.request import require_sendable
 
 SETTINGS = load_settings(environ={})
 CHAT, LIMITS = SETTINGS.contract.chat, SETTINGS.answers
@@ -73,15 +79,36 @@ def test_each_question_is_its_own_and_a_renewed_jwt_goes_along_with_the_next() -
     assert headers["Cookie"] == "homeowner_token=renewed"
 
 
-def test_a_question_may_stand_in_the_path() -> None:
+@pytest.mark.parametrize(
+    ("question", "sent"),
+    [
+        ("Wo ist der Zähler?", "Wo%20ist%20der%20Z%C3%A4hler%3F"),
+        ("a&b=c#d", "a%26b%3Dc%23d"),
+        ("100 %, 50%25", "100%20%25%2C%2050%2525"),
+        ("one\r\ntwo", "one%0D%0Atwo"),
+        ("a/b\\c+d;e", "a%2Fb%5Cc%2Bd%3Be"),
+        ("\U0001f600", "%F0%9F%98%80"),
+        ("half \ud83d", "half%20%3F"),
+        ("", ""),
+    ],
+)
+def test_a_question_in_the_path_stays_one_parameter(question: str, sent: str) -> None:
     writer, search = (
         RequestWriter(ADDRESS, Cookies(LIMITS)),
-        endpoint(method="GET", path="/search?q={question}"),
+        endpoint(method="GET", path="/search?lang=en&q={question}&x=%41"),
     )
-    assert written(writer, search, question="Wo ist der Zähler?")[0] == (
-        "GET /search?q=Wo%20ist%20der%20Z%C3%A4hler? HTTP/1.1"
-    )
-    assert written(writer, search, question="and?")[0] == "GET /search?q=and? HTTP/1.1"
+    assert written(writer, search, question=question)[0] == f"GET /search?lang=en&q={sent}&x=%41 HTTP/1.1"
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_whatever_is_filled_in_is_what_a_portal_decodes(slug: str, question: str) -> None:
+    house = dataclasses.replace(HOUSE, tenant_slug=slug)
+    asking = endpoint(method="GET", path="/{tenant_slug}/ask?q={question}&end=1")
+    first, _, _ = written(RequestWriter(ADDRESS, Cookies(LIMITS)), asking, house, question)
+    target = first.split(" ")[1]
+    path, query = target.split("?")
+    assert [unquote(segment) for segment in path.split("/")[1:]] == [slug, "ask"]
+    assert parse_qs(query, keep_blank_values=True, strict_parsing=True) == {"q": [question], "end": ["1"]}
 
 
 def test_a_post_without_a_body_says_so_and_a_get_says_nothing() -> None:
@@ -90,11 +117,53 @@ def test_a_post_without_a_body_says_so_and_a_get_says_nothing() -> None:
     assert "Content-Length" not in written(RequestWriter(ADDRESS, Cookies(LIMITS)), endpoint(method="GET"))[1]
 
 
-@pytest.mark.parametrize("jwt", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "漢"])
+@pytest.mark.parametrize("jwt", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "漢", "\ud83d"])
 def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
-    with pytest.raises(ValueError, match="a header of the contract") as caught:
+    with pytest.raises(RequestFailed, match="not sent: header Authorization of the contract") as caught:
         written(RequestWriter(ADDRESS, Cookies(LIMITS)), house=dataclasses.replace(HOUSE, jwt=jwt))
     assert jwt not in str(caught.value)
+    with pytest.raises(LoadTestError, match="fixture: jwt of 1 houses") as refused:
+        require_sendable(SETTINGS.contract, [HOUSE, dataclasses.replace(HOUSE, jwt=jwt)], [])
+    assert jwt not in str(refused.value)
+
+
+def test_a_question_that_a_header_cannot_hold_is_found_before_the_run() -> None:
+    chat = CHAT.model_copy(update={"headers": {"X-Question": "{question}"}})
+    contract = SETTINGS.contract.model_copy(update={"chat": chat})
+    require_sendable(contract, [HOUSE], ["Why?", "Wo ist der Zähler?"])
+    with pytest.raises(LoadTestError, match="contract: header X-Question"):
+        require_sendable(contract, [HOUSE], ["Why?", "漢?"])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "5"},
+        {"transfer-encoding": "chunked"},
+        {"Connection": "close"},
+        {"a b": "c"},
+        {"": "c"},
+        {"X:": "c"},
+        {"X": "a\r\nb"},
+        {"X": "漢"},
+        {"cookie": "a=1", "Cookie": "b=2"},
+    ],
+)
+def test_a_contract_says_no_header_that_breaks_a_request(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="header"):
+        endpoint(headers=headers)
+
+
+def test_a_header_of_the_contract_takes_the_place_of_ours_in_whatever_letters() -> None:
+    asking = endpoint(headers={"host": "portal.example", "ACCEPT-ENCODING": "identity", "traceparent": "x"})
+    _, headers, _ = written(RequestWriter(ADDRESS, Cookies(LIMITS)), asking)
+    assert {name.lower(): value for name, value in headers.items()} == {
+        "host": "portal.example",
+        "accept-encoding": "identity",
+        "user-agent": headers["User-Agent"],
+        "traceparent": TRACE,
+        "content-length": "0",
+    }
 
 
 def test_what_the_portal_sets_goes_along_until_it_is_forgotten() -> None:
