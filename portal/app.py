@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from portal import chat, documents, health, metrics, onboarding
 from portal.database import DatabaseGoneError
+from portal.limits import LimitedBodies
 from portal.model import ModelError
 from portal.observing import Observed
 from portal.refusal import CLIENT_GONE, Refusal, answer_refusal
@@ -42,7 +43,7 @@ def build_app(services: Services) -> Observed:
     app.add_exception_handler(ModelError, _answer_bad_gateway)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_failure)
-    return Observed(app, services.metrics, services.tracker, services.tracer)
+    return Observed(LimitedBodies(app), services.metrics, services.tracker, services.tracer)
 
 
 async def _answer_unavailable(request: Request, error: Exception) -> JSONResponse:
