@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 WINDOW = "5m"
 """How far rates and percentiles look back."""
+WAITED_FOR = 'outcome=~"success|slow"'
+"""Of ``loadtest_latency_seconds``: answers, and what was waited for in vain."""
 
 
 def run_rules(settings: Settings) -> Iterator[Rule]:
     """
     A rule per limit, and those about the test itself.
 
-    Criteria about a step of the load, a planned start, a maximum, or how long failures take have no rule of their own:
-    the page does not tell these apart. What the run itself makes of them is in ``loadtest_criterion_state``.
+    Criteria about a step of the load, a planned start, all attempts, a maximum, or how long failures take have no rule
+    of their own: the page does not tell these apart. What the run itself makes of them is in ``loadtest_criterion_state``.
     """
     for subject, demands in settings.thresholds.items():
         for metric, limits in demands.items():
@@ -40,7 +42,7 @@ def _figure(text: str, metric: Metric, limits: Limits, minimum: int) -> Figure |
     subject = parse_subject(text)
     if subject.operation is None:
         return _memory(text, metric)
-    if subject.users is not None or metric.planned:
+    if subject.users is not None or metric.planned or metric.attempt:
         return None
     return _latency(subject, metric, minimum) if metric.is_latency else _rate(subject, metric, limits)
 
@@ -54,10 +56,15 @@ def _memory(process: str, metric: Metric) -> Figure:
 
 
 def _latency(subject: Subject, metric: Metric, minimum: int) -> Figure | None:
-    """Of successes alone; of fewer than *minimum* nothing is said, as in a report."""
+    """
+    Of answers, and of what was waited for in vain, which counts with the time that it waited: "at least".
+
+    Of fewer than *minimum* nothing is said, as in a report.
+    """
     if subject.outcome not in {None, Outcome.SUCCESS}:
         return None
-    chosen = f'{{operation="{subject.operation}",outcome="success"}}[{WINDOW}]'
+    outcome = 'outcome="success"' if subject.outcome else WAITED_FOR
+    chosen = f'{{operation="{subject.operation}",{outcome}}}[{WINDOW}]'
     name = "loadtest_latency_seconds"
     enough = f"sum(increase({name}_count{chosen})) >= {minimum}"
     if metric.kind is MetricKind.MEAN:
@@ -72,7 +79,8 @@ def _rate(subject: Subject, metric: Metric, limits: Limits) -> Figure:
     operation = f'operation="{subject.operation}"'
     outcome = f'outcome="{subject.outcome or Outcome.SUCCESS}"'
     some = f"sum(rate(loadtest_requests_total{{{operation},{outcome}}}[{WINDOW}]))"
-    every = f"sum(rate(loadtest_requests_total{{{operation}}}[{WINDOW}]))"
+    attempts = "" if subject.outcome is Outcome.CUT_OFF else f',outcome!="{Outcome.CUT_OFF}"'
+    every = f"sum(rate(loadtest_requests_total{{{operation}{attempts}}}[{WINDOW}]))"
     if metric.kind is MetricKind.PER_SECOND:
         return Figure(some, "sum(loadtest_users) > 0")
     if metric.kind is MetricKind.GOODPUT_RATIO:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conf.alerts_of_portal import CHAT, JOB, ONBOARDING_PAGE, ONBOARDING_RESOLVE
+from conf.alerts_of_run import WAITED_FOR
 from conf.metric import MetricKind
 from conf.operations import Operation
 from conf.panel import Column, Look, Query, Row, laid_out, stat, table, time_series
@@ -25,13 +26,15 @@ _STATES = {
     3: ("◇ NO VERDICT", "purple"),
 }
 
+_AT_LEAST = {0: ("", "text"), 1: ("≥", "text")}
+
 
 def dashboard_file(settings: Settings) -> str:
     """The dashboard as Grafana's JSON."""
     thresholds = settings.thresholds
     rows = [
         Row("Verdict", _verdict()),
-        Row("Latency of successes", _latencies(thresholds)),
+        Row("Latency of answers, and of what was waited for in vain: at least (≥)", _latencies(thresholds)),
         Row("Chat, by step", _steps()),
         Row("Requests and failures", _results()),
         Row("Users and houses", _load()),
@@ -63,10 +66,11 @@ def _frame(panels: list[Panel]) -> dict[str, Any]:
 def _verdict() -> list[Panel]:
     findings = Query("sum by (state) (loadtest_findings)", "{{state}}")
     problems = Query("max by (code) (loadtest_problems)", "{{code}}")
-    value, state = (
-        f"max by (subject, metric) (loadtest_criterion_{figure})" for figure in ("value", "state")
+    at_least, value, state = (
+        f"max by (subject, metric) (loadtest_criterion_{figure})" for figure in ("at_least", "value", "state")
     )
     columns = [
+        Column("at least", at_least, Look("none", words=_AT_LEAST)),
         Column("value, in the metric's unit", value, Look("short")),
         Column("state", state, Look("none", words=_STATES)),
     ]
@@ -105,7 +109,7 @@ def _latencies(thresholds: Thresholds) -> list[Panel]:
     panels = []
     for operation in Operation:
         limits = _limits(thresholds, operation, "p95_ms", 0.001)
-        labels = f'operation="{operation}",outcome="success"'
+        labels = f'operation="{operation}",{WAITED_FOR}'
         panels.append(
             time_series(
                 operation.label + ("; lines: p95" if limits else ""),

@@ -7,7 +7,9 @@ from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
-_LATENCY = re.compile(r"(?P<planned>planned_)?(?:p(?P<percent>\d{1,2}(?:_\d{1,3})?)|(?P<figure>mean|max))_ms")
+_LATENCY = re.compile(
+    r"(?P<planned>planned_)?(?:(?P<attempt>attempt_)?p(?P<percent>\d{1,2}(?:_\d{1,3})?)|(?P<figure>mean|max))_ms"
+)
 
 
 class MetricKind(StrEnum):
@@ -39,11 +41,13 @@ class Metric(NamedTuple):
         kind: What is computed.
         percent: Of a percentile, 0 < percent < 100; written with ``_`` for the decimal point: ``p99_9_ms``.
         planned: Whether a latency counts from the planned start of its flow rather than from sending.
+        attempt: Whether a percentile is of all attempts, each failure counted as never answered.
     """
 
     kind: MetricKind
     percent: float | None = None
     planned: bool = False
+    attempt: bool = False
 
     @property
     def is_latency(self) -> bool:
@@ -64,9 +68,10 @@ def parse_metric(name: str) -> Metric:
         if match["figure"]:
             return Metric(MetricKind(f"{match['figure']}_ms"), planned=planned)
         if percent := float(match["percent"].replace("_", ".")):
-            return Metric(MetricKind.PERCENTILE, percent, planned)
+            return Metric(MetricKind.PERCENTILE, percent, planned, match["attempt"] is not None)
     if name in {*MetricKind} - LATENCIES:
         return Metric(MetricKind(name))
     raise ValueError(
-        f"{name!r} is not a metric; allowed: {', '.join(MetricKind)}, planned_… before a latency"
+        f"{name!r} is not a metric; allowed: {', '.join(MetricKind)}, planned_… before a latency, "
+        "attempt_… before pNN_ms"
     )

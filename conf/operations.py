@@ -89,6 +89,11 @@ class Outcome(StrEnum):
     """In flight when the run ended, and not finished within ``run.stop_timeout_s``: neither success nor failure."""
 
     @property
+    def is_failure(self) -> bool:
+        """Whether a result with this outcome failed."""
+        return self not in {Outcome.SUCCESS, Outcome.CUT_OFF}
+
+    @property
     def is_slow(self) -> bool:
         """Whether a result with this outcome was waited for in vain: its duration is a lower bound of a latency."""
         return self in {Outcome.TIMEOUT, Outcome.CUT_OFF}

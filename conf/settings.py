@@ -195,7 +195,9 @@ class Run(_Section):
     stop_timeout_s: float = Field(
         ge=0, le=_LONGEST_WAIT_S, description="How long requests in flight may finish when a run stops."
     )
-    minimum_requests: int = Field(ge=1, description="Fewer successful requests than this is NO VERDICT.")
+    minimum_requests: int = Field(
+        ge=1, description="Fewer requests than this is NO VERDICT, and of fewer answers no latency is judged."
+    )
     random_seed: int
     strict: bool = Field(default=False, description="A WARN, or a PASS that is not certain, fails the run.")
     baseline: str = Field(default="", description="The report shows the difference from BASELINE-JOURNEY.")

@@ -191,8 +191,10 @@ def _table(differences: Sequence[Difference]) -> Table:
         table.add_row(
             change_text(difference.change),
             label,
-            figures.figure(difference.metric, difference.baseline),
-            figures.figure(difference.metric, difference.new),
+            *(
+                figures.figure(difference.metric, value, at_least=side in difference.at_least)
+                for side, value in (("baseline", difference.baseline), ("new", difference.new))
+            ),
             *_effect(difference),
         )
     return table
@@ -210,8 +212,8 @@ def _effect(difference: Difference) -> tuple[str, str]:
 
 
 def _percent(share: float) -> str:
-    if math.isnan(share):
-        return ""
+    if not math.isfinite(share):
+        return "" if math.isnan(share) else "any"
     shown = round(100 * share, 1 if abs(share) < 0.1 else 0) or 0.0  # noqa: PLR2004 - two digits; never -0.0
     return f"{shown:+.1f}" if abs(share) < 0.1 else f"{shown:+,.0f}"  # noqa: PLR2004
 

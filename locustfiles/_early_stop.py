@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.criteria import stopping_criteria
-from conf.metric import parse_metric
 from conf.subject import parse_subject
 from monitoring.measurement import Tag
-from reports.assessment import assess_metric
+from reports.assessment import assess_demand
 from reports.distribution import Distribution
 from reports.record import State
 from reports.sample import build_sample
@@ -26,12 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The criterion that ended a run, and the value over the window that did it."""
+    """
+    The criterion that ended a run, and the value over the window that did it.
+
+    Args:
+        value: None where it lies among attempts that were never answered.
+        at_least: Whether it is a lower bound.
+    """
 
     subject: str
     metric: str
-    value: float
+    value: float | None
     window_s: float
+    at_least: bool = False
 
 
 @dataclass(slots=True)
@@ -106,12 +112,10 @@ class EarlyStop:
         if subject.users is not None:
             steps = {index for index, users in enumerate(self._step_users) if users == subject.users}
         sample = build_sample(dict(measurements), subject, steps, self._judged_s(steps, elapsed_s))
-        if sample.requests < self._least:
+        finding = assess_demand(text, [sample], name, limits, self._least)
+        if finding.state is not State.FAIL:
             return None
-        value = sample.value(parse_metric(name), limits)
-        if value is None or assess_metric(value, limits) is not State.FAIL:
-            return None
-        return Stop(text, name, value, min(self._window_s, elapsed_s))
+        return Stop(text, name, finding.value, min(self._window_s, elapsed_s), finding.at_least)
 
     def _judged_s(self, steps: Collection[int] | None, now_s: float) -> float:
         """How much of the window the figures are about: of these steps, and without any warm-up."""

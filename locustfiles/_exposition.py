@@ -8,9 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.buckets import latency_bounds_s
-from conf.operations import Outcome
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, FailureRow, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
 from reports.locust_csv import parse_failure
 from reports.wording import CONSEQUENCES
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from hdrh.histogram import HdrHistogram
 
-    from conf.operations import Operation
+    from conf.operations import Operation, Outcome
     from locustfiles._run import Run
     from reports.measurement_log import Measurements
     from reports.record import Verdict
@@ -29,14 +28,14 @@ class Totals(NamedTuple):
     """Everything measured since the start of a run, the warm-up included: counts, and histograms in microseconds."""
 
     results: dict[tuple[Operation, Outcome], int]
-    latencies: dict[tuple[Operation, bool], HdrHistogram]
+    latencies: dict[tuple[Operation, Ending], HdrHistogram]
     steps: dict[tuple[Operation, str], HdrHistogram]
 
 
 def build_totals(measurements: Measurements) -> Totals:
     """Add up all steps of the load."""
     results: Counter[tuple[Operation, Outcome]] = Counter()
-    latencies: dict[tuple[Operation, bool], HdrHistogram] = {}
+    latencies: dict[tuple[Operation, Ending], HdrHistogram] = {}
     steps: dict[tuple[Operation, str], HdrHistogram] = {}
     for tag, series in measurements.items():
         histogram = series.whole.as_histogram()
@@ -44,7 +43,7 @@ def build_totals(measurements: Measurements) -> Totals:
             steps.setdefault((tag.operation, tag.server_step), new_histogram()).add(histogram)
         elif tag.is_result:
             results[tag.operation, tag.outcome] += series.count
-            key = tag.operation, tag.outcome is Outcome.SUCCESS
+            key = tag.operation, Ending.of(tag.outcome)
             latencies.setdefault(key, new_histogram()).add(histogram)
     return Totals(results, latencies, steps)
 
@@ -71,7 +70,7 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
         houses_leased=0 if run.ended else run.dealer.leased,
         processes=list(_processes(run)),
         criteria=[
-            Criterion(f.subject, f.metric, f.value, f.state.word)
+            Criterion(f.subject, f.metric, f.value, f.state.word, f.at_least)
             for f in verdict.findings
             if f.state is not None
         ],

@@ -207,7 +207,7 @@ class MeasurementLog:
             if tag.is_result:
                 tally = self.tallies.setdefault(tag.operation, Tally())
                 tally.requests += count
-                tally.failures += count if tag.outcome is not Outcome.SUCCESS else 0
+                tally.failures += count if tag.outcome.is_failure else 0
                 self.merged += count
         return self.merged - before
 

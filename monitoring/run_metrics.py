@@ -7,7 +7,8 @@ Whoever owns the run fills `RunMetrics` anew for each scrape; nothing is kept be
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -37,6 +38,23 @@ STATE_NUMBERS = {"PASS": 0, "WARN": 1, "FAIL": 2, "NO VERDICT": 3}
 MOST_FAILURES = 50
 """Groups of failures that the page has, the most frequent first; messages are texts from outside, without bound."""
 LONGEST_MESSAGE = 200
+
+
+class Ending(StrEnum):
+    """How results ended, as far as latencies are concerned."""
+
+    SUCCESS = "success"
+    SLOW = "slow"
+    """Waited for in vain, and for at least so long: timeouts, and what the end of the run cut off."""
+    FAILURE = "failure"
+    """Quick failures, which have no latency."""
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        """That of one outcome."""
+        if outcome is Outcome.SUCCESS:
+            return cls(cls.SUCCESS)
+        return cls(cls.SLOW) if outcome.is_slow else cls(cls.FAILURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +87,14 @@ class Criterion(NamedTuple):
         metric: As the settings spell it.
         value: In the metric's unit; None where nothing was measured.
         state: One of `STATE_NUMBERS`.
+        at_least: Whether the value is a lower bound.
     """
 
     subject: str
     metric: str
     value: float | None
     state: str
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +118,7 @@ class RunMetrics:
         run_id: Name of the run directory; empty before the first run.
         journeys: Joined with ``+``.
         results: How many results each operation has had, by outcome.
-        latencies: Of each operation's successes (True) and failures (False); histograms in microseconds.
+        latencies: Of each operation's successes, slow and quick failures; histograms in microseconds.
         steps: Of each operation, by the step that the portal's ``Server-Timing`` names.
         bounds_s: Of all histograms; from `conf.buckets.latency_bounds_s`.
         problems: What makes the run no verdict: code → how often.
@@ -110,7 +130,7 @@ class RunMetrics:
     profile: str = ""
     contract: str = ""
     results: Mapping[tuple[Operation, Outcome], int] = field(default_factory=dict)
-    latencies: Mapping[tuple[Operation, bool], HdrHistogram] = field(default_factory=dict)
+    latencies: Mapping[tuple[Operation, Ending], HdrHistogram] = field(default_factory=dict)
     steps: Mapping[tuple[Operation, str], HdrHistogram] = field(default_factory=dict)
     bounds_s: tuple[float, ...] = BOUNDS_S
     users: int = 0
@@ -168,12 +188,12 @@ def _results(run: RunMetrics) -> Iterator[Metric]:
             requests.add_metric((operation, outcome), run.results.get((operation, outcome), 0))
     yield requests
     latency = HistogramMetricFamily(
-        "loadtest_latency_seconds", "How long results took; outcome: success or failure.",
+        "loadtest_latency_seconds",
+        "How long results took; outcome: success, slow (waited for in vain, at least so long) or failure.",
         labels=("operation", "outcome"),
     )  # fmt: skip
-    for (operation, succeeded), histogram in run.latencies.items():
-        labels = (operation, "success" if succeeded else "failure")
-        latency.add_metric(labels, *cumulative(histogram, run.bounds_s))
+    for (operation, ending), histogram in run.latencies.items():
+        latency.add_metric((operation, ending), *cumulative(histogram, run.bounds_s))
     yield latency
     step = HistogramMetricFamily(
         "loadtest_server_step_seconds", "How long the portal says its steps took (Server-Timing).",
@@ -224,11 +244,15 @@ def _judgement(run: RunMetrics) -> Iterator[Metric]:
     state = GaugeMetricFamily(
         "loadtest_criterion_state", "0 PASS, 1 WARN, 2 FAIL, 3 NO VERDICT.", labels=labels
     )
+    at_least = GaugeMetricFamily(
+        "loadtest_criterion_at_least", "Whether the value is a lower bound: 1, or 0.", labels=labels
+    )
     for one in run.criteria:
         if one.value is not None:
             value.add_metric((one.subject, one.metric), one.value)
+        at_least.add_metric((one.subject, one.metric), float(one.at_least))
         state.add_metric((one.subject, one.metric), STATE_NUMBERS[one.state])
-    yield from (value, state)
+    yield from (value, at_least, state)
     problems = GaugeMetricFamily(
         "loadtest_problems", "What makes the run no verdict, by code.", labels=("code",)
     )

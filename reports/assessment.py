@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import ExitCode
-from conf.metric import parse_metric
+from conf.metric import MetricKind, parse_metric
 from conf.operations import Journey, Operation, Outcome
 from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
-from reports.record import ISOLATION, Finding, Problem, State
+from reports.record import ISOLATION, Finding, State, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from conf.metric import Metric
     from conf.thresholds import Limits, Thresholds
     from reports.certainty import Interval
     from reports.manifest import Stop
-    from reports.record import FailureGroup, MemoryRow, OperationRow, Verdict
-    from reports.sample import Sample
+    from reports.record import CutOff, FailureGroup, MemoryRow, OperationRow, Problem, Verdict
+    from reports.sample import Measured, Sample
 
 _ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
 """Journeys that load the portal's process; vector search goes past it, to the database."""
@@ -69,57 +72,99 @@ def assess_subject(
         subject: As the settings spell it.
         samples: The results; several where Locust's statistics have them under several names.
         demands: Limits by metric.
-        minimum_requests: With fewer successful requests than this, no latency is judged.
+        minimum_requests: Of fewer results nothing is judged, and no latency of fewer answers.
     """
-    return [
-        _assess_demand(subject, samples, name, limits, minimum_requests) for name, limits in demands.items()
-    ]
+    findings = (
+        assess_demand(subject, samples, name, limits, minimum_requests) for name, limits in demands.items()
+    )
+    return [_with_certainty(finding, samples) for finding in findings]
 
 
-def assess_state(
-    subject: str, samples: Sequence[Sample], demands: Mapping[str, Limits], minimum_requests: int
-) -> State | None:
-    """The worst state of `assess_subject`, without asking how sure it is; None where nothing is demanded."""
-    states = [_judge(subject, samples, name, limits, minimum_requests)[1] for name, limits in demands.items()]
+def assess_state(findings: Collection[Finding]) -> State | None:
+    """
+    The state of what all *findings* are about: a FAIL, else NO VERDICT where one is undecided, else the worst.
+
+    Returns:
+        None where nothing is judged.
+    """
+    states = [finding.state for finding in findings if finding.state is not None]
+    if State.FAIL in states:
+        return State.FAIL
+    if any(finding.undecided for finding in findings):
+        return State.NO_VERDICT
     return max(states, default=None)
 
 
-def _assess_demand(
+class _Judged(NamedTuple):
+    """One criterion before it is asked how sure it is."""
+
+    measured: Measured | None
+    state: State | None
+    note: str = ""
+    undecided: Undecided | None = None
+
+
+def assess_demand(
     subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
 ) -> Finding:
-    value, state, note = _judge(subject, samples, name, limits, minimum_requests)
-    if value is None or note:
-        return Finding(subject, name, value, limits, state, note)
-    metric = parse_metric(name)
-    interval = samples[0].interval(metric, limits)
-    count = samples[0].count(metric)
+    """As `assess_subject` judges one metric, but for how sure it is."""
+    measured, state, note, undecided = _judge(samples, parse_metric(name), limits, minimum_requests)
+    if limits.optional:
+        state, undecided = State.WARN if state is None else _milder(state), None
+    value = measured.value if measured and math.isfinite(measured.value) else None
+    at_least = measured is not None and (measured.at_least or value is None)
+    return Finding(subject, name, value, limits, state, note, at_least=at_least, undecided=undecided)
+
+
+def _with_certainty(finding: Finding, samples: Sequence[Sample]) -> Finding:
+    """With the interval of what was judged."""
+    value, limits, metric = finding.value, finding.limits, parse_metric(finding.metric)
+    if value is None or limits is None or finding.note:
+        return finding
+    interval, count = samples[0].interval(metric, limits), samples[0].count(metric)
     certain = None if count is None else _is_certain(value, interval, limits)
-    return Finding(subject, name, value, limits, state, note, count, interval, certain)
+    return replace(finding, count=count, interval=interval, certain=certain)
 
 
-def _judge(
-    subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
-) -> tuple[float | None, State, str]:
-    """Value, state, and why, where the value alone does not say it."""
-    metric = parse_metric(name)
-    value = samples[0].value(metric, limits) if len(samples) == 1 else None
-    state, note = assess_metric(value, limits), ""
-    if not any(sample.requests for sample in samples):
-        note = "never measured"
-    elif len(samples) > 1:
+def _judge(samples: Sequence[Sample], metric: Metric, limits: Limits, minimum_requests: int) -> _Judged:
+    measured = samples[0].measured(metric, limits) if len(samples) == 1 else None
+    if not any(sample.attempts or sample.cut_off.count for sample in samples):
+        return _Judged(None, State.NO_VERDICT, "never measured")
+    if len(samples) > 1:
         note = (
             f"{len(samples)} rows are this operation, and percentiles cannot be added up: give them one name"
         )
-    elif (
-        parse_subject(subject).outcome is None
-        and metric.is_latency
-        and samples[0].successes < minimum_requests
-    ):
-        state = State.NO_VERDICT
-        note = f"too few successful requests: {samples[0].successes:,} of at least {minimum_requests:,}"
-    elif value is None:
-        note = "not among the figures of this run"
-    return value, _milder(state) if limits.optional else state, note
+        return _Judged(None, State.NO_VERDICT, note)
+    sample = samples[0]
+    if sample.attempts < minimum_requests:
+        note = f"too few requests: {sample.attempts:,} of at least {minimum_requests:,}"
+        return _Judged(measured, None, note, Undecided.TOO_FEW)
+    answers = sample.judged_count(metric)
+    if metric.is_latency and answers is not None and answers < minimum_requests:
+        note = f"too few answers: {answers:,} of at least {minimum_requests:,}"
+        return _Judged(measured, None, note, Undecided.TOO_FEW)
+    if measured is None or math.isnan(measured.value):
+        return _Judged(None, State.NO_VERDICT, "not among the figures of this run")
+    return _judge_measured(measured, limits, sample.cut_off)
+
+
+def _judge_measured(measured: Measured, limits: Limits, cut_off: CutOff) -> _Judged:
+    if math.isinf(measured.value):
+        return _Judged(measured, State.FAIL, "so many attempts failed that it has no end")
+    state = _assess_any(measured.value, limits)
+    if any(_assess_any(value, limits) > state for value in measured.cut_off_failed):
+        note = f"would not be {state.word} if the {cut_off.count:,} requests had failed that the end of the run cut off"
+        return _Judged(measured, None, note, Undecided.CUT_OFF)
+    if any(_assess_any(value, limits) > state for value in measured.never_answered):
+        return _Judged(
+            measured, None, "timeouts were given up before the limit of the criterion", Undecided.TIMED_OUT
+        )
+    return _Judged(measured, state)
+
+
+def _assess_any(value: float, limits: Limits) -> State:
+    """As `assess_metric`; a latency without an end is beyond every limit."""
+    return assess_metric(min(value, sys.float_info.max), limits)
 
 
 def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool | None:
@@ -133,8 +178,8 @@ def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool
         return None
     if interval is None:
         return False
-    ends = (assess_metric(interval.low, limits), assess_metric(interval.high, limits))
-    return ends == (assess_metric(value, limits),) * 2
+    high = math.inf if interval.at_least else interval.high
+    return {_assess_any(end, limits) for end in (interval.low, high)} == {assess_metric(value, limits)}
 
 
 def _milder(state: State) -> State:
@@ -156,6 +201,38 @@ def assess_isolation(rows: Iterable[OperationRow], failures: Iterable[FailureGro
     ]
 
 
+def assess_success(
+    rows: Sequence[OperationRow], findings: Collection[Finding], minimum_requests: int
+) -> list[Finding]:
+    """
+    A FAIL for each operation of which not one attempt succeeded, where no criterion about its successes says so.
+
+    Names that are none of the suite's operations are looked at together: one of them may be meant to fail.
+    """
+    said = {finding.subject for finding in findings if finding.state is State.FAIL and _is_success(finding)}
+    others = [row for row in rows if row.operation is None]
+    failed = [
+        row.name
+        for row in rows
+        if row.operation and row.name not in said and _is_broken([row], minimum_requests)
+    ]
+    if _is_broken(rows, minimum_requests) and others:
+        failed.append("all requests")
+    return [
+        Finding(name, MetricKind.SUCCESS_RATIO, 0.0, None, State.FAIL, "not one succeeded") for name in failed
+    ]
+
+
+def _is_broken(rows: Iterable[OperationRow], minimum_requests: int) -> bool:
+    rows = list(rows)
+    attempts = sum(row.attempts for row in rows)
+    return attempts >= minimum_requests and not any(row.successes for row in rows)
+
+
+def _is_success(finding: Finding) -> bool:
+    return finding.metric == MetricKind.SUCCESS_RATIO
+
+
 def assess_stop(stop: Stop | None, thresholds: Thresholds) -> list[Finding]:
     """A FAIL for the criterion that ended the run, by its value over the window that did it."""
     if stop is None:
@@ -164,7 +241,7 @@ def assess_stop(stop: Stop | None, thresholds: Thresholds) -> list[Finding]:
     note = (
         f"stopped the run at {stop.at:%H:%M:%S} UTC: this is its value over the {stop.window_s:.0f} s before"
     )
-    return [Finding(stop.subject, stop.metric, stop.value, limits, State.FAIL, note)]
+    return [Finding(stop.subject, stop.metric, stop.value, limits, State.FAIL, note, at_least=stop.at_least)]
 
 
 def assess_memory(
@@ -202,47 +279,6 @@ def _assess_processes(
     return findings
 
 
-def assess_validity(
-    rows: Iterable[OperationRow], findings: Iterable[Finding], minimum_requests: int
-) -> list[Problem]:
-    """What makes the test itself invalid: too few successful requests to judge by, or nothing that is judged."""
-    subjects = {
-        parse_subject(finding.subject)
-        for finding in findings
-        if finding.limits is not None and not finding.limits.optional
-    }
-    if not any(subject.operation for subject in subjects):
-        return [
-            Problem(
-                "nothing_judged",
-                "No criterion names any operation of this run",
-                "Name one under [thresholds] in a file, and judge again: loadtest report RUN_DIR --config FILE",
-            )
-        ]
-    judged = {subject.operation for subject in subjects if subject.operation and not subject.outcome}
-    measured = [row for row in rows if row.operation in judged and row.requests]
-    missing = sorted(
-        operation for operation in judged if operation not in {row.operation for row in measured}
-    )
-    return [
-        Problem(
-            "never_measured",
-            f"{operation}: was never measured, though it is judged",
-            "Look for errors at the start of the run, then run the journey again.",
-        )
-        for operation in missing
-    ] + [
-        Problem(
-            "too_few_requests",
-            f"{row.name}: {row.successes:,} successful requests are too few for a verdict; "
-            f"at least {minimum_requests:,} are needed",
-            "See the failures below, or put on more load: loadtest run JOURNEY --profile phase17",
-        )
-        for row in measured
-        if row.successes < minimum_requests
-    ]
-
-
 def judged_subjects(
     thresholds: Thresholds, journeys: Collection[Journey], rows: Iterable[OperationRow]
 ) -> list[str]:
@@ -257,12 +293,10 @@ def judged_subjects(
     ]
 
 
-def worst_state(findings: Iterable[Finding], problems: Collection[Problem]) -> State:
-    """The state of a run: any problem, or nothing judged, is NO VERDICT; otherwise the worst finding wins."""
-    states = [finding.state for finding in findings if finding.state is not None]
-    if problems or not states:
-        return State.NO_VERDICT
-    return max(states)
+def worst_state(findings: Collection[Finding], problems: Collection[Problem]) -> State:
+    """The state of a run: any problem, or nothing judged, is NO VERDICT; otherwise that of `assess_state`."""
+    state = assess_state(findings)
+    return State.NO_VERDICT if problems or state is None else state
 
 
 def uncertain(findings: Iterable[Finding]) -> list[Finding]:

@@ -10,28 +10,26 @@ import re
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.errors import LoadTestError
 from conf.input_file import build_model, parse_json, read_file
 from conf.loading import CONF_DIR
-from conf.operations import Journey, Operation, Outcome
+from conf.operations import Journey, Operation
 from conf.subject import Subject
 from monitoring.measurement import new_histogram
-from reports.distribution import Distribution
+from reports.distribution import NOTHING, Distribution, upper_edges_ms
+from reports.latencies import Latencies
 from reports.manifest import Moment
 from reports.output import write_text
 from reports.sample import select_sample
 from reports.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from reports.certainty import Windows
+    from reports.distribution import Counts
     from reports.manifest import Manifest
     from reports.run_directory import RunFiles
 
@@ -95,52 +93,71 @@ class Account(_Part):
         users: None: the whole run.
         requests: All results but those of the warm-up.
         failures: Of these.
+        cut_off: Of these too: in flight at the end of the run, neither successes nor failures.
         windows: Successes by consecutive windows of time, 60 at most: HdrHistograms of microseconds, in their
             compressed base64 form.
+        waited: By the same windows, what was waited for in vain and how long; as many, or none at all.
     """
 
     operation: Operation
     users: int | None = Field(ge=1)
     requests: int = Field(ge=0)
     failures: int = Field(ge=0)
+    cut_off: int = Field(default=0, ge=0)
     windows: tuple[str, ...] = Field(max_length=_MOST_WINDOWS)
+    waited: tuple[str, ...] = Field(default=(), max_length=_MOST_WINDOWS)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        held = self.series().count
+        latencies = self.latencies()
+        held, waited = latencies.answered.count, latencies.waited.count
         if held != self.successes:
             raise ValueError(
                 f"{self.requests:,} results of which {self.failures:,} failed, "
                 f"but the windows hold {held:,} successes"
             )
+        if not self.cut_off <= waited <= self.cut_off + self.failures:
+            raise ValueError(
+                f"{self.failures:,} results failed and {self.cut_off:,} were cut off, "
+                f"but {waited:,} were waited for in vain"
+            )
         return self
+
+    @property
+    def attempts(self) -> int:
+        """Results that succeeded or failed."""
+        return self.requests - self.cut_off
 
     @property
     def successes(self) -> int:
         """Results that succeeded."""
-        return self.requests - self.failures
+        return self.attempts - self.failures
 
     @property
     def subject(self) -> str:
         """As the settings spell it."""
         return self.operation if self.users is None else f"{self.operation}@{self.users}"
 
-    def series(self) -> Series:
+    def latencies(self) -> Latencies:
         """
-        The successes.
+        The successes, and what was waited for in vain.
 
         Raises:
             ValueError: A window is damaged.
         """
-        series = Series()
-        for number, payload in enumerate(self.windows):
-            window = Distribution()
-            try:
-                window.add_encoded(payload)
-            except Exception:  # noqa: BLE001 - the decoder raises whatever it runs into
-                raise ValueError(f"window {number + 1} is damaged or cut off") from None
-            series.add(number * _SPACING_S, window)
-        return series
+        return Latencies(_decoded(self.windows), _decoded(self.waited))
+
+
+def _decoded(windows: Iterable[str]) -> Series:
+    series = Series()
+    for number, payload in enumerate(windows):
+        window = Distribution()
+        try:
+            window.add_encoded(payload)
+        except Exception:  # noqa: BLE001 - the decoder raises whatever it runs into
+            raise ValueError(f"window {number + 1} is damaged or cut off") from None
+        series.add(number * _SPACING_S, window)
+    return series
 
 
 class Baseline(_Part):
@@ -299,26 +316,30 @@ def _subjects(run: RunFiles, manifest: Manifest) -> Iterable[Subject]:
 def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
     sample = select_sample(run.measurements, subject, manifest)
     assert subject.operation is not None
+    latencies = sample.latencies()
+    width_s = max(latencies.answered.width_s, latencies.waited.width_s)
+    answered, waited = latencies.answered.counts(width_s), latencies.waited.counts(width_s)
+    numbers = sorted({*answered, *waited})
+    times = 1
+    while -(-len(numbers) // times) > _MOST_WINDOWS:
+        times *= 2
+    groups = [numbers[first : first + times] for first in range(0, len(numbers), times)]
     return Account(
         operation=subject.operation,
         users=subject.users,
         requests=sample.requests,
-        failures=sample.requests - sample.successes,
-        windows=tuple(_encoded((sample.results.get(Outcome.SUCCESS) or Series()).windows())),
+        failures=sample.attempts - sample.successes,
+        cut_off=sample.cut_off.count,
+        windows=tuple(_encoded(answered, group) for group in groups),
+        waited=tuple(_encoded(waited, group) for group in groups) if waited else (),
     )
 
 
-def _encoded(windows: Windows) -> Iterable[str]:
-    counts = windows.counts
-    while len(counts) > _MOST_WINDOWS:
-        counts = np.vstack((counts, np.zeros_like(counts[: len(counts) % 2])))
-        counts = counts[0::2] + counts[1::2]
-    for row in counts:
-        yield _encode(windows.values, row)
-
-
-def _encode(values_ms: NDArray[np.float64], counts: NDArray[np.int64]) -> str:
+def _encoded(windows: Mapping[int, Counts], numbers: Iterable[int]) -> str:
+    """These windows together."""
     histogram = new_histogram()
-    for index in np.flatnonzero(counts):
-        histogram.record_value(round(values_ms[index] * 1000), int(counts[index]))
+    for number in numbers:
+        buckets, counts = windows.get(number, NOTHING)
+        for value_ms, count in zip(upper_edges_ms(buckets), counts.tolist(), strict=True):
+            histogram.record_value(round(value_ms * 1000), count)
     return str(histogram.encode().decode("ascii"))

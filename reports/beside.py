@@ -56,6 +56,7 @@ def _figure(difference: Difference) -> FigureBeside:
         low=low,
         high=high,
         change=difference.change.value,
+        at_least=tuple("value" if name == "new" else name for name in difference.at_least),
     )
 
 

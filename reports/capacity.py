@@ -26,8 +26,9 @@ def build_capacities(steps: Iterable[StepRow]) -> list[Capacity]:
     return [
         Capacity(
             operation=operation,
-            holds_up_to=largest_holding([(row.users or 0, row.state is State.PASS) for row in rows]),
-            fails_from=min((row.users or 0 for row in rows if row.state is not State.PASS), default=None),
+            holds_up_to=largest_holding([(row.users or 0, _holds(row)) for row in rows]),
+            fails_from=min((row.users or 0 for row in rows if _fails(row)), default=None),
+            tried=tuple(sorted({row.users or 0 for row in rows})),
             scalability=fit_scalability(_levels(rows), random=np.random.default_rng(_RANDOM_SEED)),
         )
         for operation, rows in groups
@@ -35,10 +36,19 @@ def build_capacities(steps: Iterable[StepRow]) -> list[Capacity]:
     ]
 
 
+def _holds(row: StepRow) -> bool:
+    return row.certain and row.state is State.PASS
+
+
+def _fails(row: StepRow) -> bool:
+    """A level that neither holds nor fails is undecided."""
+    return row.certain and row.state in {State.WARN, State.FAIL}
+
+
 def _levels(rows: Iterable[StepRow]) -> list[Level]:
     """Results of a step are taken to come independently: their number scatters by its square root."""
     return [
-        Level(row.users, row.per_second, math.sqrt(row.requests - row.failures) / row.length_s)
+        Level(row.users, row.per_second, math.sqrt(row.successes) / row.length_s)
         for row in rows
         if row.users and row.length_s and row.per_second is not None
     ]

@@ -38,11 +38,18 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Both ends belong to it; milliseconds, or 0..1 for a share."""
+    """
+    Both ends belong to it; milliseconds, or 0..1 for a share.
+
+    Args:
+        at_least: Whether the upper end may be larger, for all that is known: it lies among requests that were
+            waited for in vain.
+    """
 
     low: float
     high: float
     method: Method
+    at_least: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from conf.metric import parse_metric
 from conf.operations import Journey, Kind
 from conf.subject import parse_subject
-from reports.record import ISOLATION
 from reports.spread_charts import draw_distribution, draw_percentiles
 from reports.time_charts import build_timeline, draw_latency, draw_server_steps, draw_throughput, draw_users
 
@@ -81,8 +80,10 @@ def _latency_limits(verdict: Verdict) -> dict[Operation, dict[str, Limits]]:
     """Operation → metric → limits, of the criteria about a latency of a whole operation."""
     found: dict[Operation, dict[str, Limits]] = {}
     for finding in verdict.findings:
+        if finding.limits is None:  # no criterion of the settings
+            continue
         operation, outcome, users = parse_subject(finding.subject)
-        if operation is None or outcome or users or finding.metric == ISOLATION or finding.limits is None:
+        if operation is None or outcome or users:
             continue
         if parse_metric(finding.metric).is_latency:
             found.setdefault(operation, {})[finding.metric] = finding.limits

@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from conf.errors import ExitCode
 from conf.metric import MetricKind
 from conf.operations import Kind, Operation
-from reports.certainty import least_count, mean_interval, percentile_interval
+from reports.certainty import least_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +57,7 @@ class Change(StrEnum):
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % interval."""
+    """A figure and its 95 % interval; the upper end of what is "at least" is infinite."""
 
     value: float
     low: float
@@ -83,6 +81,7 @@ class Difference:
         difference: New less baseline, in the metric's unit; likewise.
         decides: Whether it counts for the whole comparison; the parts of a flow do not.
         note: Why, where the figures alone do not say it.
+        at_least: Which of ``baseline`` and ``new`` are lower bounds: requests were waited for in vain.
     """
 
     subject: str
@@ -96,6 +95,7 @@ class Difference:
     change: Change
     decides: bool
     note: str = ""
+    at_least: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,8 @@ def _is_whole(operation: Operation) -> bool:
 def _difference(
     account: Account, metric: str, before: Account | None, after: Account | None, floor: Floor
 ) -> Difference:
-    (baseline, baseline_count), (new, new_count) = (_figure(side, metric) for side in (before, after))
+    sides = {"baseline": _figure(before, metric), "new": _figure(after, metric)}
+    (baseline, baseline_count, _), (new, new_count, _) = sides.values()
     ratio = difference = None
     change = Change.NOT_DECIDABLE
     if before is None or after is None:
@@ -241,6 +242,8 @@ def _difference(
             change, note = judge_latency(ratio, difference, floor)
             if of_one_moment and change is Change.NOT_DECIDABLE:
                 note = "all results of one moment: takes a longer run"
+            elif math.isinf(_half(difference)) and change is Change.NOT_DECIDABLE:
+                note = "requests were waited for in vain: how long they would have taken is not known"
     return Difference(
         subject=account.subject,
         metric=metric,
@@ -253,6 +256,7 @@ def _difference(
         change=change,
         decides=_is_whole(account.operation),
         note=note,
+        at_least=tuple(name for name, side in sides.items() if side.at_least),
     )
 
 
@@ -263,25 +267,40 @@ def _least(metric: str) -> int:
 # --- one figure and its interval
 
 
-def _figure(account: Account | None, metric: str) -> tuple[Estimate | None, int]:
-    """The figure, with NaN for the ends of an interval that its results do not give; and their number."""
+class _Figure(NamedTuple):
+    """A figure, None where it was not measured, and the number of its results."""
+
+    estimate: Estimate | None
+    results: int
+    at_least: bool = False
+
+
+def _figure(account: Account | None, metric: str) -> _Figure:
+    """The figure, with NaN for the ends of an interval that its results do not give."""
     if account is None:
-        return None, 0
+        return _Figure(None, 0)
     if metric == MetricKind.SUCCESS_RATIO:
-        return _share(account.successes, account.requests), account.requests
-    series, random = account.series(), np.random.default_rng(0)
-    if not series.count:
-        return None, 0
+        return _Figure(_share_of(account) if account.attempts else None, account.attempts)
+    latencies = account.latencies()
     if metric == MetricKind.MEAN:
-        value, interval = series.whole.latency().mean_ms, mean_interval(series.windows(), random=random)
+        bound, interval = latencies.mean(), latencies.mean_interval()
     else:
         percent = _PERCENTS[metric]
-        value = series.whole.percentile(percent)
-        interval = percentile_interval(series.windows(), percent, random=random)
-    assert value is not None
-    if interval is None:
-        return Estimate(value, math.nan, math.nan), series.count
-    return Estimate(value, min(interval.low, value), max(interval.high, value)), series.count
+        bound, interval = latencies.percentile(percent), latencies.percentile_interval(percent)
+    if bound is None:
+        return _Figure(None, 0)
+    low, high = (interval.low, interval.high) if interval else (math.nan, math.nan)
+    if interval and interval.at_least:
+        high = math.inf
+    return _Figure(Estimate(bound.value, low, high), latencies.count, bound.at_least)
+
+
+def _share_of(account: Account) -> Estimate:
+    """Of the attempts; the interval also holds what it would be if all that was cut off had succeeded, or failed."""
+    share = _share(account.successes, account.attempts)
+    worst = _share(account.successes, account.requests)
+    best = _share(account.successes + account.cut_off, account.requests)
+    return Estimate(share.value, min(share.low, worst.low), max(share.high, best.high))
 
 
 def _share(successes: int, count: int) -> Estimate:

@@ -6,22 +6,24 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
-from reports.distribution import nearest_rank, upper_edges_ms
+from reports.distribution import NOTHING, nearest_rank, upper_edges_ms
+from reports.latencies import SHOWN, percentile
 from reports.sample import select_sample
 from reports.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from reports.distribution import Counts
+    from reports.latencies import Latencies
     from reports.manifest import Manifest
     from reports.measurement_log import Measurements
-    from reports.series import Counts
 
 _MOST_WINDOWS = 360
 """Of all operations of a run together, but no more than 120 of each: the record stays below 300 kB."""
@@ -41,8 +43,9 @@ class Window:
 
     Args:
         start_s: Seconds since the start of the run.
-        failures: By outcome, in the order of the course's *outcomes*.
-        p50_ms: Of successful requests; None, like the others, where there were none.
+        failures: By outcome, in the order of the course's *outcomes*; what the end of the run cut off too.
+        p50_ms: Of answers and of what was waited for in vain; None, like the others, where there was neither.
+        at_least: Which of the three are lower bounds.
         steps_ms: How long each of the course's *server_steps* took on average; None where no answer named it.
     """
 
@@ -53,20 +56,22 @@ class Window:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+    at_least: tuple[str, ...]
     steps_ms: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """*percent* of the successful requests took at most *value_ms*."""
+    """*percent* of the answers, and of what was waited for in vain, took at most *value_ms*; or *at_least* so long."""
 
     percent: float
     value_ms: float
+    at_least: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """How many successful requests took longer than *over_ms* and at most *to_ms*."""
+    """How many answers took longer than *over_ms* and at most *to_ms*."""
 
     over_ms: float
     to_ms: float
@@ -79,11 +84,12 @@ class OperationCourse:
     One operation over the run.
 
     Args:
-        outcomes: How its failures ended.
+        outcomes: How its failures ended, and that requests were cut off, where they were.
         server_steps: What people call the steps that the target's own timing names, in the contract's order.
         windows: At most 120, of the whole run; those of the warm-up too. Nothing is missing between two.
         percentiles: Up to the last that so many results have; the warm-up is not in it.
-        bins: At most 60, likewise. All are of one width, or each as many times as wide as the one before.
+        bins: At most 60, of the answers alone. All are of one width, or each as many times as wide as the one before.
+        waited: How many requests were waited for in vain, and are in no bin.
     """
 
     operation: Operation
@@ -92,6 +98,7 @@ class OperationCourse:
     windows: tuple[Window, ...]
     percentiles: tuple[CurvePoint, ...]
     bins: tuple[Bin, ...]
+    waited: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,13 @@ def build_course(
             if operation in present
         ),
     )
+
+
+class _Percentiles(TypedDict):
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    at_least: tuple[str, ...]
 
 
 class _Clock(NamedTuple):
@@ -203,20 +217,27 @@ def _operation_course(
     counts = {outcome: _windows(parts, clock.width_s) for outcome, parts in found.items()}
     outcomes = tuple(outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and outcome in counts)
     succeeded = counts.get(Outcome.SUCCESS, {})
+    waited = _windows([part for one in found if one.is_slow for part in found[one]], clock.width_s)
     windows = [
         Window(
             start_s=round(max(start - clock.began_s, 0.0), 2),
             length_s=round(end - start, 2),
             successes=_count(succeeded.get(number)),
             failures=tuple(_count(counts[outcome].get(number)) for outcome in outcomes),
-            **_percentiles(succeeded.get(number)),
+            **_percentiles(succeeded.get(number, NOTHING), waited.get(number, NOTHING)),
             steps_ms=tuple(_mean_ms(windows.get(number)) for windows in steps.values()),
         )
         for number, (start, end) in clock.spans_s.items()
     ]
-    successes = select_sample(measured, Subject(operation), manifest).results.get(Outcome.SUCCESS)
+    latencies = select_sample(measured, Subject(operation), manifest).latencies()
     return OperationCourse(
-        operation, outcomes, tuple(steps), _without_gaps(windows), _curve(successes), _bins(successes)
+        operation,
+        outcomes,
+        tuple(steps),
+        _without_gaps(windows),
+        _curve(latencies),
+        _bins(latencies.answered),
+        latencies.waited.count,
     )
 
 
@@ -230,16 +251,13 @@ def _count(window: Counts | None) -> int:
     return 0 if window is None else int(window.counts.sum())
 
 
-def _percentiles(window: Counts | None) -> dict[str, float | None]:
-    if window is None:
-        return dict.fromkeys(("p50_ms", "p95_ms", "p99_ms"))
-    reached = np.cumsum(window.counts)
-    ranks = [nearest_rank(int(reached[-1]), percent) for percent in (50, 95, 99)]
-    values_ms = upper_edges_ms(window.buckets[np.searchsorted(reached, ranks)])
-    return {
-        f"p{percent}_ms": round(value, 3)
-        for percent, value in zip((50, 95, 99), values_ms.tolist(), strict=True)
-    }
+def _percentiles(answered: Counts, waited: Counts) -> _Percentiles:
+    if not answered.total + waited.total:
+        return {"p50_ms": None, "p95_ms": None, "p99_ms": None, "at_least": ()}
+    bounds = {name: percentile(answered, waited, percent) for name, percent in SHOWN.items()}
+    p50, p95, p99 = (round(bound.value, 3) for bound in bounds.values())
+    at_least = tuple(name for name, bound in bounds.items() if bound.at_least)
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "at_least": at_least}
 
 
 def _mean_ms(window: Counts | None) -> float | None:
@@ -257,28 +275,31 @@ def _without_gaps(windows: Sequence[Window]) -> tuple[Window, ...]:
         if after.start_s - end_s >= _LEAST_GAP_S:
             nothing, unknown = (0,) * len(after.failures), (None,) * len(after.steps_ms)
             length_s = round(after.start_s - end_s, 2)
-            whole.append(Window(round(end_s, 2), length_s, 0, nothing, None, None, None, unknown))
+            whole.append(Window(round(end_s, 2), length_s, 0, nothing, None, None, None, (), unknown))
         whole.append(after)
     return tuple(whole)
 
 
-def _curve(successes: Series | None) -> tuple[CurvePoint, ...]:
-    if successes is None or not successes.count:
-        return ()
-    whole, count = successes.whole, successes.count
-    return tuple(
-        CurvePoint(percent, round(whole.percentile(percent), 3))
+def _curve(latencies: Latencies) -> tuple[CurvePoint, ...]:
+    count = latencies.count
+    points = [
+        (percent, latencies.percentile(percent))
         for percent in _PERCENTS
         if nearest_rank(count, percent) < count or count == 1
+    ]
+    return tuple(
+        CurvePoint(percent, round(bound.value, 3), bound.at_least)
+        for percent, bound in points
+        if bound is not None
     )
 
 
-def _bins(successes: Series | None) -> tuple[Bin, ...]:
-    if successes is None or not successes.count:
+def _bins(answered: Series) -> tuple[Bin, ...]:
+    if not answered.count:
         return ()
-    buckets, counts = successes.whole.bucket_counts()
+    buckets, counts = answered.whole.bucket_counts()
     values = upper_edges_ms(buckets)
-    edges = _edges(float(values.min()), float(values.max()), successes.count)
+    edges = _edges(float(values.min()), float(values.max()), answered.count)
     places = np.searchsorted(edges, values)  # a value on an edge belongs to the bin that ends there
     held = np.bincount(places, weights=counts, minlength=len(edges))
     return tuple(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _US_PER_MS = 1000
+NEVER = BUCKETS
+"""A bucket behind those of HdrHistogram: results that will never be there. Its value is infinite."""
+CELLS = BUCKETS + 1
+"""Buckets with this one."""
+
+
+class Counts(NamedTuple):
+    """Results: buckets, ascending, and how many are in each."""
+
+    buckets: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @property
+    def total(self) -> int:
+        """Number of results."""
+        return int(self.counts.sum())
+
+
+NOTHING = Counts(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
 
 
 def nearest_rank(count: int, percent: float) -> int:
@@ -28,6 +48,11 @@ def nearest_rank(count: int, percent: float) -> int:
     return max(-(-count * round(percent * 1000) // 100_000), 1)
 
 
+def nearest_ranks(counts: NDArray[np.int64], percent: float) -> NDArray[np.int64]:
+    """`nearest_rank` of each of *counts*."""
+    return np.maximum(-(-counts * round(percent * 1000) // 100_000), 1)
+
+
 class Distribution:
     """
     An HdrHistogram of microseconds with three significant digits, read in milliseconds.
@@ -37,7 +62,7 @@ class Distribution:
     """
 
     def __init__(self) -> None:
-        self._counts = np.zeros(BUCKETS, dtype=np.int64)
+        self._counts = np.zeros(CELLS, dtype=np.int64)
 
     @classmethod
     def merged(cls, parts: Iterable[Self]) -> Self:
@@ -70,7 +95,7 @@ class Distribution:
     def as_histogram(self) -> HdrHistogram:
         """As hdrh has it, in microseconds."""
         histogram, (held, counts) = new_histogram(), self.bucket_counts()
-        np.ctypeslib.as_array(histogram.counts)[:] = self._counts
+        np.ctypeslib.as_array(histogram.counts)[:] = self._counts[:BUCKETS]
         if len(held):
             histogram.set_internal_tacking_values(int(held[0]), int(held[-1]), int(counts.sum()))
         return histogram
@@ -80,10 +105,10 @@ class Distribution:
         """Number of results."""
         return int(self._counts.sum())
 
-    def bucket_counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The buckets that hold results, ascending, and how many each of them does."""
+    def bucket_counts(self) -> Counts:
+        """The buckets that hold results."""
         held = np.flatnonzero(self._counts)
-        return held, self._counts[held]
+        return Counts(held, self._counts[held])
 
     def count_within(self, limit_ms: float) -> int:
         """How many results lie at or below *limit_ms*; one in the bucket of the limit counts as within."""
@@ -104,11 +129,11 @@ class Distribution:
         return self.value_at_rank(nearest_rank(self.count, percent))
 
     def latency(self) -> Latency:
-        """Every figure that a report shows; all None where there are no results."""
+        """Every figure that a report shows; all None where there are no results. None may be in `NEVER`."""
         held, counts = self.bucket_counts()
         if not len(held):
             return Latency()
-        lower_ms, upper_ms = edges_us()[0][held] / _US_PER_MS, upper_edges_ms(held)
+        lower_ms, upper_ms = _edges_ms()[0][held], upper_edges_ms(held)
         return Latency(
             min_ms=float(lower_ms[0]),
             mean_ms=float(np.average((lower_ms + upper_ms) / 2, weights=counts)),
@@ -119,6 +144,13 @@ class Distribution:
         )
 
 
+@cache
+def _edges_ms() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The smallest and the largest value of each bucket; both infinite of `NEVER`."""
+    lowest_us, highest_us = edges_us()
+    return np.append(lowest_us / _US_PER_MS, np.inf), np.append(highest_us / _US_PER_MS, np.inf)
+
+
 def upper_edges_ms(buckets: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
     """The values that stand for buckets, in milliseconds; all histograms have the same."""
-    return np.asarray(edges_us()[1][buckets] / _US_PER_MS)
+    return np.asarray(_edges_ms()[1][buckets])

@@ -55,7 +55,7 @@ def requests_failed(
     """
 
     def evidence(verdict: Verdict) -> str:
-        requests = {row.name: row.requests for row in verdict.operations}
+        requests = {row.name: row.attempts for row in verdict.operations}
         groups = [
             group
             for group in verdict.failures

@@ -6,6 +6,7 @@ Durations are milliseconds throughout, so that a column can be read from top to 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conf.thresholds import Limits
-    from reports.record import FigureBeside, Finding
+    from reports.record import CutOff, FigureBeside, Finding, Latency
 
 NONE = "\u2013"
 _NBSP = "\u00a0"
+AT_LEAST = f"≥{_NBSP}"
+"""Before a lower bound."""
 _MOST_DECIMALS = 6
 _PROCESS_LABELS = {PORTAL: "Portal process", GENERATOR: "Load generators"}
 _METRIC_LABELS = {
@@ -30,7 +33,7 @@ _METRIC_LABELS = {
     MetricKind.GOODPUT_RATIO: "Good and quick answers",
     MetricKind.PER_SECOND: "Throughput",
     MetricKind.MEAN: "Mean",
-    MetricKind.MAX: "Slowest answer",
+    MetricKind.MAX: "Slowest",
     MetricKind.RSS: "Memory at its peak",
     MetricKind.RSS_SLOPE: "Memory: growth",
 }
@@ -44,13 +47,14 @@ def metric_label(name: str, limits: Limits | None = None) -> str:
     if metric.percent is None:
         label = _METRIC_LABELS[metric.kind]
     elif metric.percent == 50:  # noqa: PLR2004 - the median
-        label = "Half of the answers within (p50)"
+        label = "Half within (p50)"
     elif metric.percent == int(metric.percent):
-        label = f"{metric.percent:g} of 100 answers within (p{metric.percent:g})"
+        label = f"{metric.percent:g} of 100 within (p{metric.percent:g})"
     else:
-        label = f"{metric.percent:g} % of the answers within (p{metric.percent:g})"
+        label = f"{metric.percent:g} % within (p{metric.percent:g})"
     if metric.kind is MetricKind.GOODPUT_RATIO and limits is not None and limits.within_ms is not None:
         label += f", within {limits.within_ms:,g}{_NBSP}ms"
+    label += ", of all attempts" if metric.attempt else ""
     return label + (", from the planned start" if metric.planned else "")
 
 
@@ -70,15 +74,25 @@ def subject_label(subject: str) -> str:
 
 def finding_value(finding: Finding) -> str:
     """The measured value, with as many decimals as it takes to stand on its own side of a limit."""
-    return figure(finding.metric, finding.value, finding.limits)
+    if finding.never_answered:
+        return "never answered"
+    return figure(finding.metric, finding.value, finding.limits, at_least=finding.at_least)
 
 
-def figure(metric: str, value: float | None, limits: Limits | None = None) -> str:
-    """A value of *metric* with its unit; a dash where there is none."""
+def figure(metric: str, value: float | None, limits: Limits | None = None, *, at_least: bool = False) -> str:
+    """
+    A value of *metric* with its unit, e.g. ``1,702 ms``; a dash where there is none.
+
+    A lower bound is rounded down, e.g. ``≥ 6,000 ms``.
+    """
     if value is None:
         return NONE
     if metric == ISOLATION:
         return count(value)
+    if at_least:
+        low = _rounded_down(value)
+        is_faithful = limits is None or assess_metric(low, limits) is assess_metric(value, limits)
+        return AT_LEAST + figure(metric, low if is_faithful else value, limits)
     factor, unit = _scale(metric)
     shown = value * factor
     decimals = _decimals(shown, metric)
@@ -87,13 +101,26 @@ def figure(metric: str, value: float | None, limits: Limits | None = None) -> st
     return f"{shown:,.{decimals}f}{_NBSP}{unit}"
 
 
+def latency_figure(latency: Latency, name: str) -> str:
+    """One figure of *latency* with its unit."""
+    return figure(name, getattr(latency, name), at_least=name in latency.at_least)
+
+
+def _rounded_down(value: float) -> float:
+    """To three digits: how long a request was waited for is known to be no shorter."""
+    if value <= 0:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return math.floor(value / unit * (1 + 1e-9)) * unit
+
+
 def interval_text(finding: Finding) -> str:
     """The 95 % interval of a finding's value, e.g. ``1,702 ... 1,893 ms``; empty where there is none."""
     if finding.interval is None:
         return ""
-    low, high = (
-        figure(finding.metric, end, finding.limits) for end in (finding.interval.low, finding.interval.high)
-    )
+    interval = finding.interval
+    low = figure(finding.metric, interval.low, finding.limits)
+    high = figure(finding.metric, interval.high, finding.limits, at_least=interval.at_least)
     unit = low.rpartition(_NBSP)[2]
     return f"{low.removesuffix(_NBSP + unit)}{_NBSP}{NONE}{_NBSP}{high}"
 
@@ -140,7 +167,7 @@ def _faithful(rounded: float, value: float, metric: str, limits: Limits | None) 
 def passes_text(metric: str, limits: Limits | None) -> str:
     """What passes, e.g. ``< 3,000 ms``."""
     if limits is None:
-        return "none"
+        return f">{_NBSP}0{_NBSP}%" if metric == MetricKind.SUCCESS_RATIO else "none"
     if limits.pass_below is not None:
         return f"<{_NBSP}{_limit(metric, limits.pass_below)}"
     if limits.pass_above is not None:
@@ -157,7 +184,7 @@ def passes_text(metric: str, limits: Limits | None) -> str:
 def fails_text(metric: str, limits: Limits | None) -> str:
     """What fails; a dash where the worst is a WARN."""
     if limits is None:
-        return "any"
+        return f"0{_NBSP}%" if metric == MetricKind.SUCCESS_RATIO else "any"
     if limits.fail_above is not None:
         return f">{_NBSP}{_limit(metric, limits.fail_above)}"
     if limits.fail_below is not None:
@@ -181,6 +208,13 @@ def ratio_text(found: FigureBeside) -> str:
 def count(number: float | None) -> str:
     """A whole number."""
     return NONE if number is None else f"{number:,.0f}"
+
+
+def cut_off(found: CutOff) -> str:
+    """How many requests the end of the run cut off, and after how long at most; a dash where there are none."""
+    if not found.count or found.longest_ms is None:
+        return NONE
+    return f"{found.count:,} after up to {found.longest_ms / 1000:,.1f}{_NBSP}s"
 
 
 def per_second(rate: float | None) -> str:
@@ -209,6 +243,13 @@ class Column:
     def __init__(self, typical_ms: Sequence[float | None]) -> None:
         present = [value for value in typical_ms if value is not None]
         self._decimals = 1 if present and min(present) < 10 else 0  # noqa: PLR2004 - two digits
+
+    def of(self, latency: Latency, name: str) -> str:
+        """One figure of *latency*, as `text` shows it."""
+        value_ms: float | None = getattr(latency, name)
+        if value_ms is not None and name in latency.at_least:
+            return AT_LEAST + self.text(_rounded_down(value_ms))
+        return self.text(value_ms)
 
     def text(self, value_ms: float | None) -> str:
         """The number alone; its unit stands in the column's head."""

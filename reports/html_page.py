@@ -149,7 +149,7 @@ def _by_operation(verdict: Verdict) -> list[StepGroup]:
             ("p95, ms", drawing.draw_curve(rows, [row.latency.p95_ms for row in rows])),
         ]
         if any(row.failures for row in rows):
-            failing = [100 * row.failures / row.requests if row.requests else None for row in rows]
+            failing = [100 * row.failures / row.attempts if row.attempts else None for row in rows]
             curves.append(("Failed, %", drawing.draw_curve(rows, failing)))
         column = figures.Column([row.latency.p50_ms for row in rows])
         groups.append(StepGroup(operation.label, rows, column, [(t, curve) for t, curve in curves if curve]))

@@ -17,7 +17,7 @@ from reports.assessment import (
     assess_memory,
     assess_stop,
     assess_subject,
-    assess_validity,
+    assess_success,
     judged_subjects,
     worst_state,
 )
@@ -28,16 +28,18 @@ from reports.health_log import build_health_rows
 from reports.html_page import render_html
 from reports.json_file import render_json
 from reports.junit_file import render_junit
+from reports.locust_sample import LocustSample
 from reports.naming import parse_operation
 from reports.output import write_text
 from reports.reconciliation import reconcile
 from reports.record import Problem, State, Verdict
 from reports.run_directory import load_run
-from reports.sample import LocustSample, select_sample
+from reports.sample import select_sample
 from reports.saturation import assess_saturation
 from reports.server_steps import build_server_step_rows
 from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
+from reports.validity import assess_validity, cut_off_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -89,7 +91,8 @@ def judge_run(
         run_dir: A run directory of this suite, or one with the CSV files of any Locust run.
         thresholds: What is demanded. By default what the run was configured with; for somebody else's run, what
             the suite itself comes with.
-        minimum_requests: Successful requests that an operation must have to be judged; same default.
+        minimum_requests: Requests that an operation must have to be judged, and answers for its latencies; same
+            default.
 
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
@@ -114,8 +117,10 @@ def judge_files(
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
     failures = build_failure_groups(run.failures, contract)
     journeys = run.manifest.journeys if run.manifest else _seen_journeys(rows)
+    judged = list(_judge_subjects(run, rows, contract, demands))
     findings = [
-        *_judge_subjects(run, rows, contract, demands),
+        *judged,
+        *assess_success(rows, judged, demands.minimum_requests),
         *assess_isolation(rows, failures),
         *assess_stop(run.manifest.stopped_by if run.manifest else None, demands.thresholds),
         *assess_memory(run.memory, demands.thresholds, journeys),
@@ -309,7 +314,7 @@ def _tolerated(arrivals: ArrivalsMade, processes: int) -> float:
 
 
 def _notes(
-    run: RunFiles, rows: Iterable[OperationRow], findings: Iterable[Finding], journeys: Iterable[Journey]
+    run: RunFiles, rows: Sequence[OperationRow], findings: Iterable[Finding], journeys: Iterable[Journey]
 ) -> Iterable[str]:
     subjects = [parse_subject(f.subject) for f in findings if f.limits is not None]
     judged = {subject.operation.journey for subject in subjects if subject.operation}
@@ -322,6 +327,7 @@ def _notes(
     ]:
         requests, failed = (sum(row.warm_up[place] for row in cut) for place in (0, 1))
         yield f"{requests:,} requests, {failed:,} of them failed, began in a warm-up: counted, and in no figure."
+    yield from cut_off_notes(rows)
     if run.own:
         return
     yield (

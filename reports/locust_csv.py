@@ -20,14 +20,14 @@ _AGGREGATED = "Aggregated"
 _LONGEST_COUNT = 15
 """Digits."""
 _PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%")
-_LATENCY_COLUMNS = {
-    "min_ms": "Min Response Time",
-    "mean_ms": "Average Response Time",
-    "p50_ms": "50%",
-    "p95_ms": "95%",
-    "p99_ms": "99%",
-    "max_ms": "Max Response Time",
-}
+_LATENCY_COLUMNS = (
+    "Min Response Time",
+    "Average Response Time",
+    "50%",
+    "95%",
+    "99%",
+    "Max Response Time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:
     requests, failures = _count(record["Request Count"]), _count(record["Failure Count"])
     if requests is None or failures is None or failures > requests:
         return None
-    latency = Latency(**{field: _number(record.get(column)) for field, column in _LATENCY_COLUMNS.items()})
+    fastest, mean, p50, p95, p99, slowest = (_number(record.get(column)) for column in _LATENCY_COLUMNS)
+    latency = Latency(fastest, mean, p50, p95, p99, slowest)
     return StatsRow(
         method=record["Type"],
         name=redact(record["Name"]),

@@ -132,7 +132,9 @@ class Stop(_Part):
 
     subject: SubjectText
     metric: MetricName
-    value: float
+    value: float | None
+    """None where it lies among attempts that were never answered."""
+    at_least: bool = False
     window_s: float = Field(gt=0)
     at: Moment
 

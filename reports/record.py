@@ -22,6 +22,17 @@ ISOLATION = "isolation_failures"
 """A finding's metric that no threshold names: answers with somebody else's data, of which none is tolerated."""
 
 
+class Undecided(StrEnum):
+    """Why a criterion that is demanded could not be judged."""
+
+    TOO_FEW = "too_few_requests"
+    """There are fewer results than the settings demand."""
+    CUT_OFF = "cut_off"
+    """What the end of the run cut off would decide it: judged better without than if all of that had failed."""
+    TIMED_OUT = "timed_out"
+    """Timeouts would decide it: requests were given up before the limit of the criterion was reached."""
+
+
 class State(IntEnum):
     """How a finding, or a whole run, is judged; the larger is the worse."""
 
@@ -45,14 +56,19 @@ class Source(StrEnum):
     """Where an operation's figures were read."""
 
     MEASUREMENTS = "measurements"
-    """Our own histograms: three significant digits, percentiles of successful requests only."""
+    """Our own histograms: three significant digits; quick failures are in no latency, slow ones are "at least"."""
     LOCUST_CSV = "locust_csv"
     """Locust's statistics: two significant digits, failures mixed in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds; None where the source does not say."""
+    """
+    Milliseconds; None where the source does not say.
+
+    Args:
+        at_least: Names of the figures that are lower bounds: they lie among requests that were waited for in vain.
+    """
 
     min_ms: float | None = None
     mean_ms: float | None = None
@@ -60,6 +76,20 @@ class Latency:
     p95_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+    at_least: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """
+    Requests in flight when the run ended, and not finished within the stop timeout: neither successes nor failures.
+
+    Args:
+        longest_ms: How long the one that was sent first had waited; None where there are none.
+    """
+
+    count: int = 0
+    longest_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +101,9 @@ class OperationRow:
         name: The operation's value; in somebody else's CSV, the name given there.
         method: Locust's type: an HTTP method, SQL, FLOW or WAIT.
         operation: None where the name is none that this suite knows.
-        requests: All results, successes and failures, but those of the warm-up.
+        requests: All results, successes, failures and what was cut off, but those of the warm-up.
         per_second: All results per second of the run; None where the length is unknown.
-        latency: Of successful requests, or of all if *source* is a Locust CSV.
+        latency: Of answers and of what was waited for in vain, or of all requests if *source* is a Locust CSV.
         isolation: Failures of the kind that is never tolerated, those of the warm-up included.
         warm_up: Results that began before the figures count, and how many of them failed.
         planned: Latency from the planned start of the flow; None where flows had none.
@@ -90,16 +120,22 @@ class OperationRow:
     isolation: int = 0
     warm_up: tuple[int, int] = (0, 0)
     planned: Latency | None = None
+    cut_off: CutOff = CutOff()
+
+    @property
+    def attempts(self) -> int:
+        """Requests that succeeded or failed."""
+        return self.requests - self.cut_off.count
 
     @property
     def successes(self) -> int:
         """Requests that succeeded."""
-        return self.requests - self.failures
+        return self.attempts - self.failures
 
     @property
     def success_ratio(self) -> float | None:
-        """0..1; None where nothing was asked."""
-        return self.successes / self.requests if self.requests else None
+        """Of the attempts, 0..1; None where there were none."""
+        return self.successes / self.attempts if self.attempts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +147,10 @@ class StepRow:
         users: Concurrent users; None where the manifest does not list the step.
         length_s: How long the step lasted; None likewise.
         per_second: Successful requests that began in the step, per second of it.
-        latency: Of successful requests.
+        latency: Of answers and of what was waited for in vain.
         planned: Likewise, from the planned start; None where flows had none.
         state: By the criteria about the whole run, applied to this step; None where there are none.
+        certain: Whether the intervals of the figures are judged as the figures are.
     """
 
     index: int
@@ -126,6 +163,18 @@ class StepRow:
     latency: Latency
     planned: Latency | None = None
     state: State | None = None
+    certain: bool = True
+    cut_off: CutOff = CutOff()
+
+    @property
+    def attempts(self) -> int:
+        """Requests that succeeded or failed."""
+        return self.requests - self.cut_off.count
+
+    @property
+    def successes(self) -> int:
+        """Requests that succeeded."""
+        return self.attempts - self.failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +204,17 @@ class Capacity:
     How far one operation carries, by the steps of the run.
 
     Args:
-        holds_up_to: Most users at which, and at all fewer, every criterion passes; None where not at the fewest.
-        fails_from: Fewest users at which one does not; None where all pass.
+        holds_up_to: Most users at which, and at all fewer, every criterion certainly passes; None where not at the
+            fewest.
+        fails_from: Fewest users at which one certainly does not pass; None where that is so at none.
+        tried: Numbers of users, ascending. One between the two above, or beyond the only one, is undecided.
         scalability: The law fitted to the steps' throughput; None where the steps are too few.
     """
 
     operation: Operation
     holds_up_to: int | None
     fails_from: int | None
+    tried: tuple[int, ...]
     scalability: Scalability | None
 
 
@@ -265,13 +317,16 @@ class Finding:
     Args:
         subject: As the settings spell it; of ``ISOLATION`` the name of the operation.
         metric: A metric's name, or ``ISOLATION``.
-        value: In the metric's unit; None where it was not measured.
-        limits: None for ``ISOLATION``.
-        state: None where the criterion does not apply because nobody could look; it then counts for nothing.
+        value: In the metric's unit; None where it was not measured, and where it has no end: see *at_least*.
+        limits: None for ``ISOLATION``, and where not one request succeeded and no criterion asks.
+        state: None where it was not judged: there was no way to look, and it then counts for nothing; or *undecided*
+            says why.
         note: Why, where the value alone does not say it.
         count: Results that the value rests on; None where it is not one of results.
         interval: The 95 % interval of the value; None where there is none, or too few results for one.
         certain: Whether the whole interval is judged as the value is; None where certainty does not apply.
+        at_least: Whether the value is a lower bound. Without a value: it lies among requests never answered.
+        undecided: Why a criterion that is demanded was not judged. A run without a FAIL is then no verdict.
     """
 
     subject: str
@@ -283,6 +338,13 @@ class Finding:
     count: int | None = None
     interval: Interval | None = None
     certain: bool | None = None
+    at_least: bool = False
+    undecided: Undecided | None = None
+
+    @property
+    def never_answered(self) -> bool:
+        """Whether the value lies among requests that were never answered."""
+        return self.value is None and self.at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +385,7 @@ class FigureBeside:
         subject: An operation, or one with its number of users.
         metric: A metric's name; the values are in its unit.
         ratio: New to old, with its 95 % interval; None of a share, and where a figure has no interval.
+        at_least: Which of ``baseline`` and ``value`` are lower bounds.
         change: ``NO CHANGE``, ``IMPROVED``, ``REGRESSED`` or ``NOT DECIDABLE``.
     """
 
@@ -334,6 +397,7 @@ class FigureBeside:
     low: float | None
     high: float | None
     change: str
+    at_least: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

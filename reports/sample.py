@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from conf.metric import Metric, MetricKind
 from conf.operations import Outcome
 from conf.subject import Subject
-from reports.certainty import Interval, Method, mean_interval, percentile_interval, ratio_interval
+from reports.certainty import Interval, Method, ratio_interval
+from reports.latencies import Latencies
+from reports.record import CutOff
 from reports.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from conf.operations import Operation
     from conf.thresholds import Limits
-    from reports.locust_csv import StatsRow
+    from reports.latencies import Bound
     from reports.manifest import Manifest, StepSpan
     from reports.measurement_log import Measurements
-    from reports.record import Latency
 
-_RANDOM_SEED = 17
-"""Of the bootstrap: the same run is always judged the same."""
 _SHARES = frozenset({MetricKind.SUCCESS_RATIO, MetricKind.RATIO, MetricKind.GOODPUT_RATIO})
+
+
+class Measured(NamedTuple):
+    """
+    A figure, and what else it may be; in the metric's unit.
+
+    Args:
+        value: Infinite where it lies among requests that were never answered.
+        at_least: Whether the value is a lower bound.
+        cut_off_failed: What it would be if all that the end of the run cut off had failed, at worst.
+        never_answered: What it would be if what timed out had never been answered either.
+    """
+
+    value: float
+    at_least: bool = False
+    cut_off_failed: tuple[float, ...] = ()
+    never_answered: tuple[float, ...] = ()
 
 
 class Sample(Protocol):
     """Results of one subject."""
 
     @property
-    def requests(self) -> int:
-        """All results."""
+    def attempts(self) -> int:
+        """All results but those that the end of the run cut off."""
 
     @property
     def successes(self) -> int:
         """Results that succeeded."""
 
-    def value(self, metric: Metric, limits: Limits) -> float | None:
-        """In the metric's unit; None where it was not measured."""
+    @property
+    def cut_off(self) -> CutOff:
+        """What the end of the run cut off."""
+
+    def measured(self, metric: Metric, limits: Limits) -> Measured | None:
+        """The figure; None where it was not measured."""
+
+    def judged_count(self, metric: Metric) -> int | None:
+        """How many results there are to judge the metric by; None where the metric does not apply to them."""
 
     def count(self, metric: Metric) -> int | None:
         """How many results the value rests on; None where that says nothing of how sure it is."""
@@ -72,111 +93,146 @@ class MeasuredSample:
         return sum(series.count for series in self.results.values())
 
     @property
+    def attempts(self) -> int:
+        """All results but those that the end of the run cut off."""
+        return self.requests - self.cut_off.count
+
+    @property
     def successes(self) -> int:
         """Results that succeeded."""
-        return self.results[Outcome.SUCCESS].count if Outcome.SUCCESS in self.results else 0
+        return self._count(Outcome.SUCCESS)
 
-    def series(self, metric: Metric) -> Series:
-        """What a latency is computed from: results of the subject's outcome, which is success by default."""
-        accounts = self.planned if metric.planned else self.results
-        return accounts.get(self.subject.outcome or Outcome.SUCCESS) or Series()
+    @property
+    def cut_off(self) -> CutOff:
+        """What the end of the run cut off."""
+        series = self.results.get(Outcome.CUT_OFF)
+        return CutOff(series.count, series.whole.latency().max_ms) if series else CutOff()
 
-    def within(self, limit_ms: float) -> int:
-        """Successes that took at most so long."""
-        series = self.results.get(Outcome.SUCCESS)
-        return series.whole.count_within(limit_ms) if series else 0
+    def latencies(self, metric: Metric | None = None, *, cut_off_lost: bool = False) -> Latencies:
+        """
+        What a latency is computed from: the answers, and what was waited for in vain.
 
-    def value(self, metric: Metric, limits: Limits) -> float | None:
-        """In the metric's unit; None where it was not measured."""
-        match metric.kind:
-            case MetricKind.SUCCESS_RATIO:
-                return self._share(self.successes)
-            case MetricKind.RATIO:
-                return self._share(self.series(metric).count)
-            case MetricKind.GOODPUT_RATIO:
-                assert limits.within_ms is not None
-                return self._share(self.within(limits.within_ms))
-            case MetricKind.PER_SECOND:
-                return self.series(metric).count / self.length_s if self.length_s and self.requests else None
-            case MetricKind.PERCENTILE:
-                distribution = self.series(metric).whole
-                assert metric.percent is not None
-                return distribution.percentile(metric.percent) if distribution.count else None
-        latency = self.series(metric).whole.latency()
-        return latency.mean_ms if metric.kind is MetricKind.MEAN else latency.max_ms
+        Of a subject that names an outcome, it is the results with that outcome as they are.
+
+        Args:
+            metric: Says from where latencies count, and whether a failure counts as never answered.
+            cut_off_lost: Whether what the end of the run cut off counts as never answered.
+        """
+        results = self.planned if metric and metric.planned else self.results
+        if self.subject.outcome is not None:
+            return Latencies(results.get(self.subject.outcome) or Series())
+        never = {Outcome.CUT_OFF} if cut_off_lost else set()
+        if metric and metric.attempt:
+            never |= {*Outcome} - {Outcome.SUCCESS, Outcome.CUT_OFF}
+        waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never]
+        lost = [Series.never(series) for series in _present(results, never)]
+        return Latencies(
+            _merged([*_present(results, [Outcome.SUCCESS]), *lost]), _merged(_present(results, waited))
+        )
+
+    def measured(self, metric: Metric, limits: Limits) -> Measured | None:
+        """The figure; None where it was not measured."""
+        if metric.is_latency:
+            return self._measured_latency(metric)
+        if metric.kind is MetricKind.PER_SECOND:
+            return self._measured_rate()
+        if not self.requests:
+            return None
+        counted, cut_off = self._counted(metric, limits), self.cut_off.count
+        worst = [counted / self.requests]
+        if self.subject.outcome is Outcome.CUT_OFF:
+            return Measured(worst[0])
+        if metric.kind is MetricKind.RATIO and self.subject.outcome is not Outcome.SUCCESS:
+            worst.append((counted + cut_off) / self.requests)
+        decided = self._decided(metric, limits)
+        return Measured(counted / decided, cut_off_failed=tuple(worst)) if decided else None
+
+    def judged_count(self, metric: Metric) -> int | None:
+        """How many results there are to judge the metric by: of a latency those that it is computed from."""
+        if metric.planned and not self.planned:
+            return None
+        if metric.is_latency and self.subject.outcome is None:
+            return self.latencies(metric).count
+        return self.attempts
 
     def count(self, metric: Metric) -> int | None:
         """How many results the value rests on; None for a rate and a maximum, of which no interval is given."""
         if metric.kind in _SHARES:
-            return self.requests
-        return self.series(metric).count if metric.kind in {MetricKind.PERCENTILE, MetricKind.MEAN} else None
+            return self.attempts
+        return (
+            self.latencies(metric).count if metric.kind in {MetricKind.PERCENTILE, MetricKind.MEAN} else None
+        )
 
     def interval(self, metric: Metric, limits: Limits) -> Interval | None:
         """The value's 95 % interval; None where there is none, or too few results for one."""
-        random = np.random.default_rng(_RANDOM_SEED)
-        match metric.kind:
-            case MetricKind.SUCCESS_RATIO:
-                return _share_interval(self.successes, self.requests)
-            case MetricKind.RATIO:
-                return _share_interval(self.series(metric).count, self.requests)
-            case MetricKind.GOODPUT_RATIO:
-                assert limits.within_ms is not None
-                return _share_interval(self.within(limits.within_ms), self.requests)
-            case MetricKind.PERCENTILE:
-                assert metric.percent is not None
-                return percentile_interval(self.series(metric).windows(), metric.percent, random=random)
-            case MetricKind.MEAN:
-                return mean_interval(self.series(metric).windows(), random=random)
-        return None
+        if metric.kind in _SHARES:
+            return share_interval(self._counted(metric, limits), self._decided(metric, limits))
+        if metric.kind is MetricKind.PERCENTILE:
+            assert metric.percent is not None
+            return self.latencies(metric).percentile_interval(metric.percent)
+        return self.latencies(metric).mean_interval() if metric.kind is MetricKind.MEAN else None
 
-    def _share(self, count: int) -> float | None:
-        return count / self.requests if self.requests else None
+    def _measured_latency(self, metric: Metric) -> Measured | None:
+        bound = _bound(self.latencies(metric), metric)
+        if bound is None:
+            return None
+        worst = _bound(self.latencies(metric, cut_off_lost=True), metric) if self.cut_off.count else bound
+        assert worst is not None
+        return Measured(bound.value, bound.at_least, (worst.value,), (bound.worst,))
+
+    def _measured_rate(self) -> Measured | None:
+        if not self.length_s or not self.requests:
+            return None
+        outcome = self.subject.outcome or Outcome.SUCCESS
+        counted = self._count(outcome)
+        more = 0 if outcome in {Outcome.SUCCESS, Outcome.CUT_OFF} else self.cut_off.count
+        return Measured(counted / self.length_s, cut_off_failed=((counted + more) / self.length_s,))
+
+    def _counted(self, metric: Metric, limits: Limits) -> int:
+        """What a share is of: these results among those that are decided."""
+        if metric.kind is not MetricKind.GOODPUT_RATIO:
+            return self._count(self.subject.outcome or Outcome.SUCCESS)
+        assert limits.within_ms is not None
+        series = self.results.get(Outcome.SUCCESS)
+        return series.whole.count_within(limits.within_ms) if series else 0
+
+    def _decided(self, metric: Metric, limits: Limits) -> int:
+        """
+        Results of which it is known whether they belong to a share.
+
+        What was cut off is not decided; but where it had waited for longer than an answer may take, no quick answer.
+        """
+        if self.subject.outcome is Outcome.CUT_OFF:
+            return self.requests
+        cut_off = self.results.get(Outcome.CUT_OFF)
+        if metric.kind is not MetricKind.GOODPUT_RATIO or not cut_off:
+            return self.attempts
+        assert limits.within_ms is not None
+        return self.requests - cut_off.whole.count_within(limits.within_ms)
+
+    def _count(self, outcome: Outcome) -> int:
+        return self.results[outcome].count if outcome in self.results else 0
 
 
-def _share_interval(count: int, requests: int) -> Interval | None:
+def _bound(latencies: Latencies, metric: Metric) -> Bound | None:
+    if metric.kind is MetricKind.PERCENTILE:
+        assert metric.percent is not None
+        return latencies.percentile(metric.percent)
+    return latencies.mean() if metric.kind is MetricKind.MEAN else latencies.maximum()
+
+
+def _present(results: Mapping[Outcome, Series], outcomes: Collection[Outcome]) -> list[Series]:
+    return [results[outcome] for outcome in Outcome if outcome in outcomes and outcome in results]
+
+
+def _merged(parts: Sequence[Series]) -> Series:
+    return parts[0] if len(parts) == 1 else Series.merged(parts)
+
+
+def share_interval(count: int, requests: int) -> Interval | None:
+    """The 95 % interval of a share; None where there is nothing that it is of."""
     ends = ratio_interval(count, requests)
     return Interval(*ends, Method.CLOPPER_PEARSON) if ends else None
-
-
-@dataclass(frozen=True, slots=True)
-class LocustSample:
-    """Results of which there is only a row of Locust's statistics: no outcomes, no steps, no planned starts."""
-
-    row: StatsRow
-
-    @property
-    def requests(self) -> int:
-        """All results."""
-        return self.row.requests
-
-    @property
-    def successes(self) -> int:
-        """Results that succeeded."""
-        return self.row.requests - self.row.failures
-
-    def value(self, metric: Metric, _: Limits) -> float | None:
-        """In the metric's unit; None where Locust does not keep it."""
-        latency: Latency = self.row.latency
-        match metric:
-            case Metric(MetricKind.SUCCESS_RATIO):
-                return self.successes / self.requests if self.requests else None
-            case Metric(MetricKind.PER_SECOND):
-                return self.row.per_second
-            case Metric(MetricKind.PERCENTILE, float(percent), False):
-                return self.row.percentiles.get(percent)
-            case Metric(MetricKind.MEAN, _, False):
-                return latency.mean_ms
-            case Metric(MetricKind.MAX, _, False):
-                return latency.max_ms
-        return None
-
-    def count(self, metric: Metric) -> int | None:
-        """Known for the share of successes alone: of the latencies Locust keeps too little."""
-        return self.requests if metric.kind is MetricKind.SUCCESS_RATIO else None
-
-    def interval(self, metric: Metric, _: Limits) -> Interval | None:
-        """Of the share of successes."""
-        return _share_interval(self.successes, self.requests) if self.count(metric) is not None else None
 
 
 def select_sample(measurements: Measurements, subject: Subject, manifest: Manifest | None) -> MeasuredSample:

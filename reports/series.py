@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
-from monitoring.buckets import BUCKETS, Held
+from monitoring.buckets import Held
 from reports.certainty import Windows
-from reports.distribution import Distribution, upper_edges_ms
+from reports.distribution import CELLS, NEVER, Counts, Distribution, upper_edges_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,19 +21,12 @@ _MOST_APART = 1 << 16
 """Entries that are kept as they came before they are added up."""
 
 
-class Counts(NamedTuple):
-    """The results of a window: buckets, ascending, and how many are in each."""
-
-    buckets: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-
 class _Cells(NamedTuple):
     """
     Results by window and bucket.
 
     Args:
-        keys: Number of the window times `BUCKETS`, and the bucket.
+        keys: Number of the window times `CELLS`, and the bucket.
         counts: For each of them.
     """
 
@@ -53,8 +46,8 @@ class _Cells(NamedTuple):
         """With windows so many times as long."""
         if times == 1:
             return self
-        windows, buckets = np.divmod(self.keys, BUCKETS)
-        return self.added_up([type(self)(windows // times * BUCKETS + buckets, self.counts)])
+        windows, buckets = np.divmod(self.keys, CELLS)
+        return self.added_up([type(self)(windows // times * CELLS + buckets, self.counts)])
 
 
 class _Spans(NamedTuple):
@@ -113,6 +106,13 @@ class Series:
             total._add_series(part)
         return total
 
+    @classmethod
+    def never(cls, asked: Self) -> Self:
+        """As many results at the same times as *asked* has, of which none will ever be there."""
+        lost = cls()
+        lost._add_never(asked)
+        return lost
+
     def add(self, start_s: float, interval: Distribution, length_s: float = 0) -> None:
         """Add the results of an interval that began at *start_s*, in seconds since the epoch."""
         buckets, counts = interval.bucket_counts()
@@ -129,7 +129,7 @@ class Series:
         begins_s = np.array(starts_s, dtype=np.float64)
         numbers = np.floor_divide(begins_s, self._width_s).astype(np.int64)
         self._spans = _Spans.joined([self._spans, _Spans(numbers, begins_s, begins_s + lengths_s)])
-        self._add_cells(_Cells(numbers[held.places] * BUCKETS + held.buckets, held.counts))
+        self._add_cells(_Cells(numbers[held.places] * CELLS + held.buckets, held.counts))
 
     @property
     def count(self) -> int:
@@ -144,7 +144,9 @@ class Series:
     def counts(self, width_s: float) -> dict[int, Counts]:
         """Number of a window of *width_s*, twice, four times … as long as here → what is in it."""
         keys, counts = self._added_up().grouped(self._times(width_s))
-        windows, buckets = np.divmod(keys, BUCKETS)
+        if not len(keys):
+            return {}
+        windows, buckets = np.divmod(keys, CELLS)
         numbers, first = np.unique(windows, return_index=True)
         ends = [*first[1:].tolist(), len(keys)]
         return {
@@ -161,7 +163,7 @@ class Series:
         """The results by window and value; a window without results is not among them."""
         keys, counts = self._added_up()
         (numbers, rows), (buckets, columns) = (
-            np.unique(part, return_inverse=True) for part in np.divmod(keys, BUCKETS)
+            np.unique(part, return_inverse=True) for part in np.divmod(keys, CELLS)
         )
         table = np.zeros((len(numbers), len(buckets)), dtype=np.int64)
         table[rows, columns] = counts
@@ -173,6 +175,13 @@ class Series:
         times = other._times(self._width_s)
         self._spans = _Spans.joined([self._spans, other._spans.grouped(times)])
         self._add_cells(other._added_up().grouped(times))
+
+    def _add_never(self, other: Series) -> None:
+        self.whole.add_counts(np.array([NEVER]), np.array([other.count]))
+        self._widen(other._width_s)
+        self._spans = _Spans.joined([self._spans, other._spans])
+        keys, counts = other._added_up()
+        self._add_cells(_Cells(keys // CELLS * CELLS + NEVER, counts))
 
     def _add_cells(self, cells: _Cells) -> None:
         self._cells.append(cells)

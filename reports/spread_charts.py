@@ -42,8 +42,8 @@ def draw_percentiles(
     passes = [
         (percent, value)
         for name, limit in limits.items()
-        if (percent := parse_metric(name).percent) and (value := limit.pass_below)
-        if percent <= last and value <= largest * _FAR and not parse_metric(name).planned
+        if (percent := (metric := parse_metric(name)).percent) and (value := limit.pass_below)
+        if percent <= last and value <= largest * _FAR and not metric.planned and not metric.attempt
     ]
     axis = Axis(
         0, _tail(last), tuple((_tail(p), f"{p:g}") for p in _MARKED if p <= last), "per cent of the results"
@@ -78,7 +78,7 @@ def draw_distribution(row: OperationCourse) -> Drawing | None:
     layers = plane.area([(first.over_ms, 0), *_roofs(bars), (last.to_ms, 0)])
     values = {point.percent: point.value_ms for point in row.percentiles}
     for percent in (50, 95):
-        if (value := values.get(percent)) is not None:
+        if (value := values.get(percent)) is not None and value <= last.to_ms:
             layers += [
                 plane.post(value, INK),
                 plane.text((value, plane.y.high), f"p{percent}", INK, dy=-8, align="center"),
@@ -86,7 +86,9 @@ def draw_distribution(row: OperationCourse) -> Drawing | None:
     layers.append(plane.columns((b.over_ms, b.to_ms, f"{_span(b)}: {b.count:,} results") for b in row.bins))
     fullest, total = max(row.bins, key=lambda found: found.count), sum(found.count for found in row.bins)
     ends = figures.figure(MetricKind.MAX, last.to_ms)
-    caption = f"{total:,} results; the most frequent are {_span(fullest)}, none is above {ends}."
+    caption = f"{total:,} answers; the most frequent are {_span(fullest)}, none is above {ends}."
+    if row.waited:
+        caption += f" {row.waited:,} more requests were waited for in vain."
     if not even:
         caption += " Each bar is as many times as wide as the one before."
     title = "Distribution"
@@ -120,16 +122,21 @@ def _between(points: Sequence[CurvePoint]) -> list[tuple[float, float, str]]:
     places = [_tail(point.percent) for point in points]
     borders = [places[0], *((a + b) / 2 for a, b in pairwise(places)), places[-1]]
     return [
-        (left, right, f"{point.percent:g} % within {figures.figure('p50_ms', point.value_ms)}")
+        (left, right, f"{point.percent:g} % within {_value(point)}")
         for left, right, point in zip(borders, borders[1:], points, strict=False)
     ]
 
 
+def _value(point: CurvePoint) -> str:
+    return figures.figure("p50_ms", point.value_ms, at_least=point.at_least)
+
+
 def _curve_caption(row: OperationCourse, passes: Sequence[object]) -> str:
-    values = {point.percent: figures.figure("p50_ms", point.value_ms) for point in row.percentiles}
-    shares = {50: "half of the answers", 95: "95 of 100", 99: "99 of 100", 99.9: "999 of 1,000"}
+    values = {point.percent: _value(point) for point in row.percentiles}
+    shares = {50: "half", 95: "95 of 100", 99: "99 of 100", 99.9: "999 of 1,000"}
     said = "; ".join(f"{share} within {values[p]}" for p, share in shares.items() if p in values)
-    return f"{said[:1].upper()}{said[1:]}." + (" Short lines: where PASS ends." if passes else "")
+    waited = f" {row.waited:,} were waited for in vain, and count with that time." if row.waited else ""
+    return f"{said[:1].upper()}{said[1:]}.{waited}" + (" Short lines: where PASS ends." if passes else "")
 
 
 def _duration_axis(bins: Sequence[Bin], *, even: bool) -> Axis:

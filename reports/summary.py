@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from reports import figures
-from reports.wording import headline, journeys_text, server_steps_text
+from reports.wording import capacity_text, headline, journeys_text, server_steps_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.record import Advice, FailureGroup, Finding, Problem, State, StepRow, Verdict
+    from reports.record import Advice, FailureGroup, Finding, Problem, State, Verdict
 
 _MOST_ROWS = 20
 """Of everything that a run may have any number of; the rest is counted."""
@@ -40,7 +40,7 @@ def render_summary(verdict: Verdict) -> str:
         *(f"Where the time went: {_text(line)}" for line in server_steps_text(verdict)),
         *_advice(verdict.advice),
         *_failures(verdict.failures),
-        *_steps(verdict.steps),
+        *_steps(verdict),
         _made(verdict),
     ]
     return "\n\n".join(parts) + "\n"
@@ -120,15 +120,27 @@ def _failures(failures: Sequence[FailureGroup]) -> Iterator[str]:
     yield from _left_out(failures, _MOST_FAILURES)
 
 
-def _steps(steps: Sequence[StepRow]) -> Iterator[str]:
-    steps = [row for row in steps if row.state is not None] or steps
+def _steps(verdict: Verdict) -> Iterator[str]:
+    steps = [row for row in verdict.steps if row.state is not None] or verdict.steps
     if not steps:
         return
     yield "### Step by step"
+    yield from (f"How far: {_text(capacity_text(capacity))}" for capacity in verdict.capacities)
     column = figures.Column([row.latency.p50_ms for row in steps])
     yield _table(
-        ("State", "Operation", "Users", "Requests", "Failed", "Per second", "p50, ms", "p95, ms", "p99, ms"),
-        "llrrrrrrr",
+        (
+            "State",
+            "Operation",
+            "Users",
+            "Requests",
+            "Failed",
+            "Cut off",
+            "Per second",
+            "p50, ms",
+            "p95, ms",
+            "p99, ms",
+        ),
+        "llrrrrrrrr",
         (
             (
                 _state(row.state),
@@ -136,11 +148,9 @@ def _steps(steps: Sequence[StepRow]) -> Iterator[str]:
                 figures.count(row.users),
                 figures.count(row.requests),
                 figures.count(row.failures),
+                figures.cut_off(row.cut_off),
                 figures.per_second(row.per_second),
-                *(
-                    _text(column.text(ms))
-                    for ms in (row.latency.p50_ms, row.latency.p95_ms, row.latency.p99_ms)
-                ),
+                *(_text(column.of(row.latency, name)) for name in ("p50_ms", "p95_ms", "p99_ms")),
             )
             for row in steps[:_MOST_ROWS]
         ),

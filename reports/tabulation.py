@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from conf.metric import Metric, MetricKind
 from conf.operations import Kind, Operation, Outcome
 from conf.subject import Subject
-from reports.assessment import assess_state
+from reports.assessment import assess_state, assess_subject
 from reports.naming import parse_operation
-from reports.record import FailureGroup, Latency, OperationRow, Source, StepRow
+from reports.record import FailureGroup, Latency, OperationRow, Source, State, StepRow
 from reports.sample import select_sample, select_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from conf.contract import Contract
     from conf.thresholds import Limits, Thresholds
     from reports.locust_csv import FailureRow, StatsRow
     from reports.manifest import Manifest, StepSpan
     from reports.measurement_log import Measurements
+    from reports.record import Finding
     from reports.sample import MeasuredSample
-    from reports.series import Series
 
+_PLANNED = Metric(MetricKind.PERCENTILE, planned=True)
 _ORDER = {operation: index for index, operation in enumerate(Operation)}
 
 
@@ -80,19 +82,18 @@ def _measured_row(
         method=method,
         operation=operation,
         requests=sample.requests,
-        failures=sample.requests - sample.successes,
+        failures=sample.attempts - sample.successes,
         per_second=sample.requests / sample.length_s if sample.length_s else None,
-        latency=_latency(sample.results) or Latency(),
+        latency=sample.latencies().summary() or Latency(),
         source=Source.MEASUREMENTS,
         isolation=(isolated.count if isolated else 0) + warm_up.get(Outcome.ISOLATION, 0),
-        warm_up=(sum(warm_up.values()), sum(warm_up.values()) - warm_up.get(Outcome.SUCCESS, 0)),
-        planned=_latency(sample.planned),
+        warm_up=(
+            sum(warm_up.values()),
+            sum(count for outcome, count in warm_up.items() if outcome.is_failure),
+        ),
+        planned=sample.latencies(_PLANNED).summary(),
+        cut_off=sample.cut_off,
     )
-
-
-def _latency(results: Mapping[Outcome, Series]) -> Latency | None:
-    successes = results.get(Outcome.SUCCESS)
-    return successes.whole.latency() if successes else None
 
 
 def build_step_rows(
@@ -138,17 +139,32 @@ def _step_row(
     operation = sample.subject.operation
     assert operation is not None
     binding = {name: limits for name, limits in demands.items() if not limits.optional}
+    findings = assess_subject(operation, [sample], binding, minimum_requests)
+    state = assess_state(findings)
+    if findings and sample.attempts >= minimum_requests and not sample.successes:
+        state = State.FAIL
     return StepRow(
         index=index,
         operation=operation,
         users=span.users if span else None,
         length_s=sample.length_s,
         requests=sample.requests,
-        failures=sample.requests - sample.successes,
+        failures=sample.attempts - sample.successes,
         per_second=sample.successes / sample.length_s if sample.length_s else None,
-        latency=_latency(sample.results) or Latency(),
-        planned=_latency(sample.planned),
-        state=assess_state(operation, [sample], binding, minimum_requests),
+        latency=sample.latencies().summary() or Latency(),
+        planned=sample.latencies(_PLANNED).summary(),
+        state=state,
+        certain=_is_certain(findings, state, broken=not sample.successes),
+        cut_off=sample.cut_off,
+    )
+
+
+def _is_certain(findings: Iterable[Finding], state: State | None, *, broken: bool) -> bool:
+    """Of a PASS, whether all findings are certain; of anything worse, whether one that is worse is."""
+    if state is State.PASS:
+        return all(finding.certain is not False for finding in findings)
+    return broken or any(
+        finding.certain is not False and finding.state in {State.WARN, State.FAIL} for finding in findings
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from conf.operations import Outcome
 from reports import figures
 from reports.canvas import ACCENT, FAIL, INK, LINE, SOFT, Axis, Box, Drawing, Mark, Plane
 from reports.course import round_up
@@ -74,7 +76,7 @@ def build_timeline(verdict: Verdict, course: Course) -> Timeline:
 
 
 def draw_latency(row: OperationCourse, timeline: Timeline, limits: Limits | None) -> Drawing | None:
-    """p50, p95 and p99 of each window, and where p95 passes and fails; None where nothing succeeded."""
+    """p50, p95 and p99 of each window, and where p95 passes and fails; None where nothing was answered or waited for."""
     known = [window for window in row.windows if window.p95_ms is not None]
     if not known:
         return None
@@ -262,18 +264,22 @@ def _spans(windows: Iterable[Window], text_of: Callable[[Window], str]) -> Itera
 def _latency_text(window: Window) -> str:
     if window.p95_ms is None:
         return "nothing succeeded"
-    values = (f"{name} {figures.figure('p50_ms', _value(window, name))}" for name in ("p50", "p95", "p99"))
-    return f"{', '.join(values)}, of {window.successes:,}"
+    values = (f"{name} {_figure(window, name)}" for name in ("p50", "p95", "p99"))
+    return f"{', '.join(values)}, of {window.successes:,} answers"
+
+
+def _figure(window: Window, name: str) -> str:
+    metric = f"{name}_ms"
+    return figures.figure(metric, _value(window, name), at_least=metric in window.at_least)
 
 
 def _latency_caption(known: Sequence[Window]) -> str:
     if len(known) == 1:
-        p95 = figures.figure("p95_ms", known[0].p95_ms)
-        return f"p95 {p95}, in the one window of {figures.seconds(known[0].length_s)}."
-    known = [window for window in known if window.successes >= _ENOUGH] or known
+        return f"p95 {_figure(known[0], 'p95')}, in the one window of {figures.seconds(known[0].length_s)}."
+    known = [window for window in known if window.at_least or window.successes >= _ENOUGH] or known
     low = min(known, key=lambda window: _value(window, "p95"))
     high = max(known, key=lambda window: _value(window, "p95"))
-    least, most = (figures.figure("p95_ms", window.p95_ms) for window in (low, high))
+    least, most = (_figure(window, "p95") for window in (low, high))
     return (
         f"p95 between {least} and {most}; the slowest {high.length_s:.0f} s began at {moment(high.start_s)}."
     )
@@ -282,5 +288,9 @@ def _latency_caption(known: Sequence[Window]) -> str:
 def _throughput_caption(row: OperationCourse, rates: Sequence[float]) -> str:
     least, most = figures.per_second(min(rates)), figures.per_second(max(rates))
     said = f"Between {least} and {most}" if least != most else most
-    failed = sum(sum(window.failures) for window in row.windows)
-    return f"{said} successes per second; {f'{failed:,}' if failed else 'nothing'} failed."
+    counts = Counter[Outcome]()
+    for window in row.windows:
+        counts.update(dict(zip(row.outcomes, window.failures, strict=True)))
+    cut_off = counts.pop(Outcome.CUT_OFF, 0)
+    failed = f"{counts.total():,}" if counts.total() else "nothing"
+    return f"{said} successes per second; {failed} failed" + (f", {cut_off:,} cut off." if cut_off else ".")

@@ -119,16 +119,21 @@ def _users_text(manifest: Manifest) -> str:
 
 
 def capacity_text(capacity: Capacity) -> str:
-    """Up to how many users at once the criteria hold, in one sentence."""
-    label = capacity.operation.label
-    if capacity.holds_up_to is None:
-        return f"{label}: not even with {capacity.fails_from:,} users at once do all criteria hold."
-    if capacity.fails_from is None:
-        return f"{label}: up to {capacity.holds_up_to:,} users at once, the most that were tried, all criteria hold."
-    return (
-        f"{label}: up to {capacity.holds_up_to:,} users at once all criteria hold; with {capacity.fails_from:,} "
-        "they do not."
-    )
+    """Up to how many users at once the criteria certainly hold, in one sentence."""
+    holds, fails, tried = capacity.holds_up_to, capacity.fails_from, capacity.tried
+    if holds is None and fails is None:
+        said = f"undecided at every level, from {tried[0]:,} users at once; more requests per step decide it"
+    elif holds is None and fails == tried[0]:
+        said = f"not even with {fails:,} users at once do all criteria hold"
+    elif holds is None:
+        said = f"fails at {fails:,} users at once, below that undecided"
+    elif fails is not None:
+        said = f"at least {holds:,} users at once (certain), fails at {fails:,}, between them undecided"
+    elif holds == tried[-1]:
+        said = f"at least {holds:,} users at once (certain), the most that were tried"
+    else:
+        said = f"at least {holds:,} users at once (certain), above that undecided"
+    return f"{capacity.operation.label}: {said}."
 
 
 def server_steps_text(verdict: Verdict) -> list[str]:

@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from conf.buckets import BOUNDS_S
 from conf.operations import Operation, Outcome
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, FailureRow, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
 from portal.database import PoolStats
 from portal.metrics import Metrics
 from portal.timing import Timings
@@ -37,8 +37,8 @@ def full_run() -> RunMetrics:
         contract="phase17",
         results={(Operation.CHAT, Outcome.SUCCESS): 3, (Operation.CHAT, Outcome.TIMEOUT): 1},
         latencies={
-            (Operation.CHAT, True): answers,
-            (Operation.CHAT, False): histogram([60_000_000]),
+            (Operation.CHAT, Ending.SUCCESS): answers,
+            (Operation.CHAT, Ending.SLOW): histogram([60_000_000]),
         },
         steps={(Operation.CHAT, "retrieval"): histogram([40_000]), (Operation.CHAT, "llm"): answers},
         users=8,

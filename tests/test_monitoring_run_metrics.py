@@ -49,7 +49,7 @@ def sample(metrics: RunMetrics, name: str, **labels: str) -> float | None:
         ("loadtest_requests_total", {"operation": "chat", "outcome": "timeout"}, 1),
         ("loadtest_latency_seconds_count", {"operation": "chat", "outcome": "success"}, 3),
         ("loadtest_latency_seconds_bucket", {"operation": "chat", "outcome": "success", "le": "2.0"}, 1),
-        ("loadtest_latency_seconds_bucket", {"operation": "chat", "outcome": "failure", "le": "60.0"}, 1),
+        ("loadtest_latency_seconds_bucket", {"operation": "chat", "outcome": "slow", "le": "60.0"}, 1),
         ("loadtest_server_step_seconds_count", {"operation": "chat", "step": "llm"}, 3),
         ("loadtest_generator_lag_seconds", {"process": "local", "quantile": "0.95"}, 0.01),
         ("loadtest_generator_lag_seconds", {"process": "local", "quantile": "1"}, 0.1),
@@ -99,7 +99,7 @@ def test_every_family_is_described_whether_it_has_samples_or_not() -> None:
     lines = [line.split()[2] for line in render(RunMetrics()).decode().splitlines() if line[:6] == "# HELP"]
     full = [line.split()[2] for line in render(full_run()).decode().splitlines() if line[:6] == "# TYPE"]
     assert lines == full
-    assert len(lines) == len(set(lines)) == 20
+    assert len(lines) == len(set(lines)) == 21
 
 
 @needs_promtool

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,13 @@ from reports.assessment import (
     assess_memory,
     assess_metric,
     assess_subject,
-    assess_validity,
+    assess_success,
     exit_code,
     judged_subjects,
     worst_state,
 )
 from reports.locust_csv import StatsRow
+from reports.locust_sample import LocustSample
 from reports.record import (
     FailureGroup,
     Finding,
@@ -32,7 +34,7 @@ from reports.record import (
     State,
     Verdict,
 )
-from reports.sample import LocustSample
+from reports.validity import assess_validity
 
 PHASE17 = load_settings(environ={}).thresholds
 RATIO = PHASE17["chat"]["success_ratio"]
@@ -163,33 +165,89 @@ def test_a_smaller_ratio_is_never_judged_better(limits: Limits, one: float, othe
 
 @settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 50), st.integers(1, 50), st.sampled_from([100, 3500, 6000]))
-def test_further_failures_never_improve_a_verdict(
+def test_further_failures_never_make_a_verdict_one_to_deploy_by(
     successes: int, failures: int, further: int, p95_ms: float
 ) -> None:
     before = chat_state(chat_row(successes + failures, failures, p95_ms))
     after = chat_state(chat_row(successes + failures + further, failures + further, p95_ms))
-    assert after >= before
+    assert min(after, State.FAIL) >= min(before, State.FAIL)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 100))
-def test_fewer_successes_than_the_minimum_are_no_verdict(successes: int, failures: int, further: int) -> None:
-    minimum = successes + further
+def test_fewer_requests_than_the_minimum_are_no_verdict(successes: int, failures: int, further: int) -> None:
+    minimum = successes + failures + further
     assert chat_state(chat_row(successes + failures, failures), minimum) is State.NO_VERDICT
+
+
+@settings(deadline=None)
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 100))
+def test_fewer_answers_than_the_minimum_are_never_a_pass(successes: int, failures: int, further: int) -> None:
+    minimum = successes + further
+    assert chat_state(chat_row(successes + failures, failures), minimum) >= State.FAIL
 
 
 def test_latencies_of_too_few_successes_are_shown_and_not_judged() -> None:
     findings = assess_chat(chat_row(60, 41))
     states = {finding.metric: (finding.value, finding.state) for finding in findings}
     assert states["success_ratio"] == (19 / 60, State.FAIL)
-    assert states["p95_ms"] == (100, State.NO_VERDICT)
+    assert states["p95_ms"] == (100, None)
 
 
-def test_too_few_successes_are_no_verdict_even_where_only_their_share_is_demanded() -> None:
+def test_a_failed_share_stands_however_few_the_answers_are() -> None:
+    for failures in (60, 41):
+        assert chat_state(chat_row(60, failures)) is State.FAIL
+
+
+def test_latencies_of_too_few_answers_are_no_verdict_where_nothing_else_fails() -> None:
     row = chat_row(60, 41)
-    findings = assess_chat(row, demands={"success_ratio": RATIO})
+    findings = assess_chat(row, demands={"p95_ms": P95, "success_ratio": Limits(pass_above=0.1)})
     assert [problem.code for problem in assess_validity([row], findings, 20)] == ["too_few_requests"]
-    assert assess_validity([chat_row(60, 40)], findings, 20) == []
+    assert assess_validity([row], assess_chat(row), 20) == []
+
+
+def test_an_optional_latency_of_too_few_answers_warns() -> None:
+    row, limits = chat_row(60, 41), P95.model_copy(update={"optional": True})
+    findings = assess_chat(row, demands={"p95_ms": limits, "success_ratio": Limits(pass_above=0.1)})
+    assert worst_state(findings, assess_validity([row], findings, 20)) is State.WARN
+
+
+def test_what_was_not_asked_because_its_journey_fails_is_no_problem_of_the_test() -> None:
+    searches = OperationRow(
+        "rag_search", "FLOW", Operation.RAG_SEARCH, 60, 60, None, Latency(), Source.MEASUREMENTS
+    )
+    demands = {"success_ratio": RATIO}
+    findings = [
+        *assess_subject("rag_search", [sample_of(searches)], demands, 20),
+        *assess_subject("rag_query", [], demands, 20),
+    ]
+    assert worst_state(findings, assess_validity([searches], findings, 20)) is State.FAIL
+    findings += assess_subject("chat", [], demands, 20)
+    problems = assess_validity([searches], findings, 20)
+    assert [problem.code for problem in problems] == ["never_measured"]
+    assert worst_state(findings, problems) is State.NO_VERDICT
+
+
+def broken(row: OperationRow, *findings: Finding) -> list[str]:
+    return [finding.subject for finding in assess_success([row], findings, 20)]
+
+
+def test_an_operation_of_which_nothing_succeeds_fails_whatever_is_demanded() -> None:
+    assert broken(chat_row(60, 60)) == ["chat"]
+    assert broken(chat_row(60, 59)) == []
+    assert broken(chat_row(19, 19)) == []
+    assert broken(chat_row(60, 60), *assess_chat(chat_row(60, 60))) == []
+
+
+def test_a_foreign_run_in_which_everything_failed_fails() -> None:
+    rows = [
+        OperationRow(name, "POST", None, 10, failures, None, Latency(), Source.LOCUST_CSV)
+        for name, failures in (("/predict", 10), ("/train", 10))
+    ]
+    findings = assess_success(rows, [], 20)
+    assert [finding.state for finding in findings] == [State.FAIL]
+    assert worst_state(findings, assess_validity(rows, findings, 20)) is State.FAIL
+    assert assess_success([*rows, replace(rows[0], failures=9)], [], 20) == []
 
 
 def test_exactly_the_minimum_of_successes_is_judged() -> None:

@@ -70,15 +70,15 @@ def test_its_figures_are_those_of_the_run(saved: Path) -> None:
     sample = select_sample(run.measurements, Subject(account.operation), run.manifest)
     assert (account.requests, account.failures) == (203, 3)
     (successes,) = (series for outcome, series in sample.results.items() if outcome == "success")
-    assert np.array_equal(account.series().whole.bucket_counts(), successes.whole.bucket_counts())
-    assert (account.series().windows().counts == successes.windows().counts).all()
+    assert np.array_equal(account.latencies().answered.whole.bucket_counts(), successes.whole.bucket_counts())
+    assert (account.latencies().answered.windows().counts == successes.windows().counts).all()
 
 
 def test_a_long_run_has_sixty_windows_at_most_and_every_result(tmp_path: Path) -> None:
     run = BuiltRun(chat(4010)).write(tmp_path / "run")  # an interval every 40 seconds, 101 in all
     (account,) = reduce_run(run, "long", HERE).accounts
     assert 30 <= len(account.windows) <= 60
-    assert account.series().count == 4010
+    assert account.latencies().answered.count == 4010
 
 
 def test_a_run_with_levels_of_load_is_kept_level_by_level(tmp_path: Path) -> None:
@@ -160,9 +160,7 @@ def test_a_name_that_could_be_a_path_or_an_option_is_none(name: str) -> None:
 
 def test_a_run_without_a_verdict_is_no_baseline_and_the_error_says_why(tmp_path: Path) -> None:
     run = BuiltRun(chat(5)).write(tmp_path / "run")
-    with pytest.raises(
-        NotComparableError, match=r"is NO VERDICT.*5 successful requests are too few"
-    ) as error:
+    with pytest.raises(NotComparableError, match=r"is NO VERDICT.*5 requests are too few") as error:
         reduce_run(run, "chat", HERE)
     assert f"loadtest report {run}" in error.value.next_step
 

@@ -206,20 +206,20 @@ def test_problems_of_one_kind_have_test_cases_of_their_own(passed: Verdict) -> N
         pytest.param(
             Finding("chat", "p95_ms", 6652.4, P95, State.FAIL, count=100, certain=True,
                     interval=Interval(6301, 6903, Method.ORDER_STATISTICS)),
-            "Chat answer: 95 of 100 answers within (p95): 6,652 ms; passes < 3,000 ms; fails > 5,000 ms; "
+            "Chat answer: 95 of 100 within (p95): 6,652 ms; passes < 3,000 ms; fails > 5,000 ms; "
             "95 % interval 6,301 \u2013 6,903 ms at n = 100",
             id="certain",
         ),
         pytest.param(
             Finding("chat", "p95_ms", 2950, P95, State.PASS, count=60, certain=False,
                     interval=Interval(2700, 3050, Method.ORDER_STATISTICS)),
-            "PASS: Chat answer: 95 of 100 answers within (p95): 2,950 ms; passes < 3,000 ms; fails > 5,000 ms; "
+            "PASS: Chat answer: 95 of 100 within (p95): 2,950 ms; passes < 3,000 ms; fails > 5,000 ms; "
             "not certain at n = 60: 95 % interval 2,700 \u2013 3,050 ms",
             id="uncertain",
         ),
         pytest.param(
             Finding("chat", "p95_ms", 2950, P95, State.PASS, count=40, certain=False),
-            "PASS: Chat answer: 95 of 100 answers within (p95): 2,950 ms; passes < 3,000 ms; fails > 5,000 ms; "
+            "PASS: Chat answer: 95 of 100 within (p95): 2,950 ms; passes < 3,000 ms; fails > 5,000 ms; "
             "not certain at n = 40: p95 needs 59",
             id="too few",
         ),
@@ -230,7 +230,7 @@ def test_problems_of_one_kind_have_test_cases_of_their_own(passed: Verdict) -> N
         ),
         pytest.param(
             Finding("chat", "p95_ms", None, P95, State.NO_VERDICT, "never measured"),
-            "Chat answer: 95 of 100 answers within (p95): not measured; passes < 3,000 ms; fails > 5,000 ms; "
+            "Chat answer: 95 of 100 within (p95): not measured; passes < 3,000 ms; fails > 5,000 ms; "
             "never measured",
             id="no value",
         ),
@@ -331,7 +331,7 @@ def test_a_summary_says_what_is_not_certain(passed: Verdict) -> None:
                       interval=Interval(2700, 3050, Method.ORDER_STATISTICS))  # fmt: skip
     shown = cells(markdown(render_summary(replace(passed, findings=(finding,)))))
     assert shown[1:3] == [
-        "Chat answer: 95 of 100 answers within (p95)|not certain at n = 60: 95 % interval 2,700 \u2013 3,050 ms",
+        "Chat answer: 95 of 100 within (p95)|not certain at n = 60: 95 % interval 2,700 \u2013 3,050 ms",
         "2,950 ms",
     ]
 
@@ -340,7 +340,7 @@ def test_a_summary_shows_the_interval_below_the_value(passed: Verdict) -> None:
     finding = Finding("chat", "p95_ms", 2150, P95, State.PASS, count=600, certain=True,
                       interval=Interval(2100, 2200, Method.ORDER_STATISTICS))  # fmt: skip
     shown = cells(markdown(render_summary(replace(passed, findings=(finding,)))))
-    assert shown[1:3] == ["Chat answer: 95 of 100 answers within (p95)", "2,150 ms|2,100 \u2013 2,200 ms"]
+    assert shown[1:3] == ["Chat answer: 95 of 100 within (p95)", "2,150 ms|2,100 \u2013 2,200 ms"]
 
 
 def test_a_hostile_text_is_text_in_a_summary(verdicts: dict[str, Verdict]) -> None:

@@ -85,7 +85,7 @@ def test_failures_that_differ_only_by_an_id_are_one_group(tmp_path: Path) -> Non
 def test_a_report_shows_every_part_of_the_record(tmp_path: Path) -> None:
     text = Page(render_html(bad_verdict(tmp_path))).text
     for part in (
-        "Do not deploy", "95 of 100 answers within (p95)", "< 3,000 ms", "> 5,000 ms",
+        "Do not deploy", "95 of 100 within (p95)", "< 3,000 ms", "> 5,000 ms",
         "Answers with somebody else's data", "600 MB", "What to do next", "users shared a house",
         "phase17", "0a1b2c3", "locust 2.47.0", "2025-11-15 20:00:00 UTC", "by iterations",
     ):  # fmt: skip
@@ -146,7 +146,7 @@ def test_several_runs_are_one_table_with_what_decided_each(tmp_path: Path) -> No
     print_verdicts(Console(file=file, width=120), runs)
     text = file.getvalue()
     assert re.search(r"Chat +● PASS +100 +0", text)
-    assert re.search(r"Chat +◇ NO VERDICT +60 +60 +The portal accepts none of the homeowners' JWTs", text)
+    assert re.search(r"Chat +■ FAIL +60 +60 +The portal accepts none of the homeowners' JWTs", text)
     assert all(str(report) in text for _, report in runs)
 
 
