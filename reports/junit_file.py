@@ -128,7 +128,7 @@ def _fact(finding: Finding) -> str:
         f"{figures.subject_label(finding.subject)}: {figures.metric_label(finding.metric, finding.limits)}"
     )
     parts = [
-        f"{label}: {'not measured' if finding.value is None else figures.finding_value(finding)}",
+        f"{label}: {figures.finding_value(finding) if finding.is_measured else 'not measured'}",
         f"passes {figures.passes_text(finding.metric, finding.limits)}",
     ]
     fails = figures.fails_text(finding.metric, finding.limits)

@@ -342,6 +342,11 @@ class Finding:
     undecided: Undecided | None = None
 
     @property
+    def is_measured(self) -> bool:
+        """Whether anything is known of the value."""
+        return self.value is not None or self.at_least
+
+    @property
     def never_answered(self) -> bool:
         """Whether the value lies among requests that were never answered."""
         return self.value is None and self.at_least

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from built_run import BuiltRun, evenly
+from built_run import BuiltRun, evenly, failing
 from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def test_a_warning_fails_only_under_strict(tmp_path: Path) -> None:
 def test_a_failing_run_exits_with_1_and_an_invalid_one_with_3(tmp_path: Path) -> None:
     assert loadtest_report(BuiltRun(evenly("chat", 9000)).write(tmp_path / "slow")).returncode == 1
     assert loadtest_report(BuiltRun([]).write(tmp_path / "empty")).returncode == 3
+    assert loadtest_report(BuiltRun(failing("chat", 60)).write(tmp_path / "broken")).returncode == 1
+    assert loadtest_report(BuiltRun(failing("/predict", 60)).write_csv(tmp_path / "theirs")).returncode == 1
 
 
 def test_a_plain_locust_directory_is_judged_in_its_place(tmp_path: Path) -> None:
