@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from needs import lack
 
 from conf.address import parse_origin
@@ -46,9 +48,9 @@ def opened() -> Iterator[Open]:
 
 
 def connections_to(address: Address, trust: Trust = SYSTEM) -> Connections:
-    settings = load_settings(environ={})
+    decided = load_settings(environ={})
     trusting = {"ca_file": trust.ca_file, "tls_verify": trust.verify}
-    return Connections(address, settings.target.model_copy(update=trusting), settings.answers)
+    return Connections(address, decided.target.model_copy(update=trusting), decided.answers)
 
 
 class Portal:
@@ -218,3 +220,103 @@ def test_nothing_that_listens_is_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert repr(failure(connections_to(parse_origin(f"http://127.0.0.1:{port}")))) == "connection: refused"
+
+
+BROKEN = [
+    ANSWER[:9],
+    ANSWER[:-1],
+    b"\0",
+    b"SSH-2.0-x\r\n",
+    b"HTTP/1.1 101 Switching\r\n\r\n",
+    ANSWER.replace(b"5", b"-5"),
+]
+SPOILT = [
+    ANSWER + b"\r\n",
+    ANSWER + b"x",
+    ANSWER * 2,
+    ANSWER + ANSWER[:5],
+    b"HTTP/1.1 204 No\r\n\r\nhello",
+    GOODBYE,
+]
+
+
+@pytest.mark.parametrize("data", [*BROKEN, *SPOILT])
+def test_a_connection_is_closed_behind_whatever_is_not_exactly_one_answer(opened: Open, data: bytes) -> None:
+    with portal([data], [ANSWER, ANSWER]) as running:
+        connections = opened(running)
+        with suppress(RequestFailed):
+            connections.exchange("POST", POST)
+        assert [ask(connections), ask(connections)] == [b"hello"] * 2
+    assert [len(asked) for asked in running.asked] == [1, 2]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=60) | st.binary(max_size=20).map(lambda odd: ANSWER + odd))
+def test_whatever_the_portal_sends_is_one_answer_or_one_failure(opened: Open, data: bytes) -> None:
+    with portal([data], [ANSWER]) as running:
+        connections = opened(running)
+        try:
+            content = ask(connections)
+        except RequestFailed as failed:
+            assert failed.outcome is not Outcome.UNEXPECTED  # noqa: PT017 - either is right
+        else:
+            assert content == b"hello"
+        connections.close()
+        assert ask(connections) == b"hello"
+
+
+def is_hung_up(accepted: socket.socket) -> bool:
+    try:
+        return accepted.recv(1) == b""
+    except ConnectionResetError:  # with bytes unread
+        return True
+
+
+def test_what_comes_on_an_idle_connection_ends_it() -> None:
+    accept = gevent.get_hub().threadpool.apply
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connections = connections_to(parse_origin(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+        for stray in (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", b"\r\n", b"x"):
+            asking = gevent.spawn(ask, connections)
+            gevent.sleep(0)
+            accepted, _ = accept(listener.accept)
+            with accepted:
+                accepted.sendall(ANSWER)
+                assert asking.get() == b"hello"
+                accepted.sendall(stray)
+                gevent.sleep(0.1)
+                assert accepted.recv(65_536) == POST
+                assert accept(is_hung_up, (accepted,))
+        connections.close()
+
+
+def test_an_endless_answer_lets_other_users_run_and_ends_in_time(opened: Open) -> None:
+    endless = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_000
+    with portal([endless + ANSWER]) as running:
+        connections = opened(running)
+        ticks = 0
+
+        def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                gevent.sleep(0)
+
+        ticking = gevent.spawn(tick)
+        assert ask(connections) == b"hello"
+        ticking.kill()
+    assert ticks > 2
+
+
+def test_a_silent_portal_is_a_timeout_and_so_is_one_that_drips() -> None:
+    target = load_settings(environ={}).target.model_copy(update={"request_timeout_s": 0.3})
+    for answers in ([b""], [ANSWER[:20]]):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = parse_origin(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            connections = Connections(address, target, load_settings(environ={}).answers)
+            asking = gevent.spawn(failure, connections)
+            gevent.sleep(0)
+            accepted, _ = gevent.get_hub().threadpool.apply(listener.accept)
+            with accepted:
+                accepted.sendall(answers[0])
+                assert repr(asking.get()) == "timeout: no complete answer within 0.3 s"

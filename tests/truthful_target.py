@@ -23,10 +23,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from hostile_answers import ANSWERS, Answer, Worth
 from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Fate(StrEnum):
     """302, to where ``--redirect-to`` says; not of the page, which may well redirect."""
     HUNG = "hung"
     """Read, and never answered; its line is written when the request was here."""
+    HOSTILE = "hostile"
+    """With ``--hostile``: an answer that is none, likewise; of `hostile_answers`, one after the other."""
 
 
 _STATUS = {
@@ -207,13 +211,25 @@ class Fates:
 class Ledger:
     """What all connections share: the fates, the clock that begins with the first request, the log."""
 
-    def __init__(self, fates: Fates, stall: Stall | None, redirect_to: str, log: TextIO) -> None:
+    def __init__(
+        self, fates: Fates, stall: Stall | None, redirect_to: str, log: TextIO, *, hostile: bool
+    ) -> None:
+        self._hostile = hostile
+        self._given = 0
         self.redirect_to = redirect_to
         self._fates = fates
         self._stall = stall
         self._log = log
         self._first_ns: int | None = None
         self._connections = 0
+
+    def next_hostile(self) -> tuple[Answer, int] | None:
+        """The answer to give, and how often it was given before; None without ``--hostile``."""
+        if not self._hostile:
+            return None
+        turn, number = divmod(self._given, len(ANSWERS))
+        self._given += 1
+        return list(ANSWERS.values())[number], turn
 
     def next_connection(self) -> int:
         self._connections += 1
@@ -260,6 +276,7 @@ class Conversation(asyncio.Protocol):
             return
         self._requests += 1
         fate, held_ns, due_ns = self._ledger.decide(route, complete_ns, is_first=self._requests == 1)
+        hostile = self._ledger.next_hostile() if route is not Route.HEALTH else None
         location = self._ledger.redirect_to if fate is Fate.REDIRECT else ""
         response = _response(_STATUS.get(fate, "200 OK"), _body(route, fate, body), location)
 
@@ -277,10 +294,26 @@ class Conversation(asyncio.Protocol):
             self._transport.write(response)
             note(answered_ns)
 
-        if fate is Fate.HUNG:
+        if hostile is not None:
+            kind, turn = hostile
+            good = kind.worth is Worth.GOOD or (kind.worth is Worth.GOOD_AS_PAGE and route is Route.PAGE)
+            fate = Fate.SUCCESS if good else Fate.HOSTILE
+            self._write_pieces(kind.build(_body(route, Fate.SUCCESS, body), turn), closes=kind.closes)
+        if fate in {Fate.HUNG, Fate.HOSTILE} or hostile is not None:
             note(complete_ns)
             return
         asyncio.get_running_loop().call_at(due_ns / _NS_PER_S, answer)
+
+    def _write_pieces(self, pieces: list[bytes], *, closes: bool) -> None:
+        """Each in a packet of its own, as far as the network lets it."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(pieces[0])
+        if pieces[1:]:
+            later = partial(self._write_pieces, pieces[1:], closes=closes)
+            asyncio.get_running_loop().call_later(0.002, later)
+        elif closes:
+            self._transport.close()
 
 
 def _content_length(head: bytes) -> int:
@@ -336,6 +369,7 @@ def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--refuse-first", action="store_true", help="401 to the first request of each connection"
     )
+    parser.add_argument("--hostile", action="store_true", help="answers that no portal should give")
     parser.add_argument("--stall", type=Stall.parse, metavar="AT_S:FOR_S", help=Stall.__doc__)
     parser.add_argument(
         "--fail-after", type=float, default=math.inf, metavar="S", help="since the first request"
@@ -349,7 +383,7 @@ async def _serve(options: argparse.Namespace) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.call_later(options.lifetime, stopping.set)
     with options.log.open("w", encoding="utf-8", buffering=1) as log:  # by the line
-        ledger = Ledger(Fates(options), options.stall, options.redirect_to, log)
+        ledger = Ledger(Fates(options), options.stall, options.redirect_to, log, hostile=options.hostile)
         server = await loop.create_server(lambda: Conversation(ledger), "127.0.0.1", 0, backlog=1024)
         host, port = server.sockets[0].getsockname()
         sys.stdout.write(f"{READY}http://{host}:{port}\n")
