@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import locustfiles
-from conf.errors import ExitCode, LoadTestError
+from conf.errors import ExitCode, LoadTestError, NoVerdictError
 from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory, unwritable
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def run_journey(
 
     Raises:
         LoadTestError: Locust ended without a run, in the words it left; or the run directory cannot be made.
+        NoVerdictError: It broke off before there was anything to judge.
         KeyboardInterrupt: Interrupted before there was anything to judge.
     """
     run_dir = _make_run_directory(settings, journey)
@@ -70,7 +71,8 @@ def run_journey(
         finally:
             process.kill()  # in vain, unless something went wrong here
             process.wait()
-    if not (run_dir / "manifest.json").exists():
+    # What was begun and never finished is judged, and has no verdict.
+    if not any((run_dir / name).exists() for name in ("manifest.json", "measurements.hlog")):
         raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
     return run_dir, interrupted
 
@@ -105,5 +107,8 @@ def _no_run(run_dir: Path, returncode: int) -> LoadTestError:
     if returncode == ExitCode.USAGE and start >= 0:
         shutil.rmtree(run_dir)
         return LoadTestError(text[start:].strip().removeprefix("Error: "))
-    tail = "\n".join(f"  {line}" for line in text.splitlines()[-8:])
-    return LoadTestError(f"{log}: Locust ended with exit code {returncode} before the run began:\n{tail}")
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    return NoVerdictError(
+        f"{log}: Locust ended with exit code {returncode} before the run began: {last}",
+        f"All that it said: cat {log}",
+    )

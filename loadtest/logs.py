@@ -20,6 +20,7 @@ from monitoring.journal_proof import prove
 from monitoring.journal_reading import JournalReader, newest
 from monitoring.log_lines import Filter, parse_age_s, show_record
 from monitoring.log_summary import PerformanceTimes, count_errors
+from monitoring.output_streams import output_is_lost
 from monitoring.segments import current_path, timestamp
 from monitoring.tracker import ERRORS, PERFORMANCE
 
@@ -89,7 +90,7 @@ def _identity(record: Record) -> tuple[Any, Any]:
 
 def _follow(reader: JournalReader, wanted: Filter, shown: set[tuple[Any, Any]], *, as_json: bool) -> None:
     try:
-        while True:
+        while not output_is_lost():
             for record in reader.read():
                 if wanted.accepts(record) and _identity(record) not in shown:
                     _show(record, as_json=as_json)

@@ -17,10 +17,11 @@ def main() -> NoReturn:
     from monitoring.output_streams import protect_output  # noqa: PLC0415 - what is imported may fail, and is seen to
 
     protect_output()
-    sys.exit(_exit_code(sys.argv[1:]))
+    sys.exit(run_command(sys.argv[1:]))
 
 
-def _exit_code(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
+    """Run it; what the process is to exit with."""
     broken = ExitCode.NO_VERDICT if _WITH_VERDICT.intersection(arguments[:1]) else ExitCode.USAGE
     try:
         signal.signal(signal.SIGTERM, _on_sigterm)

@@ -154,6 +154,7 @@ class Owner:
             live = self._view.begin() if self._view else None
             self._run = Run(self._environment, self._choice, self._dealer, live)
             self._judged.clear()
+            self._environment.process_exit_code = None  # of the run before
         except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
             self._give_up(error)
             return
@@ -363,5 +364,8 @@ class Owner:
             if not self._run.ended:
                 self._runner.stop() if self._workers is None else self._runner.quit()
             self._judged.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
-        if self._environment.process_exit_code is None and self._environment.web_ui is None:
+        # A web UI in which nothing was run has nothing to say.
+        if self._environment.process_exit_code is None and (
+            self._environment.web_ui is None or self._run is not None
+        ):
             self._environment.process_exit_code = ExitCode.NO_VERDICT

@@ -22,12 +22,18 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.event import Event
 
-from conf.errors import ExitCode, LoadTestError
+from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import LONGEST_S
 from locustfiles._buckets import fine_bucket
 from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
+from locustfiles._exits import (
+    LONGEST_WAIT_FOR_WORKERS_S,
+    end_unexpected,
+    own_exits,
+    require_web_port,
+)
 from locustfiles._generator import Generator
 from locustfiles._locust_master import Dispatcher, WatchedNode
 from locustfiles._messages import Begin
@@ -70,7 +76,9 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         env_var="LOCUST_JOURNEY",
         help="rag, chat or onboarding, of those whose users are loaded",
     )
-    parser.set_defaults(web_host="127.0.0.1")
+    parser.set_defaults(
+        web_host="127.0.0.1", exit_code_on_error=0, expect_workers_max_wait=LONGEST_WAIT_FOR_WORKERS_S
+    )
     (run_time,) = (action for action in parser._actions if action.dest == "run_time")  # noqa: SLF001 - no other way
     run_time.type = _run_time
 
@@ -96,9 +104,17 @@ def _begin_session(environment: Environment, **_: object) -> None:
         _join(environment)
     except LoadTestError as error:
         print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
-        if isinstance(environment.runner, MasterRunner):
-            environment.runner.quit()  # workers that are here already would wait for a minute
-        sys.exit(ExitCode.USAGE)
+        _send_workers_home(environment)
+        sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - Locust would write it into its log and end with 1
+        _send_workers_home(environment)
+        end_unexpected(error)
+
+
+def _send_workers_home(environment: Environment) -> None:
+    """Those that are here already would wait for a minute."""
+    if isinstance(environment.runner, MasterRunner):
+        environment.runner.quit()
 
 
 def _look_for_garbage_rarely() -> None:
@@ -127,6 +143,8 @@ def _join(environment: Environment) -> None:
     _joined.set()
     if isinstance(runner, WorkerRunner):
         return
+    if environment.web_ui is not None:
+        require_web_port(environment.web_ui)
     environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
     journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
     typed = Typed(options.num_users, options.spawn_rate, options.run_time)
@@ -185,5 +203,6 @@ stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
 # event loop stood still for half a second, and requests in flight were timed too long.
 argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
+own_exits()
 events.init_command_line_parser.add_listener(_offer_options)
 events.init.add_listener(_begin_session)
