@@ -172,11 +172,14 @@ def _run_all(
     runs: list[tuple[Verdict, Path]],
 ) -> bool:
     """Run *journeys* in order and add each verdict to *runs*; whether they were interrupted."""
-    from reports.judging import REPORT_FILE, judge_run  # noqa: PLC0415 - as above
+    from reports.judging import REPORT_FILE, judge_run, write_what_fits  # noqa: PLC0415 - as above
 
     for journey in journeys:
         run_dir, interrupted = run_journey(journey, settings, environ, display)
-        runs.append((judge_run(run_dir), run_dir / REPORT_FILE))
+        verdict = judge_run(run_dir)
+        if verdict.manifest is None:  # Locust broke off, and has judged nothing
+            write_what_fits(verdict, run_dir)
+        runs.append((verdict, run_dir / REPORT_FILE))
         if interrupted:
             return True
     return False
