@@ -15,7 +15,7 @@ import gevent
 from rich.console import Console
 
 from conf.criteria import stopping_criteria
-from conf.errors import LoadTestError
+from conf.errors import LoadTestError, NoVerdictError
 from conf.operations import Journey, Kind
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from locustfiles._attendance import Attendance, WorkerEvent
@@ -315,6 +315,8 @@ class Run:
             self._files.write_manifest(build_manifest(self, ended_at))
             verdict = judge_run(self._files.path)
             report: Path | None = write_reports(verdict, self._files.path)
+        except NoVerdictError:
+            raise
         except LoadTestError as unwritten:
             _log.error("%s", unwritten)
             self.note_problem("not_written", unwritten.message)

@@ -10,10 +10,11 @@ seconds: it imports next to nothing, and takes a few hundredths of a second.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from monitoring.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,7 @@ def _ask(port: int, path: str, first_bad: int) -> str:
     """Ask for a page of this container; its status must lie below *first_bad*."""
     place = f"http://127.0.0.1:{port}{path}"
     try:
-        with socket.create_connection(("127.0.0.1", port), _TIMEOUT_S) as connection:
+        with Deadline(_TIMEOUT_S) as deadline, deadline.connect(("127.0.0.1", port)) as connection:
             connection.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
             with connection.makefile("rb") as answer:
                 status = int(answer.readline().split()[1])

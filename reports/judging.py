@@ -37,6 +37,7 @@ from reports.run_directory import load_run
 from reports.sample import select_sample
 from reports.saturation import assess_saturation
 from reports.server_steps import build_server_step_rows
+from reports.silence import assess_silence
 from reports.summary import render_summary
 from reports.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 from reports.validity import assess_validity, cut_off_notes
@@ -122,6 +123,7 @@ def judge_files(
         *judged,
         *assess_success(rows, judged, demands.minimum_requests),
         *assess_isolation(rows, failures),
+        *assess_silence(run.measurements, run.manifest, demands.thresholds),
         *assess_stop(run.manifest.stopped_by if run.manifest else None, demands.thresholds),
         *assess_memory(run.memory, demands.thresholds, journeys),
     ]

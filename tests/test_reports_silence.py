@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from built_run import STARTED, BuiltRun
+
+from conf.loading import load_settings
+from conf.operations import Journey, Operation, Outcome
+from monitoring.measurement import Tag, new_histogram
+from reports.distribution import Distribution
+from reports.manifest import Manifest
+from reports.record import State
+from reports.series import Series
+from reports.silence import assess_silence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reports.record import Finding
+
+USERS = 20
+LENGTH_S = 60.0
+SEARCHES = Operation.RAG_SEARCH
+ANSWERED, IN_VAIN = (Tag(SEARCHES, outcome, 0) for outcome in (Outcome.SUCCESS, Outcome.TIMEOUT))
+
+
+def series(per_interval: Mapping[int, int], ms: float) -> Series:
+    """Results of a run whose log has an interval every five seconds: number of the interval → how many."""
+    made = Series()
+    for number, count in per_interval.items():
+        part, histogram = Distribution(), new_histogram()
+        histogram.record_value(round(ms * 1000), count)
+        part.add_encoded(histogram.encode())
+        made.add(STARTED.timestamp() + 5 * number, part, 5)
+    return made
+
+
+def judged(answered: Mapping[int, int], in_vain: Mapping[int, int], **manifest: Any) -> list[Finding]:
+    made = {
+        "ended_at": (STARTED + timedelta(seconds=LENGTH_S)).isoformat(),
+        "loaded_s": LENGTH_S,
+        "ended_by": "run time",
+        "users_wanted": USERS,
+        **manifest,
+    }
+    values = BuiltRun([], (Journey.RAG,), manifest=made).manifest_values("run")
+    measurements = {ANSWERED: series(answered, 5), IN_VAIN: series(in_vain, 31_000)}
+    return assess_silence(measurements, Manifest.model_validate(values), load_settings(environ={}).thresholds)
+
+
+ALWAYS = dict.fromkeys(range(12), 1000)
+AT_FIRST = dict.fromkeys(range(3), 1000)
+
+
+def test_a_target_that_falls_silent_and_does_not_come_back_is_a_fail_however_much_it_answered_before() -> (
+    None
+):
+    (finding,) = judged(AT_FIRST, {9: USERS})
+    assert (finding.subject, finding.metric, finding.state) == ("rag_search", "success_ratio", State.FAIL)
+    assert (finding.value, finding.count) == (0.0, USERS)
+    assert finding.note.startswith("nothing succeeded in the last 45 s of the load")
+
+
+def test_searches_that_end_in_vain_after_the_load_count_as_its_silence() -> None:
+    assert judged(AT_FIRST, {13: USERS})
+
+
+@pytest.mark.parametrize(
+    ("answered", "in_vain", "manifest"),
+    [
+        (ALWAYS, {9: USERS}, {}),
+        (AT_FIRST | {11: 1}, {9: USERS}, {}),
+        (AT_FIRST | {13: 20}, {9: USERS}, {}),
+        (AT_FIRST, {9: 3}, {}),
+        (AT_FIRST, {}, {}),
+        (AT_FIRST, {9: USERS}, {"ended_by": "iterations"}),
+        ({0: 1, 5: 1}, {9: USERS}, {}),
+        (dict.fromkeys(range(11), 1000), {11: 2}, {}),
+    ],
+    ids=[
+        "it answered to the end",
+        "it came back",
+        "it answered after the load",
+        "a few users waited in vain",
+        "nobody asked",
+        "iterations ended the run",
+        "answers were always rare",
+        "a moment at the end",
+    ],
+)
+def test_what_is_no_silence(
+    answered: Mapping[int, int], in_vain: Mapping[int, int], manifest: dict[str, Any]
+) -> None:
+    assert judged(answered, in_vain, **manifest) == []
+
+
+def test_several_journeys_share_the_users() -> None:
+    together = {"journeys": ["rag", "chat"], "users_wanted": 2 * USERS}
+    assert judged(AT_FIRST, {9: USERS // 4}, **together)
+    assert not judged(AT_FIRST, {9: USERS // 4 - 1}, **together)
