@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from locustfiles._messages import Report
 
 MANIFEST = "manifest.json"
+_FILES = ("measurements.hlog", "memory.csv", "health.csv")
 _CSV_PREFIX = "locust"
 _RESERVE_BYTES, _LEAST_RESERVE_BYTES = 4 << 20, 64 << 10
 """For the last interval, Locust's files, the verdict's and the report; on a small disk less of it."""
@@ -54,8 +55,7 @@ class RunDirectory:
         self.path = path
         self._environment = environment
         self._reserve = _take_room(path)
-        names = ("measurements.hlog", "memory.csv", "health.csv")
-        self._files = measurements, memory, health = [AppendedFile(path / name) for name in names]
+        self._files = measurements, memory, health = [AppendedFile(path / name) for name in _FILES]
         self._memory_csv, self._health_csv = csv.writer(memory), csv.writer(health)
         self._memory_csv.writerow(["time", "process", "rss_bytes"])
         self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
@@ -80,8 +80,9 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             return cls(path, environment, started_at)
         except OSError as error:
-            if not was_there:
-                shutil.rmtree(path, ignore_errors=True)
+            # A run that could not begin leaves nothing to judge.
+            for made in [path / name for name in _FILES] if was_there else [path]:
+                shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
             raise unwritable(path, error) from error
 
     def add_memory(self, now: datetime, rss_bytes: Mapping[str, int]) -> None:
