@@ -42,12 +42,8 @@ def run_journey(
         The run directory, and whether the run was interrupted.
 
     Raises:
-<<<<<<< HEAD
         LoadTestError: Locust ended without a run, in the words it left; or the run directory cannot be made.
         NoVerdictError: It broke off before there was anything to judge.
-=======
-        LoadTestError: Locust ended before the run began, in the words it left; or the run directory cannot be made.
->>>>>>> 1d9ccf4 (A target that falls silent and does not come back before the load ends is a FAIL, however much it answered before)
         KeyboardInterrupt: Interrupted before there was anything to judge.
     """
     run_dir = _make_run_directory(settings, journey)
@@ -75,13 +71,8 @@ def run_journey(
         finally:
             process.kill()  # in vain, unless something went wrong here
             process.wait()
-<<<<<<< HEAD
     # What was begun and never finished is judged, and has no verdict.
     if not any((run_dir / name).exists() for name in ("manifest.json", "measurements.hlog")):
-=======
-    began = (run_dir / "measurements.hlog").exists() and process.returncode != ExitCode.USAGE
-    if not began and not (run_dir / "manifest.json").exists():
->>>>>>> 1d9ccf4 (A target that falls silent and does not come back before the load ends is a FAIL, however much it answered before)
         raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
     return run_dir, interrupted
 
