@@ -31,6 +31,8 @@ HOUSES = 200
 OURS = "`HomeownerChatUser`, as shipped"
 TIMED = "`HomeownerChatUser`, answers with `Server-Timing`"
 BARE = "bare `FastHttpUser`"
+_LEAST = {BARE: 1.25, TIMED: 1.05}
+"""Of the first way of a ratio; on a machine with quick system calls it is more."""
 
 
 class Round(NamedTuple):
@@ -106,14 +108,14 @@ def _figures(measured: dict[str, list[Round]]) -> list[Figure]:
             continue
         first, second = (measured[TIMED], measured[BARE]) if way == TIMED else (ours, rounds)
         ratios = [a.rate.per_core / b.rate.per_core for a, b in zip(first, second, strict=True)]
-        wanted = "at least 1.0" if way in {BARE, TIMED} else ""
+        least = _LEAST.get(way)
         figures.append(
             Figure(
                 f"{TIMED if way == TIMED else OURS} ÷ {BARE if way == TIMED else way}: requests per second of a core",
                 f"{_per_core(first):,.0f} ÷ {_per_core(second):,.0f}; {spread(ratios)}",
                 median(ratios),
-                wanted,
-                median(ratios) >= 1.0 if wanted else None,
+                "" if least is None else f"at least {least:g}",
+                None if least is None else median(ratios) >= least,
             )
         )
     ours_and_timed = [*ours, *measured[TIMED]]

@@ -76,7 +76,7 @@ class Outcome(StrEnum):
     STATUS = "status"
     """The target answered, with a status the contract does not accept."""
     TIMEOUT = "timeout"
-    """No complete answer within ``target.request_timeout_s``."""
+    """No connection within ``target.connect_timeout_s``, or no complete answer within ``target.request_timeout_s``."""
     CONNECTION = "connection"
     """No answer: refused, reset, or closed half-way."""
     VALIDATION = "validation"

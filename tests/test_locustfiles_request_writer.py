@@ -182,3 +182,49 @@ def test_cookies_of_the_contract_come_before_the_portals() -> None:
     cookies = Cookies(LIMITS)
     cookies.keep(f"{BASE_URL}/", setting("homeowner_token=other; Path=/"))
     assert written(RequestWriter(ADDRESS, cookies))[1]["Cookie"] == "homeowner_token=the-jwt"
+
+
+def test_a_cookie_goes_where_the_portal_says_and_no_longer() -> None:
+    now = [1_000.0]
+    cookies = Cookies(LIMITS, lambda: now[0])
+    page = f"{BASE_URL}/onboarding/page"
+    lines = [
+        "a=1; Path=/; Max-Age=60",
+        "b=2",
+        "c=3; Path=/api",
+        "d=4; Domain=elsewhere.example",
+        "e=5; Secure",
+        "f=6; Path=/; Expires=Thu, 01 Jan 1970 00:00:01 GMT",
+        "g=7=8; Domain=127.0.0.1; Path=/",
+    ]
+    assert cookies.keep(page, setting(*lines)) is None
+    assert cookies.header(f"{BASE_URL}/onboarding/other") == "b=2; a=1; g=7=8"
+    assert cookies.header(f"{BASE_URL}/onboardings") == "a=1; g=7=8"
+    assert cookies.header(f"{BASE_URL}/api/chat?x=1") == "c=3; a=1; g=7=8"
+    assert cookies.keep(page, setting("g=; Path=/; Max-Age=0")) is None
+    now[0] += 61
+    assert cookies.header(BASE_URL) == ""
+
+
+def test_no_more_cookies_are_kept_than_the_settings_say_and_none_that_is_larger() -> None:
+    cookies = Cookies(LIMITS)
+    assert cookies.keep(BASE_URL, setting(*(f"c{n}=1" for n in range(LIMITS.cookies)))) is None
+    assert cookies.keep(BASE_URL, setting("c0=2")) is None
+    more = cookies.keep(BASE_URL, setting("other=1"))
+    assert repr(more) == "validation: more cookies are set than answers.cookies allows"
+    assert "other" not in cookies.header(BASE_URL)
+    large = cookies.keep(BASE_URL, setting("c0=" + "a" * LIMITS.cookie_bytes))
+    assert repr(large) == "validation: a cookie is larger than answers.cookie_bytes allows"
+    assert cookies.keep(BASE_URL, setting("c0=; Max-Age=-1")) is None
+    assert cookies.keep(BASE_URL, setting("other=1")) is None
+
+
+@given(
+    st.lists(st.text(st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=60), max_size=3)
+)
+def test_whatever_is_set_is_a_cookie_or_none_and_can_be_sent(lines: list[str]) -> None:
+    cookies = Cookies(LIMITS)
+    cookies.keep(BASE_URL, setting(*lines))
+    assert cookies.header(BASE_URL).encode("latin-1").isascii() or lines
+    odd = [f"a=1; Expires={line}; Max-Age={line}; Path={line}; Domain={line}" for line in lines]
+    cookies.keep(BASE_URL, setting(*odd))

@@ -333,6 +333,20 @@ def test_off_nothing_is_loaded_or_sent_and_each_request_still_names_a_trace_of_i
     assert {answer["trace_id"] for answer in run.manifest["slowest"]} <= seen
 
 
+def test_processes_of_one_fork_name_different_traces() -> None:
+    """As Locust's ``--processes`` makes them: each would draw the same ids from a generator that it inherits."""
+    forking = (
+        "import os\n"
+        "from monitoring.tracing import Tracing\n"
+        "Tracing(None).begin('chat')\n"
+        "children = [os.fork() or os._exit(print(Tracing(None).begin('chat').trace_id, flush=True) or 0) for _ in range(3)]\n"
+        "[os.waitpid(child, 0) for child in children]\n"
+        "print(Tracing(None).begin('chat').trace_id)"
+    )
+    done = subprocess.run([sys.executable, "-c", forking], capture_output=True, text=True, check=True)
+    assert len(set(done.stdout.split())) == 4
+
+
 def test_a_trace_that_nobody_records_has_a_header_that_is_one_and_is_marked_as_sampled() -> None:
     begun = [tracing.Tracing(None).begin("chat") for _ in range(1000)]
     assert len({trace.traceparent for trace in begun}) == 1000
