@@ -98,13 +98,17 @@ def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow]) -> Ite
 def _next_step(reason: Undecided, operation: Operation | None) -> str:
     is_search = operation is not None and operation.journey is Journey.RAG
     limit = "database.statement_timeout_s" if is_search else "target.request_timeout_s"
+    connecting = "database.connect_timeout_s" if is_search else "target.connect_timeout_s"
     match reason:
         case Undecided.CUT_OFF:
             return (
                 f"Let requests end: set run.stop_timeout_s (or -s) above {limit}, and run the journey again."
             )
         case Undecided.TIMED_OUT:
-            return f"Set {limit} above the limit of the criterion, and run the journey again."
+            return (
+                f"Set {limit}, and {connecting} where connecting timed out, above the limit of the criterion, and run the "
+                "journey again."
+            )
         case Undecided.TOO_FEW:
             return _MORE_LOAD
 

@@ -106,7 +106,21 @@ def test_a_percentile_of_too_few_results_alerts_nobody(tmp_path: Path) -> None:
     assert_alerts(tmp_path, PORTAL_UP | every_answer_is_slow, [])
 
 
-def test_failures_are_in_no_percentile(tmp_path: Path) -> None:
+def test_what_was_waited_for_in_vain_is_in_the_percentiles(tmp_path: Path) -> None:
+    labels = 'operation="chat",outcome="slow"'
+    slow = histogram("loadtest_latency_seconds", labels, {"5.0": 0, "60.0": 2})
+    expected = [
+        ("LoadTestChatP95Ms", WARNING), ("LoadTestChatP95Ms", CRITICAL), ("LoadTestChatP99Ms", WARNING),
+    ]  # fmt: skip
+    assert_alerts(tmp_path, PORTAL_UP | chat_answers({"1.0": 20}) | slow, expected)
+
+
+def test_what_was_cut_off_is_no_attempt(tmp_path: Path) -> None:
+    name = 'loadtest_requests_total{operation="chat",outcome="cut_off"}'
+    assert_alerts(tmp_path, PORTAL_UP | results("chat", 20, 0) | counter(name, 5), [])
+
+
+def test_quick_failures_are_in_no_percentile(tmp_path: Path) -> None:
     labels = 'operation="chat",outcome="failure"'
     slow = histogram("loadtest_latency_seconds", labels, {"5.0": 0, "60.0": 20})
     assert_alerts(tmp_path, PORTAL_UP | chat_answers({"1.0": 20}) | slow, [])
