@@ -8,7 +8,6 @@ whether anything came behind the answer's end, which the parsers of llhttp do no
 from __future__ import annotations
 
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
@@ -29,6 +28,8 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[\t ]*+|;[\t\x20-\x7e\x80-\xff]*+)\
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n")
 _LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
+_SWITCHING_PROTOCOLS, _FIRST_FINAL, _NO_CONTENT, _NOT_MODIFIED = 101, 200, 204, 304
+_WITHOUT_BODY = frozenset({_NO_CONTENT, _NOT_MODIFIED})
 _FRAMING_RATIO = 8
 """Bytes on the wire for each byte of a body: a chunk of a single one takes six. What goes beyond is nothing but padding."""
 
@@ -117,12 +118,12 @@ class AnswerReader:
         self._at = end
         version, status, block = head.groups()
         self._status = int(status)
-        if self._status == HTTPStatus.SWITCHING_PROTOCOLS:
+        if self._status == _SWITCHING_PROTOCOLS:
             raise RequestFailed(Outcome.STATUS, "HTTP 101 Switching Protocols, which was not asked for")
         self._lines += block.count(_LINE_END)
         if self._lines > self._limits.header_lines:
             raise _too_many_headers()
-        if self._status >= HTTPStatus.OK:
+        if self._status >= _FIRST_FINAL:
             self._headers = Headers(block)
             self._begin_body(is_1_1=version == b"1")
         return True
@@ -143,12 +144,14 @@ class AnswerReader:
             raise _header_too_large()
 
     def _begin_body(self, *, is_1_1: bool) -> None:
-        connection = {word.strip() for word in self._headers.get("connection", "").lower().split(",")}
-        self._keeps_open = "close" not in connection and (is_1_1 or "keep-alive" in connection)
+        self._keeps_open = is_1_1
+        if "connection" in self._headers:
+            words = {word.strip() for word in self._headers["connection"].lower().split(",")}
+            self._keeps_open = "close" not in words and (is_1_1 or "keep-alive" in words)
         length, chunked = self._framing(is_1_1=is_1_1)
-        if self._method == "HEAD" or self._status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        if self._method == "HEAD" or self._status in _WITHOUT_BODY:
             # A body that is announced all the same may yet come, and would be taken for the next answer.
-            if self._status == HTTPStatus.NO_CONTENT and (chunked or length):
+            if self._status == _NO_CONTENT and (chunked or length):
                 self._keeps_open = False
             self._complete = True
         elif chunked:
