@@ -81,10 +81,12 @@ containers: secrets  ## One run in containers: build, seed, load, verdict in run
 	$(COMPOSE) --project-name openhouse-ci down --volumes; exit $$code
 
 # Containers run as whoever calls make, so that runs/ is theirs; for root, as a user without rights.
-secrets:  ## Write .env for docker-compose.yml: secrets of its own, and your user; one that is there stays as it is
+secrets:  ## Write .env for docker-compose.yml: secrets of its own, and your user; what is there stays as it is
 	@test -e .env || { umask 077; user=$$(id -u) group=$$(id -g); [ $$user != 0 ] || user=10001 group=10001; \
 	{ echo "SESSION_SECRET=$$($(RANDOM_HEX))"; echo "LOADTEST_WEB_PASSWORD=$$($(RANDOM_HEX))"; \
+	echo "LOADTEST_WORKER_SECRET=$$($(RANDOM_HEX))"; \
 	echo "LOADTEST_UID=$$user"; echo "LOADTEST_GID=$$group"; } > .env; }
+	@grep -q '^LOADTEST_WORKER_SECRET' .env || echo "LOADTEST_WORKER_SECRET=$$($(RANDOM_HEX))" >> .env
 	@user=$$(sed -n 's/^LOADTEST_UID=//p' .env); mkdir -p runs logs data; \
 	[ "$$(id -u)" != 0 ] || chown "$${user:-1000}" runs logs data
 

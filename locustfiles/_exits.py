@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from locust import argument_parser, runners, stats
-from locust.exception import RPCError
 
 import logging
 import os
@@ -90,14 +89,6 @@ def _end_with_a_sentence(
     trace: TracebackType | None,
 ) -> None:
     """What reaches the interpreter's end. Python takes the code of a SystemExit that is raised here."""
-    if isinstance(error, RPCError) and "bind" in str(error):
-        _print(
-            LoadTestError(
-                f"--master-bind-port: {error}",
-                "Stop what listens there, or name another port, to the workers too: --master-bind-port, --master-port",
-            )
-        )
-        raise SystemExit(ExitCode.USAGE)
     if isinstance(error, LoadTestError):
         _print(error)
         raise SystemExit(error.exit_code)

@@ -1,14 +1,19 @@
-"""What Locust's master knows of its workers, and how it deals users to them: two ways of its that we mend."""
+"""What Locust's master knows of its workers, hears from them, and how it deals users to them: ways of its that we mend."""
 
 from __future__ import annotations
 
 from locust.dispatch import UsersDispatcher
-from locust.runners import STATE_MISSING, WorkerNode
+from locust.runners import STATE_MISSING, MasterRunner, WorkerNode
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from locust.rpc import Message
+
+    from collections.abc import Callable, Generator
+
+_log = logging.getLogger(__name__)
 
 
 class WatchedNode(WorkerNode):
@@ -37,3 +42,30 @@ class Dispatcher(UsersDispatcher):
     def _dispatcher(self) -> Generator[dict[str, dict[str, int]]]:
         yield from super()._dispatcher()
         self._dispatch_in_progress = False
+
+
+def handle_message(runner: MasterRunner, client_id: str, msg: Message) -> None:
+    """
+    Hear a worker that has joined, and let another one join.
+
+    Locust hears everyone: houses would be dealt to, and results taken from, processes that it does not know. A message that
+    it cannot make sense of ends its listening.
+    """
+    if client_id not in runner.clients and _has_users(msg):
+        # It makes the load of a master that was here before this one: it stops, and comes back as ready.
+        runner.send_message("stop", client_id=client_id)
+    elif msg.type == "client_ready" or client_id in runner.worker_indexes:
+        try:
+            _handle_as_locust_does(runner, client_id, msg)
+        except Exception:  # noqa: BLE001 - whatever it is, the others are heard
+            _log.exception("a message of the worker %s could not be handled: %r", client_id, msg.type)
+    else:
+        _log.debug("%r of %s, which has not joined: not heard", msg.type, client_id)
+
+
+def _has_users(msg: Message) -> bool:
+    """Whether it is the report of a worker with users."""
+    return msg.type == "stats" and isinstance(msg.data, dict) and bool(msg.data.get("user_count"))
+
+
+_handle_as_locust_does: Callable[[MasterRunner, str, Message], None] = MasterRunner.handle_message

@@ -273,9 +273,7 @@ class Owner:
             self._run.note_users(user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._workers is not None and self._workers.is_strange(client_id, data):
-            self._send("stop", {}, client_id)  # Locust's own word: it stops, and comes back as ready
-        elif self._run is not None and not self._run.ended and Report.KEY in data:
+        if self._run is not None and not self._run.ended and Report.KEY in data:
             self._run.add(client_id, Report.unpack(data[Report.KEY]))
 
     def _watch(self, run: Run) -> None:

@@ -7,6 +7,7 @@ Settings are read when Locust is ready, not at import; a mistake in them ends th
 from __future__ import annotations
 
 from locust import argument_parser, events, runners, stats
+from locust.rpc import zmqrpc
 from locust.runners import MasterRunner, WorkerRunner
 
 import gc
@@ -35,12 +36,13 @@ from locustfiles._exits import (
     require_web_port,
 )
 from locustfiles._generator import Generator
-from locustfiles._locust_master import Dispatcher, WatchedNode
+from locustfiles._locust_master import Dispatcher, WatchedNode, handle_message
 from locustfiles._messages import Begin
 from locustfiles._owner import Owner
 from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
+from locustfiles._worker_channel import MasterLink, WorkerPort
 from monitoring.measurement import utc_now
 from monitoring.metrics_server import MetricsServer
 from monitoring.preflight import require_ready
@@ -68,7 +70,7 @@ def generator_of(environment: Environment) -> Generator:
 
 
 def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
-    """The suite's own option, and the loopback for the web UI, which Locust would open to everybody."""
+    """The suite's own option, and the loopback for web UI and workers, which Locust would open to everybody."""
     parser.add_argument(
         "--journey",
         choices=[ALL, *Journey],
@@ -77,7 +79,10 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         help="rag, chat or onboarding, of those whose users are loaded",
     )
     parser.set_defaults(
-        web_host="127.0.0.1", exit_code_on_error=0, expect_workers_max_wait=LONGEST_WAIT_FOR_WORKERS_S
+        web_host="127.0.0.1",
+        master_bind_host="127.0.0.1",
+        exit_code_on_error=0,
+        expect_workers_max_wait=LONGEST_WAIT_FOR_WORKERS_S,
     )
     (run_time,) = (action for action in parser._actions if action.dest == "run_time")  # noqa: SLF001 - no other way
     run_time.type = _run_time
@@ -197,7 +202,9 @@ def _begin_when_joined(environment: Environment, msg: Any, **_: object) -> None:
 
 
 _connect_as_locust_does: Callable[[WorkerRunner], None] = WorkerRunner.connect_to_master
-WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as the next three, a way of Locust's that we mend
+WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as what follows, a way of Locust's that we mend
+MasterRunner.handle_message = handle_message  # type: ignore[method-assign, assignment]
+zmqrpc.Server, zmqrpc.Client = WorkerPort, MasterLink  # type: ignore[misc]
 runners.WorkerNode = WatchedNode  # type: ignore[misc]
 stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its

@@ -85,10 +85,6 @@ class Workers:
                 changes.append(WorkerChange(worker, WorkerEvent.VANISHED, before[worker]))
         return changes
 
-    def is_strange(self, worker: str, report: dict[str, Any]) -> bool:
-        """Whether a worker makes the load of a master that was here before this one, and does not know of this one."""
-        return worker not in self._runner.clients and report["user_count"] > 0
-
     def finish(self, timeout_s: float) -> list[WorkerChange]:
         """
         Have every worker let its users end and send all it holds; wait for it.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -38,7 +39,8 @@ MANIFESTS = sorted(path for path in KUBERNETES.glob("*.yaml") if path.name != "k
 WORKFLOWS = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
 LOCUSTS_OWN = {"LOCUST_JOURNEY", "LOCUST_EXPECT_WORKERS"}
 LOGIN = {"LOADTEST_WEB_USER", "LOADTEST_WEB_PASSWORD"}
-KNOWN = {*ENVIRONMENT, *LOCUSTS_OWN, *LOGIN, "LOADTEST_CONFIG"}
+WORKER_SECRET = "LOADTEST_WORKER_SECRET"  # noqa: S105 - the name of a variable
+KNOWN = {*ENVIRONMENT, *LOCUSTS_OWN, *LOGIN, WORKER_SECRET, "LOADTEST_CONFIG"}
 
 
 def parsed(name: str) -> Any:
@@ -173,6 +175,52 @@ def test_workers_have_neither_the_signing_key_nor_the_fixture() -> None:
     text = (KUBERNETES / "worker.yaml").read_text()
     assert "SESSION_SECRET" not in text
     assert "/app/data" not in text
+
+
+def test_masters_and_workers_and_no_other_service_know_what_they_prove_to_each_other() -> None:
+    for stack in (STACK, OWN):
+        knowing = {name for name, said in stack.items() if WORKER_SECRET in said.get("environment", {})}
+        assert knowing == {"master", "headless", "worker"}
+        for name in knowing:
+            assert stack[name]["environment"][WORKER_SECRET] == f"${{{WORKER_SECRET}:-}}"
+            command = stack[name]["command"]
+            listens = "--master" in command
+            assert not listens or command[command.index("--master-bind-host") + 1] == "0.0.0.0"  # noqa: S104 - in its network
+    files = parsed("deploy/compose/secret-files.yml")["services"]
+    assert {name for name, said in files.items() if "worker_secret" in said["secrets"]} == {
+        "master",
+        "headless",
+        "worker",
+    }
+    knowing = {name for name, template in pods() if f"{WORKER_SECRET}_FILE" in str(template)}
+    assert knowing == {f"openhouse-loadtest-{name}" for name in ("master", "run", "worker")}
+    for name, template in pods():
+        (container,) = template["spec"]["containers"]
+        assert ("--master" in container["command"]) == ("--master-bind-host" in container["command"]), name
+
+
+def test_make_secrets_writes_all_of_them_once_and_adds_the_workers_to_a_file_of_before(
+    tmp_path: Path,
+) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+
+    def secrets() -> dict[str, str]:
+        subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        lines = (tmp_path / ".env").read_text().splitlines()
+        assert len(lines) == len({line.partition("=")[0] for line in lines})
+        return dict(line.split("=", 1) for line in lines)
+
+    first = secrets()
+    for name in ("SESSION_SECRET", "LOADTEST_WEB_PASSWORD", WORKER_SECRET):
+        assert re.fullmatch(r"[0-9a-f]{64}", first[name])
+    assert secrets() == first
+    kept = [
+        line for line in (tmp_path / ".env").read_text().splitlines() if not line.startswith(WORKER_SECRET)
+    ]
+    (tmp_path / ".env").write_text("\n".join(kept) + "\n")
+    added = secrets()
+    assert added.keys() == first.keys()
+    assert added | {WORKER_SECRET: ""} == first | {WORKER_SECRET: ""}
 
 
 @pytest.mark.parametrize("said", EVERY_SERVICE)

@@ -204,6 +204,8 @@ def test_secrets_are_only_where_they_are_needed(project: Project, ui: WebUI) -> 
     assert has_secret == {"portal", "master"}
     has_password = {service for service, text in environ.items() if secrets["LOADTEST_WEB_PASSWORD"] in text}
     assert has_password == {"master"}
+    joins = {service for service, text in environ.items() if secrets["LOADTEST_WORKER_SECRET"] in text}
+    assert joins == {"master", "worker"}
     assert [service for service, text in environ.items() if "postgresql://" in text] == []
     mounts = {mount["Destination"] for found in project.running("worker") for mount in found["Mounts"]}
     assert "/app/houses" not in mounts
@@ -357,20 +359,23 @@ def test_a_headless_run_is_one_command_that_ends_with_the_verdicts_exit_code_and
 
 
 def test_secrets_in_files_are_in_no_environment(project: Project, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text(env_file(project)["SESSION_SECRET"] + "\n")
-    secret.chmod(0o644)
-    environ = {"SESSION_SECRET": "", "SESSION_SECRET_FILE": str(secret), "LOADTEST_PROFILE": "smoke"}
+    environ = {"LOADTEST_PROFILE": "smoke"}
+    secrets = [env_file(project)[name] for name in ("SESSION_SECRET", "LOADTEST_WORKER_SECRET")]
+    for name, secret in zip(("SESSION_SECRET", "LOADTEST_WORKER_SECRET"), secrets, strict=True):
+        file = tmp_path / name
+        file.write_text(f"{secret}\n")
+        file.chmod(0o644)
+        environ |= {name: "", f"{name}_FILE": str(file)}
     files = ["--file", "docker-compose.yml", "--file", "deploy/compose/secret-files.yml"]
     project.compose("down", "--volumes", "--timeout", "5")
     before = project.runs()
     done = project.compose(*files, *HEADLESS, **environ)
     assert done.returncode == 0, done.stdout[-3000:]
     assert len(project.runs() - before) == 1
-    shown = [str(project.containers(service)) for service in ("seed", "portal", "headless")]
-    assert [
-        text for text in shown if secret.read_text().strip() in text or "session_secret" not in text
-    ] == []
+    shown = [str(project.containers(service)) for service in ("seed", "portal", "headless", "worker")]
+    assert [text for text in shown if any(secret in text for secret in secrets)] == []
+    assert ["session_secret" in text for text in shown] == [True, True, True, False]
+    assert ["worker_secret" in text for text in shown] == [False, False, True, True]
 
 
 def test_a_portal_of_ones_own_that_is_not_named_or_not_there_is_told_before_anything_is_sent(

@@ -50,6 +50,7 @@ from conf.thresholds import Limits
 from loadtest.app import app
 from locustfiles._login import PASSWORD_VARIABLE, USER_VARIABLE
 from locustfiles._provenance import COMMIT_VARIABLE
+from locustfiles._worker_secret import VARIABLE as WORKER_SECRET
 from monitoring.tracker import Tracker
 from reports.advice import RULES
 
@@ -144,7 +145,7 @@ def test_every_setting_is_documented_with_its_default_and_no_unknown_one_is() ->
 def test_every_environment_variable_is_documented_with_the_key_it_sets() -> None:
     text = section(page("settings.md"), "Environment")
     others = {"LOADTEST_CONFIG", COMMIT_VARIABLE, RUN_DIR_VARIABLE, PROGRESS_VARIABLE}
-    others |= {USER_VARIABLE, PASSWORD_VARIABLE}
+    others |= {USER_VARIABLE, PASSWORD_VARIABLE, WORKER_SECRET}
     assert terms(text) == {*ENVIRONMENT, *others}
     meanings = {first.strip("`"): meaning for first, meaning in rows(text)}
     assert [name for name, key in ENVIRONMENT.items() if f"`{key}`" not in meanings[name]] == []

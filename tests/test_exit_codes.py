@@ -155,7 +155,7 @@ def test_a_directory_whose_name_is_no_text_is_judged(failed_run: Path) -> None:
         (("--web-port", "{port}"), "--web-port: cannot listen on 127.0.0.1:{port}: Address already in use"),
         (
             ("--master", "--headless", "--master-bind-host", "127.0.0.1", "--master-bind-port", "{port}"),
-            "--master-bind-port: Socket bind failure: Address already in use",
+            "--master-bind-port: 127.0.0.1:{port} cannot be had: Address already in use",
         ),
         (("--headless", "NoSuchUser"), "locust: Unknown User(s): NoSuchUser"),
         (
