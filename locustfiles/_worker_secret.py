@@ -64,7 +64,17 @@ class MasterKeys:
 
     @classmethod
     def of(cls, secret: str) -> MasterKeys | None:
-        """None where there is no secret."""
+        """
+        None where there is no secret.
+
+        Raises:
+            LoadTestError: ZeroMQ is one without CURVE.
+        """
+        if secret and not zmq.has("curve"):
+            raise LoadTestError(
+                f"{VARIABLE}: the ZeroMQ that is installed here knows no CURVE",
+                "Install PyPI's: pip install pyzmq",
+            )
         return _keys(secret) if secret else None
 
 
