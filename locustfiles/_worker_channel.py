@@ -35,6 +35,8 @@ _OTHER_MECHANISM, _OTHER_KEY = 0x11000002, 0x11000001
 _REFUSALS_UNTIL_SURE = 3
 _SAID_AGAIN_AFTER_S = 60.0
 _GREETING_TIMEOUT_S = 5.0
+_VERSION_ENDS, _MECHANISM_ENDS, _GREETING_BYTES = 12, 32, 64
+"""Of a greeting: signature and version, mechanism, and the rest."""
 
 _log = logging.getLogger(__name__)
 
@@ -249,14 +251,23 @@ def _ask_mechanism(host: str, port: int, own: str) -> str:
             gevent.Timeout(_GREETING_TIMEOUT_S),
             socket.create_connection((host, port), _GREETING_TIMEOUT_S) as connection,
         ):
-            connection.sendall(greeting)
+            connection.sendall(
+                greeting[:_VERSION_ENDS]
+            )  # a port that dislikes the rest would close before it says its own
             while len(answer) < len(greeting) and (more := connection.recv(len(greeting))):
                 answer += more
+            if _mechanism(answer) != own:
+                connection.sendall(greeting[_VERSION_ENDS:])
+                connection.recv(1)  # until it is read: what is closed before is not noted
     except (OSError, gevent.Timeout):
         pass
-    if len(answer) < len(greeting) or answer[0] != greeting[0]:
-        return ""
-    return answer[12:32].rstrip(b"\0").decode("latin-1")
+    return _mechanism(answer)
+
+
+def _mechanism(greeting: bytes) -> str:
+    """Empty where it is none, or not all of one."""
+    whole = len(greeting) >= _GREETING_BYTES and greeting.startswith(b"\xff")
+    return greeting[_VERSION_ENDS:_MECHANISM_ENDS].rstrip(b"\0").decode("latin-1") if whole else ""
 
 
 def _end_process(error: LoadTestError) -> None:
