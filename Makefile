@@ -40,9 +40,9 @@ types: $(VENV)/.dev  ## mypy, strict
 test-all: lint types  ## The same with nothing skipped: a missing browser, Prometheus or Docker engine is a failure
 	@$(MAKE) unit ARGS="--skip-nothing $(ARGS)"
 
-# Most of the time a test waits for a process that it has started: three at a time, each file in one of them.
+# Most of the time a test waits for a process that it has started: four at a time, each file in one of them, the longest first.
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
-	$(BIN)/pytest -n 3 --dist loadfile --durations=10 $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS)
 
 schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
 	$(BIN)/python -m reports.schema

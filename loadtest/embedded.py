@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from conf.errors import LoadTestError
 from portal import READY
-from seed.seeding import seed_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,6 +98,8 @@ def embedded_stack(
         progress("embedded database", 0, 1)
         database_url = _start_database(guard.directory / "pg")
         progress("embedded database", 1, 1)
+
+        from seed.seeding import seed_database  # noqa: PLC0415 - numpy comes with it; few commands seed
 
         fixture = guard.directory / "houses.jsonl"
         secret = secrets.token_urlsafe(48)

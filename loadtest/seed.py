@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from conf.loading import load_settings
 from seed.database import require_url
-from seed.seeding import seed_database
 from seed.tokens import require_secret
 
 if TYPE_CHECKING:
@@ -54,6 +53,8 @@ def command(  # noqa: PLR0913 - one per option
     """
     settings = load_settings(config_files=config or ())
     secret, url = require_secret(settings.session_secret), require_url(settings.database.url)
+    from seed.seeding import seed_database  # noqa: PLC0415 - numpy comes with it, and every command imports this module
+
     with shown_progress() as progress:
         seeded = seed_database(
             url,

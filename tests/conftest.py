@@ -49,6 +49,20 @@ class SeededDatabase(NamedTuple):
     houses: list[House]
 
 
+LONGEST_FIRST = (
+    "test_docs", "test_soak", "test_loadtest_commands", "test_locustfiles_web", "test_misbehaving_portals", "test_bad_input",
+    "test_locustfiles_workers", "test_locustfiles_runs", "test_benchmarks", "test_any_machine", "test_tracing", "test_loadtest_compare",
+    "test_loadtest_embedded", "test_reports_damage", "test_locustfiles_endings", "test_locustfiles_open", "test_truth",
+    "test_loadtest_logs", "test_reports_command", "test_locustfiles_login", "test_portal_faults", "test_seed_seeding",
+)  # fmt: skip
+"""Of files that are given out one by one, a long one that comes last is waited for by all other processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 def pytest_configure() -> None:
     """
     Make the tests' processes alike, wherever they are started.

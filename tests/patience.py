@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 TIMEOUT_S = 300.0
 _LOOK_AGAIN_S = 0.05
 
+EASY_LIMITS = "[thresholds]\n" + "".join(
+    f"{subject} = {{ p50_ms = {{ pass_below = 1e5 }}, "
+    "p95_ms = { pass_below = 1e5, fail_above = 2e5 }, p99_ms = { pass_below = 2e5 } }\n"
+    for subject in ("chat", "onboarding_flow", "rag_search")
+)
+"""Settings for tests of a whole run: how fast a busy machine is, is not their subject."""
+
 
 def await_true(
     condition: Callable[[], object],

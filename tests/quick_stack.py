@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from patience import EASY_LIMITS
+
 from conf.loading import load_settings
 from loadtest.embedded import embedded_stack
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-QUICK = """
+QUICK = f"""{EASY_LIMITS}
 [generator]                   # the counts are tested, not whether the machine has time for the tests
 lag_p95_ms = 1e6
 cpu_ratio = 100

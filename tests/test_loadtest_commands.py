@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from command_process import Commands
-from patience import await_true
+from patience import EASY_LIMITS, await_true
 from portal_process import SECRET, running_portal
 
 from monitoring.measurement import utc_now
@@ -56,7 +56,7 @@ def embedded_commands(tmp_path: Path) -> Iterator[Commands]:
 def _commands(tmp_path: Path, environ: dict[str, str], secrets: list[str]) -> Iterator[Commands]:
     directory = tmp_path / "here"
     directory.mkdir()
-    (directory / "own.toml").write_text(QUICK)
+    (directory / "own.toml").write_text(QUICK + EASY_LIMITS)
     commands = Commands(directory, {**environ, "LOADTEST_PROFILE": "smoke"}, secrets)
     yield commands
     commands.kill_all()
@@ -133,15 +133,15 @@ def test_too_few_requests_exit_with_3_and_the_run_is_where_it_was_asked_for(comm
 
 @pytest.mark.parametrize(
     ("faults", "ends"),
-    [("error_ratio = 0.4", ("■ FAIL", 1)), ("slow_ratio = 1\nslow_s = 2.2", ("▲ WARN", 0))],
+    [("error_ratio = 0.4", ("■ FAIL", 1)), ("slow_ratio = 1\nslow_s = 0.3", ("▲ WARN", 0))],
 )
 def test_a_portal_with_faults_fails_or_warns(
     commands: Commands, stack: Stack, tmp_path: Path, faults: str, ends: tuple[str, int]
 ) -> None:
+    slow = "[thresholds.chat]\np50_ms = { pass_below = 300 }\np95_ms = { pass_below = 1e5, fail_above = 2e5 }"
+    words = ("--config", config(commands, slow), "--profile", "phase17")
     with running_portal(stack.database_url, tmp_path, f"{QUICK}[portal.faults]\n{faults}") as portal:
-        ended = commands.run(
-            "loadtest", "run", "chat", "--profile", "phase17", **own_portal(portal, stack, tmp_path)
-        )
+        ended = commands.run("loadtest", "run", "chat", *words, **own_portal(portal, stack, tmp_path))
     state, code = ends
     assert ended.code == code, ended.output
     assert state in ended.out
@@ -206,7 +206,9 @@ def history(commands: Commands) -> list[str]:
 def test_a_second_interruption_waits_for_no_request(commands: Commands, stack: Stack, tmp_path: Path) -> None:
     with running_portal(stack.database_url, tmp_path, f"{QUICK}[portal.faults]\nhang_ratio = 1.0") as portal:
         process = commands.start("loadtest", "run", "chat", **own_portal(portal, stack, tmp_path))
-        await_true(lambda: requests_that_hang(portal) > 2)  # one may be a look at its health
+        await_true(
+            lambda: process.poll() is not None or requests_that_hang(portal) > 2
+        )  # one may be a look at its health
         process.send_signal(signal.SIGINT)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
