@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -63,10 +63,17 @@ def append_as_documented(path: Path, line: str) -> None:
             file.write(line)
 
 
-def rotate_as_documented(path: Path) -> None:
-    """The Phase 17 document's rotation: keeps recent lines in a temporary file, which is renamed over the log."""
+def rotate_as_documented(path: Path, meanwhile: Callable[[], None]) -> None:
+    """
+    The Phase 17 document's rotation: keeps recent lines in a temporary file, which is renamed over the log.
+
+    Args:
+        path: The log.
+        meanwhile: What other processes do after the lines have been read.
+    """
     lines = path.read_text().splitlines()
     recent = [line for line in lines if line and json.loads(line)["time"] >= "2000"]
     temporary = path.with_name(f"{path.name}.tmp.{os.urandom(8).hex()}")
     temporary.write_text("\n".join(recent) + "\n")
+    meanwhile()
     temporary.rename(path)
