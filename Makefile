@@ -9,10 +9,13 @@ PYTHON ?= $(shell for candidate in python3 python3.11 python3.12 python3.13 pyth
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # With Compose 1: make COMPOSE=docker-compose
 COMPOSE ?= docker compose
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# Ubuntu forbids them; a test mounts a small disk in one.
+USER_NAMESPACES := /proc/sys/kernel/apparmor_restrict_unprivileged_userns
 RANDOM_HEX := od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 
 .DEFAULT_GOAL := help
-.PHONY: help loadtest baseline test test-all lint types unit schema bench alerts pictures lock secrets containers clean
+.PHONY: help loadtest baseline test test-all test-tools lint types unit schema bench alerts pictures lock secrets containers clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +42,14 @@ types: $(VENV)/.dev  ## mypy, strict
 
 test-all: lint types  ## The same with nothing skipped: a missing browser, Prometheus or Docker engine is a failure
 	@$(MAKE) unit ARGS="--skip-nothing $(ARGS)"
+
+# Ubuntu's own Chromium is a snap, which sees no temporary directory: Playwright fetches one.
+test-tools: $(VENV)/.dev  ## Install what test-all needs, on Debian and Ubuntu: Chromium, Prometheus, a Docker engine
+	$(SUDO) apt-get update --quiet
+	command -v prometheus || $(SUDO) apt-get install --yes --no-install-recommends prometheus
+	docker compose version || docker-compose version || $(SUDO) apt-get install --yes docker.io docker-compose
+	command -v chromium || $(BIN)/playwright install --with-deps chromium
+	! test -e $(USER_NAMESPACES) || $(SUDO) sh -c 'echo 0 > $(USER_NAMESPACES)'
 
 # Most of the time a test waits for a process that it has started: four at a time, each file in one of them, the longest first.
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust

@@ -1,32 +1,39 @@
-"""Builds run directories as the suite and as plain Locust leave them; the tests of the reports read these."""
+"""Run directories as the suite and as plain Locust leave them, of given results and with their own writers; the reports' tests read these."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import math
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import pytest
 
 from conf.loading import load_settings
 from conf.operations import Journey, Kind, Operation, Outcome
-from monitoring.measurement import MeasurementLog, Recorder, Tag
+from monitoring.measurement import MeasurementLog, Recorder, Tag, new_histogram
 
 if TYPE_CHECKING:
+    from locust.runners import Runner
+
     from pathlib import Path
 
+    from hdrh.histogram import HdrHistogram
+
+    from locustfiles._messages import Report
+
+with pytest.MonkeyPatch.context() as _patch:
+    _patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # the tests' own process is none of gevent's
+    from locust.env import Environment
+
+    from locustfiles._failure import RequestFailed
+    from locustfiles._run_directory import RunDirectory, write_locust_csv
+
 STARTED = datetime(2025, 11, 15, 20, 0, 0, tzinfo=UTC)
-STATS_COLUMNS = [
-    "Type", "Name", "Request Count", "Failure Count", "Median Response Time", "Average Response Time",
-    "Min Response Time", "Max Response Time", "Average Content Size", "Requests/s", "Failures/s",
-    "50%", "66%", "75%", "80%", "90%", "95%", "98%", "99%", "99.9%", "99.99%", "100%",
-]  # fmt: skip
-FAILURE_COLUMNS = ["Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen"]
-EXCEPTION_COLUMNS = ["Count", "Message", "Traceback", "Nodes"]
 HISTORY = "Timestamp,User Count,Type,Name,50%\n"
+_STEP_LENGTH = timedelta(seconds=10)
+_SIZE_BYTES = 321
 _TYPES = {Kind.FLOW: "FLOW", Kind.WAIT: "WAIT", Kind.REQUEST: "POST"}
 
 
@@ -83,22 +90,23 @@ class BuiltRun:
 
     def write(self, directory: Path) -> Path:
         """A complete run directory of the suite."""
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "manifest.json").write_text(json.dumps(self.manifest_values(directory.name)))
-        self.write_csv(directory, "locust", own=True)
-        self._write_measurements(directory / "measurements.hlog")
-        with (directory / "memory.csv").open("w") as file:
-            file.write("time,process,rss_bytes\n")
-            for process, values_mb in self.memory_mb.items():
-                for second, mb in enumerate(values_mb):
-                    file.write(f"{STARTED.timestamp() + second},{process},{mb * 1_000_000:.0f}\n")
-        with (directory / "health.csv").open("w") as file:
-            file.write("time,process,cpu_ratio,open_files,lag_p99_ms,lag_max_ms\n")
-            for process, readings in self.health.items():
-                for second, (cpu, files, lag_ms) in enumerate(readings, start=1):
-                    file.write(
-                        f"{STARTED.timestamp() + second},{process},{cpu},{files},{lag_ms},{lag_ms * 2}\n"
-                    )
+        for name in (
+            "measurements.hlog",
+            "memory.csv",
+            "health.csv",
+        ):  # of a run that was written there before
+            (directory / name).unlink(missing_ok=True)
+        files = RunDirectory.create(directory, self._environment(own=True), STARTED)
+        for process, values_mb in self.memory_mb.items():
+            for second, mb in enumerate(values_mb):
+                files.add_memory(STARTED + timedelta(seconds=second), {process: round(mb * 1_000_000)})
+        for process, readings in self.health.items():
+            for second, (cpu_ratio, open_files, lag_ms) in enumerate(readings, start=1):
+                report = cast("Report", SimpleNamespace(cpu_ratio=cpu_ratio, open_files=open_files))
+                files.add_health(STARTED + timedelta(seconds=second), process, report, _lag(lag_ms))
+        self._measure(files.log)
+        files.close(STARTED + timedelta(seconds=len(self.results)))
+        files.write_manifest(self.manifest_values(directory.name))
         if self.tracked:
             defaults = {"time": STARTED.isoformat(), "kind": "api", "route": "/api/chat", "message": "failed"}
             lines = [json.dumps(defaults | record) for record in self.tracked]
@@ -106,28 +114,40 @@ class BuiltRun:
         return directory
 
     def write_csv(self, directory: Path, prefix: str = "somebody", *, own: bool = False) -> Path:
-        """Locust's CSV files alone."""
+        """Locust's CSV files alone; *own* runs write a failure's outcome before its message."""
         directory.mkdir(parents=True, exist_ok=True)
-        files = {
-            "stats": stats_csv(self.results),
-            "failures": failures_csv(self.results, own=own),
-            "exceptions": _csv(
-                [EXCEPTION_COLUMNS, *([n, text, "Traceback …\n  …", "local"] for n, text in self.exceptions)]
-            ),
-        }
-        for name, text in files.items():
-            (directory / f"{prefix}_{name}.csv").write_bytes(text.encode())
+        write_locust_csv(self._environment(own=own), str(directory / prefix))
         return directory
+
+    def _environment(self, *, own: bool) -> Environment:
+        """Locust's, with its statistics of these results."""
+        environment = Environment()
+        stats = environment.stats
+        for result in self.results:
+            stats.log_request(result.method, result.name, result.ms, _SIZE_BYTES)
+            if result.outcome is not Outcome.SUCCESS:
+                error = RequestFailed(result.outcome, result.message) if own else result.message
+                stats.log_error(result.method, result.name, error)
+        for entry in (*stats.entries.values(), stats.total):
+            entry.start_time = STARTED.timestamp()
+            entry.last_request_timestamp = (STARTED + _STEP_LENGTH).timestamp()
+        for failure in stats.errors.values():
+            failure.first_seen = failure.last_seen = (STARTED + timedelta(seconds=1)).timestamp()
+        raised = [
+            {"count": count, "msg": message, "traceback": "Traceback …\n  …", "nodes": {"local"}}
+            for count, message in self.exceptions
+        ]
+        environment.runner = cast("Runner", SimpleNamespace(exceptions=dict(enumerate(raised))))
+        return environment
 
     def manifest_values(self, run_id: str) -> dict[str, Any]:
         settings = load_settings(environ={}).model_dump(mode="json", exclude={"session_secret", "database"})
-        length = timedelta(seconds=10)
         steps = [
             {
                 "index": index,
                 "users": users,
-                "started_at": (STARTED + index * length).isoformat(),
-                "ended_at": (STARTED + (index + 1) * length).isoformat(),
+                "started_at": (STARTED + index * _STEP_LENGTH).isoformat(),
+                "ended_at": (STARTED + (index + 1) * _STEP_LENGTH).isoformat(),
             }
             for index, users in enumerate(self.step_users)
         ]
@@ -141,7 +161,7 @@ class BuiltRun:
             "target": "http://127.0.0.1:5000",
             "random_seed": 17,
             "started_at": STARTED.isoformat(),
-            "ended_at": (STARTED + len(steps) * length).isoformat(),
+            "ended_at": (STARTED + len(steps) * _STEP_LENGTH).isoformat(),
             "git_commit": "0a1b2c3",
             "versions": {"python": "3.11.2", "locust": "2.47.0", "suite": "0.1.0"},
             "settings": settings,
@@ -175,23 +195,27 @@ class BuiltRun:
             **self.manifest,
         }
 
-    def _write_measurements(self, path: Path) -> None:
+    def _measure(self, log: MeasurementLog) -> None:
         recorders = [Recorder(), Recorder()]  # two processes' results, to be merged
-        with path.open("w") as file:
-            log = MeasurementLog(file, STARTED)
-            for number, result in enumerate(self.results):
-                operation = Operation(result.name)
-                tag = Tag(operation, result.outcome, result.step, result.planned)
-                recorders[number % 2].record(tag, result.ms / 1000)
-                for server_step, ms in result.server_ms:
-                    recorders[number % 2].record(tag._replace(server_step=server_step), ms / 1000)
-                if number % 40 == 39:
-                    for recorder in recorders:
-                        log.add(recorder.take())
-                    log.write_interval(STARTED + timedelta(seconds=number))
-            for recorder in recorders:
-                log.add(recorder.take())
-            log.write_interval(STARTED + timedelta(seconds=len(self.results)))
+        for number, result in enumerate(self.results):
+            tag = Tag(Operation(result.name), result.outcome, result.step, result.planned)
+            recorders[number % 2].record(tag, result.ms / 1000)
+            for server_step, ms in result.server_ms:
+                recorders[number % 2].record(tag._replace(server_step=server_step), ms / 1000)
+            if number % 40 == 39:
+                for recorder in recorders:
+                    log.add(recorder.take())
+                log.write_interval(STARTED + timedelta(seconds=number))
+        for recorder in recorders:
+            log.add(recorder.take())
+
+
+def _lag(p99_ms: float) -> HdrHistogram:
+    """Readings of which one in a hundred is twice as much."""
+    readings = new_histogram()
+    readings.record_value(round(p99_ms * 1000), 99)
+    readings.record_value(round(p99_ms * 2000))
+    return readings
 
 
 def write_run(
@@ -214,53 +238,3 @@ def write_run(
             log.write_interval(STARTED + timedelta(seconds=length_s * number))
     (directory / "locust_stats_history.csv").write_text(HISTORY + users)
     return directory
-
-
-def stats_csv(results: list[Result]) -> str:
-    """``…_stats.csv`` as Locust rounds and mixes: failures among the percentiles, two digits."""
-    names = dict.fromkeys((result.method, result.name) for result in results)
-    rows = [_stats_row(*key, [r for r in results if (r.method, r.name) == key]) for key in names]
-    return _csv([STATS_COLUMNS, *rows, _stats_row("", "Aggregated", results)])
-
-
-def failures_csv(results: list[Result], *, own: bool) -> str:
-    """``…_failures.csv``; *own* runs write the outcome before the message."""
-    groups = Counter(
-        (r.method, r.name, f"{r.outcome}: {r.message}" if own else r.message)
-        for r in results
-        if r.outcome is not Outcome.SUCCESS
-    )
-    seen = "2025-11-15T20:00:01Z"
-    return _csv([FAILURE_COLUMNS, *([*key, count, seen, seen] for key, count in groups.items())])
-
-
-def _stats_row(method: str, name: str, results: list[Result]) -> list[object]:
-    times = sorted(result.ms for result in results)
-    failed = sum(result.outcome is not Outcome.SUCCESS for result in results)
-    counts = [method, name, len(results), failed]
-    if not times:
-        return [*counts, 0, 0, 0, 0, 0, 0.0, 0.0, *["N/A"] * 11]
-    percents = (50, 66, 75, 80, 90, 95, 98, 99, 99.9, 99.99, 100)
-    percentiles = [_two_digits(times[math.ceil(len(times) * p / 100) - 1]) for p in percents]
-    mean = sum(times) / len(times)
-    return [
-        *counts,
-        percentiles[0],
-        mean,
-        times[0],
-        times[-1],
-        321.0,
-        len(times) / 10,
-        failed / 10,
-        *percentiles,
-    ]
-
-
-def _two_digits(ms: float) -> int:
-    return round(ms, 1 - math.floor(math.log10(ms))) if ms >= 1 else 0
-
-
-def _csv(rows: list[list[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

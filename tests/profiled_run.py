@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import locust_process
 from locust_process import LOCUSTFILES, TIMEOUT_S, free_port
+from patience import UNHURRIED
 from truthful_target import Served, Target, running_target
 
 from conf.operations import Journey, Operation
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from reports.record import Finding, OperationRow, Problem, Verdict
 
 SECRET = "a-secret-of-these-tests-that-the-target-never-looks-at"  # noqa: S105 - of the tests
-UNHURRIED = "[generator]\nlag_p95_ms = 1e6\ncpu_ratio = 100\n"
-"""For tests of anything but saturation: whether the machine has time for them is not their subject."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from patience import EASY_LIMITS
+from patience import EASY_LIMITS, UNHURRIED
 
 from conf.loading import load_settings
 from loadtest.embedded import embedded_stack
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from loadtest.embedded import Stack
 
 QUICK = f"""{EASY_LIMITS}
-[generator]                   # the counts are tested, not whether the machine has time for the tests
-lag_p95_ms = 1e6
-cpu_ratio = 100
-[portal.model]
+{UNHURRIED}[portal.model]
 median_s = 0.1
 minimum_s = 0.05
 maximum_s = 0.3

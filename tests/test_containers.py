@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from compose_project import COMMIT, Project, compose_project
-from patience import TIMEOUT_S, await_true
-from profiled_run import UNHURRIED
+from patience import TIMEOUT_S, UNHURRIED, await_true
 
 from reports.judging import judge_run
 from reports.record import State

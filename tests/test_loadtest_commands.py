@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from command_process import Commands
-from patience import EASY_LIMITS, await_true
+from patience import EASY_LIMITS, UNHURRIED, await_true
 from portal_process import SECRET, running_portal
 
 from monitoring.measurement import utc_now
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-QUICK = "[generator]\nlag_p95_ms = 1e6\ncpu_ratio = 100\n[portal.model]\nmedian_s = 0.2\nminimum_s = 0.1\nmaximum_s = 0.4\n"
+QUICK = f"{UNHURRIED}[portal.model]\nmedian_s = 0.2\nminimum_s = 0.1\nmaximum_s = 0.4\n"
 ELSEWHERE = {
     "SESSION_SECRET": "short",
     "DATABASE_URL": "postgresql://portal:hush-hush-hush@production.example.invalid/portal",
@@ -64,7 +64,7 @@ def _commands(tmp_path: Path, environ: dict[str, str], secrets: list[str]) -> It
 
 def config(commands: Commands, text: str) -> str:
     """A --config file with *text*; returns its name."""
-    (commands.directory / "more.toml").write_text(text)
+    (commands.directory / "more.toml").write_text(UNHURRIED + text)
     return "more.toml"
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import pytest
-from profiled_run import UNHURRIED, Plan, run_one, run_together
+from patience import UNHURRIED
+from profiled_run import Plan, run_one, run_together
 from truthful_target import Fate, Route
 
 from conf.loading import load_settings

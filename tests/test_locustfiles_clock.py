@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import locust_process
 import pytest
 from needs import find_faketime
-from profiled_run import UNHURRIED, Plan, run_one, started
+from patience import UNHURRIED
+from profiled_run import Plan, run_one, started
 
 from conf.operations import Journey, Operation
 from monitoring.run_clock import RunClock

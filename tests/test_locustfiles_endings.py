@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import locust_process
 import psutil
 import pytest
-from profiled_run import TIMEOUT_S, UNHURRIED, Plan, Told, command, run_together, site_for
+from patience import TIMEOUT_S, UNHURRIED
+from profiled_run import Plan, Told, command, run_together, site_for
 from truthful_target import Route
 
 from conf.loading import load_settings

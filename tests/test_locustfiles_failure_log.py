@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from profiled_run import UNHURRIED, Plan, run_together
+from patience import UNHURRIED
+from profiled_run import Plan, run_together
 
 from conf.operations import Journey, Outcome
 from locustfiles._failure import RequestFailed

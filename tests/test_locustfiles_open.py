@@ -7,7 +7,8 @@ import subprocess
 from itertools import product
 
 import pytest
-from profiled_run import TIMEOUT_S, UNHURRIED, Plan, Told, command, ended_at_last, run_together, site_for
+from patience import TIMEOUT_S, UNHURRIED
+from profiled_run import Plan, Told, command, ended_at_last, run_together, site_for
 
 from conf.operations import Journey
 from conf.profile import Arrivals

@@ -532,9 +532,10 @@ def profiles() -> list[str]:
 
 def test_the_workflow_tests_first_and_every_command_of_it_exists() -> None:
     known: Any = typer.main.get_command(app)
-    assert [Path(words[0]).name for words in commands()] == ["make", "loadtest", "cat", "make", "cat"]
-    test, load, _, containers, _ = commands()
-    for target in (test[1], containers[1]):
+    assert [Path(words[0]).name for words in commands()] == ["make", "make", "loadtest", "cat", "make", "cat"]
+    tools, test, load, _, containers, _ = commands()
+    assert (tools[1], test[1]) == ("test-tools", "test-all")
+    for target in (tools[1], test[1], containers[1]):
         assert re.search(rf"^{target}:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for profile in profiles():
         assert (CONF_DIR / "profiles" / f"{profile}.toml").exists()

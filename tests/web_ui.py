@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import locust_process
 import requests
 from locust_process import LOCUSTFILES, free_port
-from patience import TIMEOUT_S, await_true
-from profiled_run import UNHURRIED
+from patience import TIMEOUT_S, UNHURRIED, await_true
 
 if TYPE_CHECKING:
     import subprocess
