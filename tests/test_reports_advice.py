@@ -87,6 +87,9 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "fixture_exhausted": (CHAT, problem("fixture_exhausted")),
     "settings_differ": (CHAT, problem("settings_differ")),
     "no_houses": (CHAT, problem("no_houses")),
+    "not_written": (CHAT, problem("not_written")),
+    "suite_failed": (CHAT, problem("suite_failed")),
+    "users_failed": (CHAT, problem("users_failed")),
 }
 
 
