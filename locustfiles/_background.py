@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from locust.exception import StopTest, StopUser
+from locust import log as locust_log
+from locust.event import EventHook
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    StopTest,
+    StopUser,
+)
 
 import errno
 import logging
@@ -27,6 +35,9 @@ _WORDS = {
 """Function → what it is to people; the others go by their names."""
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+_ORDERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
+"""What a listener may raise to tell Locust something."""
+
 _P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 
@@ -67,6 +78,26 @@ class Background:
 
         hub.handle_error = handle_error
         threading.excepthook = excepthook
+        self._watch_listeners()
+
+    def _watch_listeners(self) -> None:
+        """Listeners of any locustfile or plugin too: Locust would write each exception into its log, and go on."""
+        seen: set[tuple[object, type]] = set()
+
+        def fire(hook: EventHook, *, reverse: bool = False, **kwargs: Any) -> None:
+            listeners = hook._handlers[::-1] if reverse else hook._handlers.copy()  # noqa: SLF001 - as Locust's own does
+            for listener in listeners:
+                try:
+                    listener(**kwargs)
+                except _ORDERS:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+                    locust_log.unhandled_greenlet_exception = True
+                    if (listener, type(error)) not in seen:
+                        seen.add((listener, type(error)))
+                        self._report(f"the listener {_words(listener)}", error)
+
+        EventHook.fire = fire  # type: ignore[method-assign,assignment]  # of a function of its own
 
     def guarded(self, listener: Callable[_P, object]) -> Callable[_P, None]:
         """A listener whose exception is seen too; Locust itself would write it into the log and go on."""

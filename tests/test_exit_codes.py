@@ -212,6 +212,22 @@ def test_a_locustfile_that_breaks_is_a_sentence_and_never_1(
     assert len(re.findall(r"^Error: ", ended.err, re.MULTILINE)) == 1
 
 
+def test_a_listener_that_breaks_ends_the_run_without_a_verdict_and_its_traceback_is_written_once(
+    commands: Commands,
+) -> None:
+    own = commands.directory / "own.py"
+    own.write_text(
+        f"{LOCUSTFILE}\nfrom locust import events\n@events.request.add_listener\ndef broken(**_):\n    raise ValueError('my own')\n"
+    )
+    process = commands.start("locust", "-f", str(own), "--headless", "--only-summary")
+    out, err = process.communicate(timeout=LONG_S)
+    assert process.returncode == 3, out + err
+    (verdict,) = commands.directory.glob("runs/*/verdict.json")
+    problems = json.loads(verdict.read_text())["problems"]
+    assert any("the listener broken ended: ValueError: my own" in problem["message"] for problem in problems)
+    assert err.count("Traceback") == 1
+
+
 def test_a_locust_that_is_killed_half_way_leaves_a_report_without_a_verdict(commands: Commands) -> None:
     (commands.directory / "long.toml").write_text("[target]\nmax_users = 50\n")
     profile = Path("conf/profiles/smoke.toml")
