@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from built_run import BuiltRun, Result, evenly, failing, write_run
+from built_run import STARTED, BuiltRun, Result, evenly, failing, write_run
 from page_reader import Page
 from rich.console import Console
 
@@ -25,6 +25,7 @@ from reports.html_page import render_html
 from reports.json_file import render_json
 from reports.judging import judge_run
 from reports.junit_file import render_junit
+from reports.live import LiveRun
 from reports.record import State
 from reports.run_directory import load_run
 from reports.summary import render_summary
@@ -182,6 +183,23 @@ def test_a_percentile_among_failed_attempts_is_said_in_words(tmp_path: Path) -> 
 
 
 # --- a run under way
+
+
+def live(results: list[Result]) -> Verdict:
+    recorder, run = Recorder(), LiveRun()
+    for result in results:
+        recorder.record(Tag(Operation.CHAT, result.outcome, 0), result.ms / 1000)
+    run.add(STARTED.timestamp() + 5, recorder.take())
+    failures = [("POST", "chat", f"{r.outcome}: {r.message}", 1) for r in results if r.message]
+    return run.judge(BuiltRun([]).manifest_values("run"), failures)
+
+
+def test_a_run_under_way_is_judged_likewise() -> None:
+    broken = live(failing("chat", 60))
+    assert (broken.state, problem_codes(broken)) == (State.FAIL, [])
+    verdict = live(SEEN)
+    p99 = next(finding for finding in verdict.findings if finding.metric == "p99_ms")
+    assert (p99.state, p99.at_least) == (State.WARN, True)
 
 
 def stopped(results: list[Result], thresholds: dict[str, dict[str, Limits]]) -> object:
