@@ -13,8 +13,10 @@ import psycopg2
 
 from conf.criteria import require_measurable
 from conf.errors import LoadTestError
+from conf.metric import parse_metric
 from conf.operations import Journey
 from conf.run_directory import unwritable
+from conf.subject import parse_subject
 from monitoring.page import UntrustedError, read_page
 from monitoring.vector_index import find_vector_index
 from seed.database import QueryTimeout, connect, require_url
@@ -109,7 +111,31 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
         LoadTestError: One is not.
     """
     require_measurable(settings.thresholds, settings.profile, journeys)
-    return f"{sum(map(len, settings.thresholds.values()))} criteria, all of them about what will be measured"
+    count = sum(map(len, settings.thresholds.values()))
+    said = f"{count} criteria, all of them about what will be measured"
+    return "; ".join(filter(None, (said, warn_of_short_timeout(settings, journeys))))
+
+
+def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> str:
+    """Which latencies a timeout decides nothing about, because it comes before their limit; empty where none are."""
+    short = []
+    for text, demands in settings.thresholds.items():
+        subject = parse_subject(text)
+        if subject.operation is None or subject.outcome or subject.operation.journey not in journeys:
+            continue
+        is_search = subject.operation.journey is Journey.RAG
+        limit_s = settings.database.statement_timeout_s if is_search else settings.target.request_timeout_s
+        for name, limits in demands.items():
+            largest_ms = max(limits.pass_below or 0, limits.fail_above or 0)
+            if parse_metric(name).is_latency and largest_ms >= limit_s * 1000:
+                short.append(f"{text}.{name} ({largest_ms:g} ms)")
+    if not short:
+        return ""
+    return (
+        f"timeouts decide nothing about {', '.join(short)}: target.request_timeout_s "
+        f"({settings.target.request_timeout_s:g} s), or of searches database.statement_timeout_s "
+        f"({settings.database.statement_timeout_s:g} s), ends before"
+    )
 
 
 def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:

@@ -22,7 +22,7 @@ from patience import TIMEOUT_S, await_true
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.preflight import preflight, require_ready
+from monitoring.preflight import check_criteria, preflight, require_ready
 from seed.fixture import write_fixture
 from seed.tokens import with_new_tokens
 
@@ -157,6 +157,15 @@ def test_an_end_that_may_cut_requests_off_is_said_with_both_settings(
         "run.stop_timeout_s (30 s) is not longer than target.request_timeout_s (60 s) and "
         "database.statement_timeout_s (30 s): "
     )
+
+
+def test_a_timeout_before_the_limit_of_a_latency_is_said_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[target]\nrequest_timeout_s = 2\n")
+    settings = load_settings(config_files=[tmp_path / "own.toml"], environ={})
+    said = check_criteria(settings, {Journey.CHAT})
+    assert "chat.p95_ms (5000 ms), chat.p99_ms (5000 ms): target.request_timeout_s (2 s)" in said
+    assert "decide nothing" not in check_criteria(settings, {Journey.RAG})
+    assert "decide nothing" not in check_criteria(load_settings(environ={}), {Journey.CHAT})
 
 
 def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[..., Settings]) -> None:
