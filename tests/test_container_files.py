@@ -205,7 +205,7 @@ def test_make_secrets_writes_all_of_them_once_and_adds_the_workers_to_a_file_of_
     shutil.copy(ROOT / "Makefile", tmp_path)
 
     def secrets() -> dict[str, str]:
-        subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+        subprocess.run(["make", "secrets"], cwd=tmp_path, check=True, capture_output=True, timeout=TIMEOUT_S)
         lines = (tmp_path / ".env").read_text().splitlines()
         assert len(lines) == len({line.partition("=")[0] for line in lines})
         return dict(line.split("=", 1) for line in lines)

@@ -105,7 +105,12 @@ def test_the_environment_of_a_stack_is_all_that_a_load_needs(tmp_path: Path) -> 
     assert not directory.exists()
 
 
-def test_a_failure_inside_leaves_nothing_behind_and_the_portal_has_the_given_settings(tmp_path: Path) -> None:
+def test_a_failure_inside_leaves_nothing_behind_and_the_portal_has_the_given_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far_away = tmp_path / ("x" * 60) / ("y" * 60)  # too far for the path of a socket
+    far_away.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(far_away))
     entered: list[Stack] = []
 
     def fail_inside() -> None:

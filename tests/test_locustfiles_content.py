@@ -12,6 +12,7 @@ import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import TIMEOUT_S
 
 from conf.operations import Outcome
 from locustfiles._content import decode_content
@@ -132,7 +133,7 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(name: str, layers: int) -> N
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=TIMEOUT_S,
     )
     message, grown_kb = done.stdout.splitlines()
     assert message == "the body is larger than answers.body_bytes allows"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostile_server import dripping, silent
+from patience import TIMEOUT_S
 from web_ui import web_ui
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def test_start_answers_though_the_database_does_not_and_another_journey_can_be_s
 
 def test_what_begins_no_run_blocks_no_start(stack: Stack, tmp_path: Path) -> None:
     with web_ui(stack, tmp_path) as ui:
-        assert ui.http.options(f"{ui.url}/swarm", timeout=60).ok
+        assert ui.http.options(f"{ui.url}/swarm", timeout=TIMEOUT_S).ok
         for run_time in ("99999999999h", "9" * 400, "9999999h"):
             answer = ui.swarm(**CHAT, run_time=run_time)
             assert not answer["success"]
