@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     if verify:
         raise typer.Exit(_verify(directory))
     name = PERFORMANCE if performance else ERRORS
-    oldest = timestamp(time.time() - parse_age_s(since)) if since else ""
+    oldest = timestamp(max(time.time() - parse_age_s(since), 0.0)) if since else ""
     wanted = Filter(kind, route, run, oldest)
     if summary:
         (_add_up_times if performance else _add_up_errors)(directory, wanted, as_json=as_json)
