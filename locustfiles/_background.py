@@ -15,8 +15,7 @@ from locust.exception import (
 import errno
 import logging
 import threading
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from gevent.baseserver import BaseServer
@@ -38,7 +37,6 @@ _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _ORDERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
 """What a listener may raise to tell Locust something."""
 
-_P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 
 
@@ -98,20 +96,6 @@ class Background:
                         self._report(f"the listener {_words(listener)}", error)
 
         EventHook.fire = fire  # type: ignore[method-assign,assignment]  # of a function of its own
-
-    def guarded(self, listener: Callable[_P, object]) -> Callable[_P, None]:
-        """A listener whose exception is seen too; Locust itself would write it into the log and go on."""
-
-        @wraps(listener)
-        def guarded(*args: _P.args, **kwargs: _P.kwargs) -> None:
-            try:
-                listener(*args, **kwargs)
-            except (StopTest, StopUser):
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
-                self._report(_words(listener), error)
-
-        return guarded
 
     def _report(self, what: str, error: Exception) -> None:
         # The event loop itself may call this, and must not wait.

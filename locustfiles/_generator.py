@@ -98,12 +98,11 @@ class Generator:
         runner.register_message(Dealt.TYPE, self._on_dealt)
         runner.register_message(NewTokens.TYPE, self._on_new_tokens)
         if isinstance(runner, WorkerRunner):
-            background = Background(self._on_death)
-            background.watch()
+            Background(self._on_death).watch()
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
             environment.events.test_stop.add_listener(self._on_test_stop)
-            environment.events.report_to_master.add_listener(background.guarded(self._on_report))
+            environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
         self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest")))

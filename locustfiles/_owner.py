@@ -87,8 +87,7 @@ class Owner:
         self._ceilings: dict[str, int] = {}
         """Of each process that takes part, how many requests it may send in a second."""
         self._starting: gevent.Greenlet | None = None
-        background = Background(self._on_death)
-        background.watch()
+        Background(self._on_death).watch()
         git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
         options = environment.parsed_options
@@ -102,13 +101,13 @@ class Owner:
         self._user_classes = tuple(environment.user_classes)
         self.choose(choice)
         runner.register_message(Trouble.TYPE, self._on_trouble)
-        events, guarded = environment.events, background.guarded
-        events.test_start.add_listener(guarded(self._on_test_start))
-        events.spawning_complete.add_listener(guarded(self._on_spawning_complete))
-        events.worker_connect.add_listener(guarded(self._on_worker_connect))
-        events.worker_report.add_listener(guarded(self._on_worker_report))
-        events.test_stopping.add_listener(guarded(self._on_test_stopping))
-        events.test_stop.add_listener(guarded(self._on_test_stop))
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.worker_connect.add_listener(self._on_worker_connect)
+        events.worker_report.add_listener(self._on_worker_report)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
         events.quitting.add_listener(self._on_quitting)
 
     @property

@@ -306,7 +306,7 @@ RULES = (
         "A part of the suite failed",
         problem_noted("suite_failed"),
         "The run was ended, with what was measured until then. The traceback is in the run's log.",
-        ("grep -A 30 Traceback runs/*/locust.log",),
+        ("less runs/*/locust.log",),
     ),
     Rule(
         "users_failed",
