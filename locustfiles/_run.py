@@ -308,9 +308,9 @@ class Run:
         self._check_sums()
         self._check_houses()
         log_dir = self.choice.settings.monitoring.log_dir
-        copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
         for error in self._files.close(ended_at):
             self._note_unwritten(error)
+        copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
         try:
             self._files.write_manifest(build_manifest(self, ended_at))
             verdict = judge_run(self._files.path)
