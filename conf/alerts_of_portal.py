@@ -8,7 +8,7 @@ from conf.alert_rule import Figure, Rule, Runbook, Severity, criterion_rules, su
 from conf.alerts_of_run import WINDOW
 from conf.metric import Metric, MetricKind, parse_metric
 from conf.operations import Operation
-from conf.subject import PORTAL, parse_subject
+from conf.subject import PORTAL, Subject, parse_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,10 +73,11 @@ def portal_rules(settings: Settings) -> Iterator[Rule]:
 
 
 def _figures(text: str, metric: Metric, limits: Limits, settings: Settings) -> Iterator[tuple[str, Figure]]:
-    operation, outcome, users = parse_subject(text)
+    subject = parse_subject(text)
+    operation = subject.operation
     if text == PORTAL:
         yield "", _memory(metric)
-    if operation is None or outcome is not None or users is not None or metric.planned:
+    if operation is None or subject != Subject(operation) or metric.planned:
         return
     for route in ROUTES.get(operation, ()):
         figure = _figure(route, metric, limits, settings.run.minimum_requests)

@@ -40,6 +40,8 @@ def run_rules(settings: Settings) -> Iterator[Rule]:
 
 def _figure(text: str, metric: Metric, limits: Limits, minimum: int) -> Figure | None:
     subject = parse_subject(text)
+    if subject.rows:
+        return None  # a run of the suite has no such rows
     if subject.operation is None:
         return _memory(text, metric)
     if subject.users is not None or metric.planned or metric.attempt:

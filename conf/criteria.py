@@ -46,7 +46,8 @@ def require_measurable(
     """
     mistakes = []
     for text, demands in thresholds.items():
-        operation, _, users = parse_subject(text)
+        subject = parse_subject(text)
+        operation, users = subject.operation, subject.users
         if operation is None or operation.journey not in journeys:
             continue
         steps = profile.load(operation.journey).steps

@@ -30,6 +30,8 @@ LATENCIES = frozenset({MetricKind.PERCENTILE, MetricKind.MEAN, MetricKind.MAX})
 OF_PROCESSES = frozenset({MetricKind.RSS, MetricKind.RSS_SLOPE})
 OF_OUTCOMES = frozenset({*LATENCIES, MetricKind.RATIO, MetricKind.PER_SECOND})
 """What can be said of the results with one outcome."""
+OF_ROWS = frozenset({*LATENCIES, MetricKind.SUCCESS_RATIO, MetricKind.PER_SECOND})
+"""What Locust's statistics say of one row."""
 OF_OPERATIONS = frozenset({*MetricKind} - OF_PROCESSES - {MetricKind.RATIO})
 
 

@@ -1,4 +1,4 @@
-"""What a criterion is about: ``operation[.outcome][@users]``, or a process."""
+"""What a criterion is about: ``operation[.outcome][@users]``, a process, or rows of another project's CSV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ GENERATOR = "generator"
 MASTER = "master"
 """The process that owns a distributed run; it generates no load."""
 PROCESSES = (PORTAL, GENERATOR)
+AGGREGATED = "aggregated"
+"""All requests of a CSV file together: the row that Locust calls ``Aggregated``."""
 
+_ANY = "*"
+_ROW_MARKS = re.compile(r"[\s/*]")
 _SUBJECT = re.compile(r"(?P<operation>[^.@]+)(?:\.(?P<outcome>[^.@]+))?(?:@(?P<users>[1-9]\d*))?")
 
 
@@ -24,14 +28,39 @@ class Subject(NamedTuple):
     Some of a run's results.
 
     Args:
-        operation: None for a process.
+        operation: None for a process, and for rows of a CSV file.
         outcome: Only results that ended so; None: the metric says which count.
         users: Only results of the step with so many users; None: of the whole run.
+        rows: Which rows of Locust's statistics, by name or by method and name, with ``*`` for any characters; or
+            `AGGREGATED`. Empty for everything else.
     """
 
     operation: Operation | None
     outcome: Outcome | None = None
     users: int | None = None
+    rows: str = ""
+
+    def names_row(self, method: str, name: str) -> bool:
+        """Whether the subject is this row; a row that is spelled exactly so needs no ``*``."""
+        spelled = (name, f"{method} {name}")
+        if self.rows in spelled:
+            return True
+        return _ANY in self.rows and any(_pattern(self.rows).fullmatch(text) for text in spelled)
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether several rows may be meant."""
+        return _ANY in self.rows
+
+
+def row_subject(method: str, name: str) -> str:
+    """How a criterion names exactly this row."""
+    return f"{method or _ANY} {name}"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split(_ANY))), re.DOTALL)
 
 
 @cache
@@ -44,16 +73,24 @@ def parse_subject(text: str) -> Subject:
     """
     if text in PROCESSES:
         return Subject(None)
+    if text.lower() == AGGREGATED:
+        return Subject(None, rows=AGGREGATED)
+    if _ROW_MARKS.search(text):
+        return Subject(None, rows=text)
     match = _SUBJECT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an operation, operation.outcome or operation@users")
-    if match["operation"] not in set(Operation):
-        allowed = ", ".join([*Operation, *PROCESSES])
-        raise ValueError(f"{match['operation']!r} is not an operation; allowed: {allowed}")
+    operation = match["operation"]
+    if operation not in set(Operation):
+        allowed = ", ".join([*Operation, *PROCESSES, AGGREGATED])
+        raise ValueError(
+            f"{operation!r} is not an operation; allowed: {allowed}. A row of another project's CSV is "
+            f'written with its method, or with {_ANY} before it: "{_ANY} {operation}"'
+        )
     if match["outcome"] and match["outcome"] not in set(Outcome):
         raise ValueError(f"{match['outcome']!r} is not an outcome; allowed: {', '.join(Outcome)}")
     return Subject(
-        Operation(match["operation"]),
+        Operation(operation),
         Outcome(match["outcome"]) if match["outcome"] else None,
         int(match["users"]) if match["users"] else None,
     )

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from conf.metric import OF_OPERATIONS, OF_OUTCOMES, OF_PROCESSES, MetricKind, parse_metric
-from conf.subject import parse_subject
+from conf.metric import OF_OPERATIONS, OF_OUTCOMES, OF_PROCESSES, OF_ROWS, MetricKind, parse_metric
+from conf.subject import Subject, parse_subject
 
 
 class Limits(BaseModel):
@@ -72,9 +72,7 @@ def _is_metric(name: str) -> str:
 def _metrics_fit_subjects(thresholds: dict[str, dict[str, Limits]]) -> dict[str, dict[str, Limits]]:
     for text, demands in thresholds.items():
         subject = parse_subject(text)
-        allowed = (
-            OF_PROCESSES if subject.operation is None else OF_OUTCOMES if subject.outcome else OF_OPERATIONS
-        )
+        allowed = _metrics_of(subject)
         for name, limits in demands.items():
             kind = parse_metric(name).kind
             if kind not in allowed:
@@ -83,9 +81,19 @@ def _metrics_fit_subjects(thresholds: dict[str, dict[str, Limits]]) -> dict[str,
                 )
             if (limits.within_ms is None) == (kind is MetricKind.GOODPUT_RATIO):
                 raise ValueError(f"{text}.{name}: within_ms belongs to goodput_ratio, which needs it")
+            if subject.rows and parse_metric(name).planned:
+                raise ValueError(f"{text} has no {name}: a row of a CSV file has no planned start")
             if limits.stop_early and subject.operation is None:
                 raise ValueError(f"{text}.{name}: only criteria about operations can stop a run early")
     return thresholds
+
+
+def _metrics_of(subject: Subject) -> frozenset[MetricKind]:
+    if subject.rows:
+        return OF_ROWS
+    if subject.operation is None:
+        return OF_PROCESSES
+    return OF_OUTCOMES if subject.outcome else OF_OPERATIONS
 
 
 SubjectText = Annotated[str, AfterValidator(_is_subject)]

@@ -40,7 +40,7 @@ def save(
     Keep a run as a baseline.
 
     Reads the run directory; sends nothing. Writes NAME.json into the directory of baselines; one of that name is
-    replaced.
+    replaced; a file that is no baseline is not.
 
     Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not a name.
     """

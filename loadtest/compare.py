@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from reports.comparison import Change, Comparison, Difference
 
 _CHANGED = {"REGRESSED", "IMPROVED"}
-COMPARISON_FILE = "comparison.json"
 _FORMAT = 1
 _LOOKS = {
     "NO_CHANGE": ("●", "green"),
@@ -50,18 +49,19 @@ def command(
     """
     Compare a run with a baseline, figure by figure, each with its interval.
 
-    Reads the baseline and the run directory; sends nothing. Writes comparison.json into RUN_DIR, and a table to
-    stdout.
+    Reads the baseline and the run directory; sends nothing. Writes comparison.json into RUN_DIR, or into
+    RUN_DIR/verdict where RUN_DIR is not one of this suite, and a table to stdout.
 
     Exits with 0 for NO CHANGE and IMPROVED, 1 for REGRESSED, 2 when there is no such baseline or run, 3 for NOT
     DECIDABLE and NOT COMPARABLE.
     """
     from reports.comparison import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
     from reports.output import write_text  # noqa: PLC0415
+    from reports.own_files import COMPARISON_FILE, output_directory  # noqa: PLC0415
 
     floor = load_settings(config_files=config or (), environ={}).comparison
     comparison = _compare(baseline, run_dir, directory, floor)
-    path = run_dir / COMPARISON_FILE
+    path = output_directory(run_dir, (COMPARISON_FILE,)) / COMPARISON_FILE
     write_text(path, render_json(comparison))
     print_comparison(Console(), comparison)
     Console().print(Text(f"\nEvery figure: {path}"), soft_wrap=True)

@@ -18,7 +18,7 @@ from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
 from monitoring.journal_proof import prove
 from monitoring.journal_reading import JournalReader, newest
-from monitoring.log_lines import Filter, parse_age_s, show_record
+from monitoring.log_lines import Filter, parse_since, show_record
 from monitoring.log_summary import PerformanceTimes, count_errors
 from monitoring.output_streams import output_is_lost
 from monitoring.segments import current_path, timestamp
@@ -40,7 +40,10 @@ def command(  # noqa: PLR0913 - one parameter per option
     kind: Annotated[str | None, typer.Option(help="Errors of this kind: api, llm, database or load.")] = None,
     route: Annotated[str | None, typer.Option(help="Routes that hold this text.")] = None,
     run: Annotated[str | None, typer.Option(help="Records of this run's load.", metavar="RUN_ID")] = None,
-    since: Annotated[str | None, typer.Option(help="No older than: 90s, 15m, 1h, 7d.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="No older than: 90s, 15m, 1h, 7d, or a moment (UTC): 2026-11-28T20:00:00Z."),
+    ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=0, help="How many, the newest.")] = 50,
     follow: Annotated[
         bool, typer.Option("--follow", help="Go on with what is written, until Ctrl-C.")
@@ -63,7 +66,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     if verify:
         raise typer.Exit(_verify(directory))
     name = PERFORMANCE if performance else ERRORS
-    oldest = timestamp(max(time.time() - parse_age_s(since), 0.0)) if since else ""
+    oldest = timestamp(max(parse_since(since, time.time()), 0.0)) if since else ""
     wanted = Filter(kind, route, run, oldest)
     if summary:
         (_add_up_times if performance else _add_up_errors)(directory, wanted, as_json=as_json)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from conf.loading import load_settings
 
@@ -17,7 +18,9 @@ def command(
     ],
     config: Annotated[
         list[Path] | None,
-        typer.Option(help="TOML file with other [thresholds] to judge by; laid over conf/loadtest.toml."),
+        typer.Option(
+            help="TOML file with other [thresholds] to judge by, or another target.contract; laid over conf/loadtest.toml."
+        ),
     ] = None,
     strict: Annotated[
         bool | None,
@@ -32,8 +35,9 @@ def command(
     """
     Judge a finished run again, by the thresholds it was configured with or by others.
 
-    Reads the run directory; sends nothing. Writes verdict.json, report.html, summary.md and junit.xml into it, and
-    the verdict to stdout.
+    Reads the run directory; sends nothing. Writes verdict.json, report.html, summary.md and junit.xml into it, or
+    into RUN_DIR/verdict where it is not one of this suite, and the verdict to stdout. A file that this suite did not
+    write is never overwritten.
 
     Exits with 0 for PASS and WARN, 1 for FAIL, 2 when RUN_DIR holds no run or cannot be written to, 3 for NO VERDICT.
     """
@@ -46,9 +50,13 @@ def command(
         run_dir,
         given.thresholds if given else None,
         minimum_requests=given.run.minimum_requests if given else None,
+        contract=given.contract if given else None,
     )
     report = write_reports(verdict, run_dir)
     if strict is None:
         strict = verdict.manifest is not None and verdict.manifest.settings.run.strict
     print_verdict(Console(), verdict, report, strict=strict)
+    if report.parent != run_dir:
+        said = f"{run_dir} holds files of another project, which stay as they are: the report is in {report.parent}"
+        Console().print(Text(said), soft_wrap=True)
     raise typer.Exit(exit_code(verdict, strict=strict))

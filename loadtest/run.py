@@ -172,7 +172,8 @@ def _run_all(
     runs: list[tuple[Verdict, Path]],
 ) -> bool:
     """Run *journeys* in order and add each verdict to *runs*; whether they were interrupted."""
-    from reports.judging import REPORT_FILE, judge_run, write_what_fits  # noqa: PLC0415 - as above
+    from reports.judging import judge_run, write_what_fits  # noqa: PLC0415 - as above
+    from reports.own_files import REPORT_FILE  # noqa: PLC0415
 
     for journey in journeys:
         run_dir, interrupted = run_journey(journey, settings, environ, display)

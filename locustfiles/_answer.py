@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from conf.contract import AnswerFormat
+from conf.failures import status_words
 from conf.operations import Outcome
 from locustfiles._failure import RequestFailed
 
@@ -28,7 +28,7 @@ def assess_answer(expected: Answer, response: Response, house: House) -> Request
     """
     status = response.status_code
     if status not in expected.statuses:
-        return RequestFailed(Outcome.STATUS, f"HTTP {status} {_phrase(status)}".rstrip())
+        return RequestFailed(Outcome.STATUS, status_words(status))
     if response.unreadable is not None:
         return response.unreadable
     if expected.format is AnswerFormat.ANY or not expected.reads_body_of(status):
@@ -102,10 +102,3 @@ def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> Req
 
 def _invalid(message: str) -> RequestFailed:
     return RequestFailed(Outcome.VALIDATION, message)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

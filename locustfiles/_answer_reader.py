@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from conf.failures import CLOSED_HALFWAY, NOT_HTTP
 from conf.operations import Outcome
 from locustfiles._content import decode_content, too_large
 from locustfiles._failure import RequestFailed
@@ -102,7 +103,7 @@ class AnswerReader:
 
     def _end(self) -> None:
         if self._step != self._read_rest:
-            raise RequestFailed(Outcome.CONNECTION, "closed before the end of the answer")
+            raise RequestFailed(Outcome.CONNECTION, CLOSED_HALFWAY)
         self._complete = True
 
     def _read_head(self) -> bool:
@@ -261,7 +262,7 @@ class AnswerReader:
 
 
 def _malformed(what: str = "") -> RequestFailed:
-    return RequestFailed(Outcome.CONNECTION, f"the answer is not HTTP/1.1{what and ': ' + what}")
+    return RequestFailed(Outcome.CONNECTION, f"{NOT_HTTP}{what and ': ' + what}")
 
 
 def _header_too_large() -> RequestFailed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent import socket
 
+from conf.failures import CLOSED_UNANSWERED
 from conf.operations import Outcome
 from locustfiles._failure import RequestFailed
 
@@ -89,7 +90,7 @@ class Connection:
             return data
         if self._is_used and self._was_refused():
             raise NeverArrivedError
-        raise RequestFailed(Outcome.CONNECTION, "closed without an answer")
+        raise RequestFailed(Outcome.CONNECTION, CLOSED_UNANSWERED)
 
     @property
     def is_clean(self) -> bool:

@@ -14,6 +14,7 @@ import gevent
 from gevent import socket
 from gevent.ssl import SSLContext
 
+from conf.failures import NO_CONNECTION, REFUSED, RESET
 from conf.operations import Outcome
 from conf.trust import tls_fault
 from locustfiles._answer_reader import AnswerReader
@@ -120,16 +121,24 @@ class Connections:
                 opened.close()
                 raise
         except TimeoutError:
-            raise RequestFailed(Outcome.TIMEOUT, f"no connection within {limit_s:g} s") from None
+            raise RequestFailed(Outcome.TIMEOUT, f"{NO_CONNECTION} within {limit_s:g} s") from None
+        except OSError as error:
+            raise RequestFailed(Outcome.CONNECTION, _unconnected(error)) from None
+
+
+def _unconnected(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError | ssl.SSLError):
+        return _reason(error)
+    return f"{NO_CONNECTION}: {_reason(error)}"
 
 
 def _reason(error: OSError) -> str:
     """The same words for the same cause; addresses and numbers that vary stay out."""
     match error:
         case ConnectionRefusedError():
-            return "refused"
+            return REFUSED
         case ConnectionResetError() | BrokenPipeError():
-            return "reset"
+            return RESET
         case ssl.SSLError():
             return tls_fault(error).words
         case OSError(strerror=str(words)):

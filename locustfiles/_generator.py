@@ -148,6 +148,7 @@ class Generator:
             begun=sum(schedule.begun for schedule in self.schedules.values()),
             missed=self._missed,
             rate_limits=results.rate_limits.listed(),
+            clock_ahead_s=results.portal_clock.ahead_s,
             slowest=results.slowest.listed(),
             lag=self._lag.take(),
             rss_bytes=vitals.rss_bytes,

@@ -12,7 +12,7 @@ from locustfiles._rate_limits import rate_limits_of
 from locustfiles._slowest import slowest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hdrh.histogram import HdrHistogram
 
@@ -53,6 +53,7 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "arrivals": _arrivals(run, reports),
         "held_back": sum(report.held_back for report in reports),
         "slowest": _slowest(reports),
+        "clock_ahead_s": _clock_ahead_s(reports),
         "rate_limited": rate_limits_of(report.rate_limits for report in reports),
         "vector_index": asdict(run.vector_index) if run.vector_index else None,
         "pool": run.portal.pool(),
@@ -67,6 +68,12 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "ended_by": run.ended_by,
         "problems": list(run.problems.values()),
     }
+
+
+def _clock_ahead_s(reports: Iterable[Report]) -> float | None:
+    """Of the process whose answer took least."""
+    looks = [report.clock_ahead_s for report in reports if report.clock_ahead_s is not None]
+    return round(min(looks), 1) if looks else None
 
 
 def _processes(contributions: Mapping[str, Contribution]) -> list[dict[str, Any]]:

@@ -153,6 +153,8 @@ class Report(_Message):
     """Planned starts that were made."""
     missed: int
     """Planned starts that were not; known once the process has finished."""
+    clock_ahead_s: float | None
+    """This machine's clock less the portal's; None where no JWT was refused."""
     rate_limits: list[list[Any]]
     """Since the start of the run: what the portal's limiter refused, as `RateLimits.listed` says it."""
     slowest: list[list[Any]]

@@ -346,7 +346,7 @@ class Owner:
         verdict = run.finish()
         # Only the owner needs these, now that the load is over.
         from reports.assessment import exit_code  # noqa: PLC0415
-        from reports.judging import REPORT_FILE  # noqa: PLC0415
+        from reports.own_files import REPORT_FILE  # noqa: PLC0415
 
         if self._view is not None:
             self._view.end(verdict, run.directory / REPORT_FILE)

@@ -10,6 +10,7 @@ from locustfiles._rate_limits import TOO_MANY, RateLimits
 from locustfiles._server_timing import parse_server_timing
 from locustfiles._slowest import Slowest
 from monitoring.measurement import Recorder, Tag
+from monitoring.portal_clock import UNAUTHORIZED, PortalClock
 
 if TYPE_CHECKING:
     from conf.contract import Contract
@@ -41,6 +42,7 @@ class Results:
     def reset(self, failures: FailureLog) -> None:
         """A run begins, and nothing has come of it yet."""
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
+        self.portal_clock = PortalClock()
         self.failures = failures
 
     def begin(self, operation: Operation) -> None:
@@ -108,3 +110,5 @@ class Results:
                     )
         elif getattr(response, "status_code", 0) == TOO_MANY:
             self.rate_limits.refuse(name, response.headers)
+        elif getattr(response, "status_code", 0) == UNAUTHORIZED:
+            self.portal_clock.look(response.headers)

@@ -10,6 +10,7 @@ import numpy as np
 import psycopg2
 
 from conf.errors import LoadTestError
+from conf.failures import POOLER_SQLSTATES, sqlstate_words
 from conf.operations import Outcome
 from locustfiles._failure import RequestFailed
 from locustfiles._pool import PoolTimeout
@@ -141,6 +142,7 @@ def failure_of(error: psycopg2.Error | LoadTestError) -> RequestFailed:
             return RequestFailed(Outcome.TIMEOUT, error.message)
     if isinstance(error, LoadTestError):
         return RequestFailed(Outcome.CONNECTION, error.message)
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    is_lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    if is_lost and error.pgcode not in POOLER_SQLSTATES:  # 26000 is an OperationalError to the driver
         return RequestFailed(Outcome.CONNECTION, "the connection to the database was lost")
-    return RequestFailed(Outcome.STATUS, f"SQLSTATE {error.pgcode} {type(error).__name__}")
+    return RequestFailed(Outcome.STATUS, sqlstate_words(error.pgcode or "", type(error).__name__))

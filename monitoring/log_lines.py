@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
@@ -53,6 +54,20 @@ class Filter:
         )
 
 
+def parse_since(text: str, now_s: float) -> float:
+    """
+    A moment as seconds since the epoch: ``2026-11-28T20:00:00Z``, or an age such as ``15m``.
+
+    Raises:
+        LoadTestError: It is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return now_s - parse_age_s(text)
+
+
 def parse_age_s(text: str) -> float:
     """
     ``90s``, ``15m``, ``1h``, ``7d`` as seconds.
@@ -62,7 +77,10 @@ def parse_age_s(text: str) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
     if found is None:
-        raise LoadTestError(f"--since: {text!r} is not an age", "Give a number and s, m, h or d: --since 1h")
+        raise LoadTestError(
+            f"--since: {text!r} is neither an age nor a moment",
+            "Give a number and s, m, h or d (--since 1h), or a moment in UTC (--since 2026-11-28T20:00:00Z)",
+        )
     return float(found[1]) * _SECONDS[found[2]]
 
 

@@ -12,7 +12,7 @@ from conf.trust import TlsFault, Trust, tls_fault
 from monitoring.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from conf.address import Address
 
@@ -28,7 +28,12 @@ class UntrustedError(OSError):
 
 
 def read_page(
-    url: str, timeout_s: float, headers: Mapping[str, str] | None = None, *, trust: Trust
+    url: str,
+    timeout_s: float,
+    headers: Mapping[str, str] | None = None,
+    *,
+    trust: Trust,
+    on_headers: Callable[[Mapping[str, str]], None] | None = None,
 ) -> tuple[int, bytes]:
     """
     Ask the host that *url* names, and no other: redirects are not followed, proxies of the environment not used.
@@ -38,6 +43,7 @@ def read_page(
         timeout_s: For all of it, however much comes and however slowly.
         headers: Of the request.
         trust: Which certificates are believed.
+        on_headers: Called with those of the answer.
 
     Returns:
         Status and body, of which at most a megabyte is read.
@@ -55,6 +61,8 @@ def read_page(
             connection._create_connection = deadline.connect  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
             connection.request("GET", path, headers={"Connection": "close", **(headers or {})})
             answer = connection.getresponse()
+            if on_headers is not None:
+                on_headers(dict(answer.headers.items()))
             return answer.status, answer.read(_MOST_BYTES)
     except ssl.SSLError as error:  # first: one about a certificate is a ValueError too
         raise UntrustedError(tls_fault(error)) from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from time import time
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
 from monitoring.page import read_page
 from monitoring.pool_figures import parse_pool
+from monitoring.portal_clock import PortalClock
 from monitoring.preflight import Check, check
 from seed.fixture import load_fixture
 from seed.request import build_request
+from seed.tokens import token_expiry, token_issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from seed.fixture import House
 
+_CLOCK_SPARE_S = 1.0
+"""The Date of an answer is in whole seconds."""
 _RESEED = "Seed the portal's own database, with its own SESSION_SECRET: loadtest seed"
 
 
@@ -48,7 +53,13 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
     Raises:
         LoadTestError: It does not, or says nothing that can be understood.
     """
-    status = _ask(settings, endpoint, house)
+    clock = PortalClock()
+    status = _ask(settings, endpoint, house, clock)
+    if status == HTTPStatus.UNAUTHORIZED and (fault := _clock_fault(clock, house)):
+        raise LoadTestError(
+            f"{endpoint.path}: the portal refuses the first house's JWT (401): {fault}",
+            "Set the clocks of both machines by NTP: timedatectl status",
+        )
     if status == HTTPStatus.UNAUTHORIZED:
         raise LoadTestError(
             f"{endpoint.path}: the portal refuses the first house's JWT (401): it was signed with another SESSION_SECRET",
@@ -106,15 +117,39 @@ def check_pool(settings: Settings) -> str:
     return f"{total} connections, {idle} of them idle"
 
 
-def _ask(settings: Settings, endpoint: Endpoint, house: House) -> int:
+def _clock_fault(clock: PortalClock, house: House) -> str:
+    """Why the JWT is not valid by the portal's clock; empty where it is, and where nothing is known of the clock."""
+    if clock.ahead_s is None:
+        return ""
+    try:
+        issued, expires = token_issue(house.jwt), token_expiry(house.jwt)
+    except LoadTestError:
+        return ""
+    portal_s = time() - clock.ahead_s
+    if issued.timestamp() > portal_s + _CLOCK_SPARE_S:
+        return f"by its clock, which is {clock.ahead_s:,.0f} s behind this machine's, it was issued in the future"
+    if clock.ahead_s < 0 and expires.timestamp() < portal_s:
+        return f"by its clock, which is {-clock.ahead_s:,.0f} s ahead of this machine's, it has expired"
+    return ""
+
+
+def _ask(settings: Settings, endpoint: Endpoint, house: House, clock: PortalClock | None = None) -> int:
     request = build_request(endpoint, house)
-    return _read(settings, request.path, request.headers)[0]
+    return _read(settings, request.path, request.headers, clock)[0]
 
 
-def _read(settings: Settings, path: str, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+def _read(
+    settings: Settings, path: str, headers: dict[str, str] | None = None, clock: PortalClock | None = None
+) -> tuple[int, bytes]:
     target = settings.target
     try:
-        return read_page(target.base_url + path, target.connect_timeout_s, headers or {}, trust=target.trust)
+        return read_page(
+            target.base_url + path,
+            target.connect_timeout_s,
+            headers or {},
+            trust=target.trust,
+            on_headers=clock.look if clock else None,
+        )
     except OSError as error:
         place = path if headers is None else "the portal"
         raise LoadTestError(f"{place}: cannot be reached: {error}", "Start it: loadtest portal") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conf.failures import POOLER_SQLSTATES, Cause, sqlstate_code
 from conf.operations import Journey, Outcome
 from reports.evidence import (
     Share,
@@ -13,9 +14,11 @@ from reports.evidence import (
     problem_noted,
     requests_failed,
     tolerated_never,
+    unless,
 )
 from reports.portal_evidence import (
     chat_slow_untold,
+    clock_differs,
     errors_tracked,
     index_missing,
     index_unused,
@@ -30,11 +33,12 @@ from reports.portal_evidence import (
 from reports.record import Advice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reports.record import Verdict
 
 _UNKNOWN_TARGET = "$LOADTEST_TARGET"
+_FEWEST_HOUSES = 1_000
 _INDEXES = (
     'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'doc_chunks\'"'
 )
@@ -42,11 +46,12 @@ _STRAY_CHUNKS = (
     'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM doc_chunks c '
     'JOIN developments d ON d.id = c.development_id WHERE d.tenant_id <> c.tenant_id GROUP BY 1, 2"'
 )
+_POOLER = tuple(map(sqlstate_code, POOLER_SQLSTATES))
 _ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
 _POOL = "curl -s {target}/api/health/db"
 _HEALTH = "curl -i {target}/api/health"
-_WEB = (Journey.CHAT, Journey.ONBOARDING, None)
-"""Whatever goes to the portal; None: somebody else's names."""
+_WEB = (Journey.CHAT, Journey.ONBOARDING)
+"""What goes to the portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Rule:
 
     Args:
         evidence: What was seen, in words; empty where the rule stays silent.
-        commands: ``{target}`` stands for the portal's address.
+        commands: ``{target}`` stands for the portal's address, ``{journey}`` for the run's first journey, ``{since}`` for
+            its beginning, ``{more_houses}`` for twice as many as it had.
     """
 
     code: str
@@ -76,9 +82,18 @@ RULES = (
         (_STRAY_CHUNKS,),
     ),
     Rule(
+        "clock_differs",
+        "The clock of this machine and the clock of the portal differ",
+        clock_differs,
+        "A JWT says when it was issued and when it expires, by the clock of the machine that signed it. A portal whose "
+        "clock is behind takes a new one for issued in the future, and one whose clock is far ahead takes it for expired. "
+        "Set the clocks by NTP on both machines, and check.",
+        ("timedatectl status", "curl -sI {target} | grep -i '^date:'; date -u", "loadtest check"),
+    ),
+    Rule(
         "secret_differs",
         "The portal accepts none of the homeowners' JWTs",
-        requests_failed(r"\b401\b", share=Share.ALL),
+        unless(clock_differs, requests_failed("http_401", share=Share.ALL)),
         "The JWTs were signed with another SESSION_SECRET than the portal's, or all of them have expired (they "
         "last 24 hours). Set the portal's own secret, sign the JWTs anew, and check.",
         ("export SESSION_SECRET=…", "loadtest seed", "loadtest check"),
@@ -86,28 +101,28 @@ RULES = (
     Rule(
         "some_unauthorized",
         "The portal refuses some of the JWTs",
-        requests_failed(r"\b401\b", share=Share.SOME),
+        unless(clock_differs, requests_failed("http_401", share=Share.SOME)),
         "Some JWTs expired during the run, or several instances of the portal do not share one SESSION_SECRET.",
         ("loadtest seed", "loadtest check"),
     ),
     Rule(
         "tenant_mismatch",
         "The portal says that homeowners ask about other developments than their own",
-        requests_failed(r"\b403\b"),
+        requests_failed("http_403"),
         "The tenant or development of the fixture is not the one in the portal's database.",
         ("loadtest seed", "loadtest check"),
     ),
     Rule(
         "token_unknown",
         "QR tokens are not known to the portal",
-        requests_failed(r"\b404\b", journeys=(Journey.ONBOARDING,)),
+        requests_failed("http_404", journeys=(Journey.ONBOARDING,)),
         "No QR tokens were made, or the fixture belongs to another database than the portal's.",
         ("loadtest seed", "loadtest qrs"),
     ),
     Rule(
         "development_unknown",
         "The development is not known to the portal",
-        requests_failed(r"\b404\b", journeys=(Journey.CHAT,)),
+        requests_failed("http_404", journeys=(Journey.CHAT,)),
         "The fixture belongs to another database than the portal's, or the contract's path is not the portal's.",
         ("loadtest seed", "loadtest check"),
     ),
@@ -115,39 +130,58 @@ RULES = (
         "rate_limited",
         "The portal's rate limit refused requests",
         lambda verdict: "; ".join(
-            filter(None, (requests_failed(r"\b429\b")(verdict), rate_limited(verdict)))
+            filter(None, (requests_failed("http_429")(verdict), rate_limited(verdict)))
         ),
-        "The load is above the portal's limit: 60 chat requests per minute and tenant; 30 token resolutions per "
-        "minute, 5 of the same token. Wait until it is over, and spread the load.",
+        "The load is above a limit of the portal, which the contract names where it is known. Wait until it is over, and "
+        "spread the load; or raise the limit for the test.",
         ("loadtest run all --profile pilot",),
     ),
     Rule(
         "portal_unreachable",
         "The portal could not be reached",
-        requests_failed(
-            r"(?i)refused|unreachable|no route|not known|resolution failed",
-            journeys=_WEB,
-            outcomes=(Outcome.CONNECTION, None),
-        ),
+        requests_failed(Cause.NOT_CONNECTED, journeys=_WEB),
         "The portal is not running, stopped during the run, or listens elsewhere.",
         (_HEALTH, "loadtest portal"),
     ),
     Rule(
         "connection_lost",
         "The portal broke off connections",
-        requests_failed(
-            r"(?i)reset|closed|broken pipe|aborted|disconnected|incomplete",
-            journeys=_WEB,
-            outcomes=(Outcome.CONNECTION, None),
-        ),
+        requests_failed(Cause.BROKEN_OFF, journeys=_WEB),
         "The portal or a proxy before it was restarted, ran out of memory, or limits its connections.",
         (_HEALTH,),
+    ),
+    Rule(
+        "tls_failed",
+        "There is no TLS connection to the portal",
+        requests_failed(Cause.TLS, journeys=_WEB),
+        "The failure names what is wrong with the certificate, or that no TLS is spoken at that address. A private "
+        "authority's certificate belongs into target.ca_file.",
+        ("loadtest check",),
+    ),
+    Rule(
+        "not_http",
+        "What answers there does not speak HTTP",
+        requests_failed(Cause.NOT_HTTP, journeys=_WEB),
+        "Another program than the portal listens at that address, a proxy before it answers for it, or it speaks TLS where "
+        "the address says http.",
+        (_HEALTH,),
+    ),
+    Rule(
+        "transaction_pooler",
+        "A transaction pooler stands between the load and the database",
+        requests_failed(*_POOLER, journeys=(Journey.RAG,)),
+        "Searches are prepared statements, and a pooler in transaction mode gives each query another server connection, "
+        "which does not know them or has others of the same name. Name the database itself in DATABASE_URL, or a pooler "
+        "in session mode.",
+        ("export DATABASE_URL=…", "loadtest check"),
     ),
     Rule(
         "database_failed",
         "The database refused searches",
         requests_failed(
-            ".", journeys=(Journey.RAG,), outcomes=(Outcome.CONNECTION, Outcome.STATUS, Outcome.TIMEOUT)
+            journeys=(Journey.RAG,),
+            outcomes=(Outcome.CONNECTION, Outcome.STATUS, Outcome.TIMEOUT),
+            but=_POOLER,
         ),
         "The database stopped, allows fewer connections than database.pool_size of all processes together, or "
         "needs longer than database.statement_timeout_s.",
@@ -156,28 +190,28 @@ RULES = (
     Rule(
         "chunks_missing",
         "Searches found fewer chunks than they should",
-        requests_failed(".", journeys=(Journey.RAG,), outcomes=(Outcome.VALIDATION,)),
+        requests_failed(journeys=(Journey.RAG,), outcomes=(Outcome.VALIDATION,)),
         "The database does not hold the seed's documents, or the index was built before they were there.",
         ("loadtest seed", _INDEXES),
     ),
     Rule(
         "timed_out",
         "Answers did not come in time",
-        requests_failed(r"(?i)timed? ?out|timeout|within", journeys=_WEB, outcomes=(Outcome.TIMEOUT, None)),
+        requests_failed(Cause.TIMED_OUT, journeys=_WEB),
         "The portal is overloaded or hangs: its model, its pool of connections, or a lock in the database.",
         (_POOL, _ACTIVITY),
     ),
     Rule(
         "server_error",
         "The portal answered with errors of its own",
-        requests_failed(r"\b5\d\d\b"),
+        requests_failed("http_5*"),
         "Something failed inside of the portal; its log says what.",
         (_HEALTH, _POOL),
     ),
     Rule(
         "other_contract",
         "Answers are not what the contract describes",
-        requests_failed(".", journeys=_WEB, outcomes=(Outcome.VALIDATION,)),
+        requests_failed(journeys=_WEB, outcomes=(Outcome.VALIDATION,)),
         "The portal speaks another contract, or answers without documents: none were seeded for the development.",
         ("loadtest check", "loadtest seed"),
     ),
@@ -187,13 +221,13 @@ RULES = (
         pool_exhausted,
         "Each request waits for a free connection. Slow queries hold them too long, the pool is too small, or more "
         "instances share the database than it has connections for.",
-        (_POOL, _ACTIVITY, "loadtest logs --kind database --since 1h"),
+        (_POOL, _ACTIVITY, "loadtest logs --kind database --since {since}"),
     ),
     Rule(
         "index_missing",
         "The vector index is missing",
         index_missing,
-        "Every search reads every row. The migration that makes the index was not run, or the index was dropped for a "
+        "A search reads each row that its filter lets through. The migration that makes the index was not run, or the index was dropped for a "
         "load of documents and not made again.",
         (_INDEXES, "loadtest check"),
     ),
@@ -219,7 +253,7 @@ RULES = (
         model_slow,
         "The step above takes most of the time, and the chunk retrieval does not: the provider's latency or rate "
         "limits, a larger model or longer prompt than before. The portal itself need not be changed.",
-        ("loadtest logs --kind llm --since 1h", "loadtest logs --performance --summary --since 1h"),
+        ("loadtest logs --kind llm --since {since}", "loadtest logs --performance --summary --since {since}"),
     ),
     Rule(
         "waiting_slow",
@@ -277,7 +311,7 @@ RULES = (
         "The portal wrote down errors during the run",
         errors_tracked,
         "What failed inside of the portal, by kind and route; the records have the stack, the house and the trace.",
-        ("loadtest logs --since 1h", "loadtest logs --summary --since 1h"),
+        ("loadtest logs --since {since}", "loadtest logs --summary --since {since}"),
     ),
     Rule(
         "token_used",
@@ -320,7 +354,7 @@ RULES = (
         "Fewer users ran than were asked for",
         problem_noted("fewer_users"),
         "The load generators are too few or too busy, or the run ended before all users had started.",
-        ("locust -f locustfiles/chat.py --headless --processes 2",),
+        ("locust -f locustfiles/{journey}.py --headless --processes 2",),
     ),
     Rule(
         "generator_saturated",
@@ -328,7 +362,7 @@ RULES = (
         problem_noted("generator_saturated"),
         "One process makes more load than it has time for, or something else keeps its machine busy; its latencies hold "
         "its own delays.",
-        ("locust -f locustfiles/chat.py --headless --processes 2", "uptime"),
+        ("locust -f locustfiles/{journey}.py --headless --processes 2", "uptime"),
     ),
     Rule(
         "missed_starts",
@@ -336,7 +370,7 @@ RULES = (
         problem_noted("missed_starts"),
         "The portal is too slow for the arrival rate, so that all users waited for it, or the profile's users are too "
         "few for it: arrival_rate times the longest answer, at least.",
-        ("loadtest run chat --profile capacity",),
+        ("loadtest run {journey} --profile capacity",),
     ),
     Rule(
         "fixture_exhausted",
@@ -344,7 +378,7 @@ RULES = (
         problem_noted("fixture_exhausted"),
         "The run made more onboardings than the fixture has houses. Seed more of them, make fewer, or allow it in the "
         "profile: reuse_houses = true.",
-        ("loadtest seed --houses 2000",),
+        ("loadtest seed --houses {more_houses}",),
     ),
     Rule(
         "settings_differ",
@@ -353,28 +387,91 @@ RULES = (
         "Each process reads the settings on its own. Give all of them the same profile and files.",
         ("env | grep LOADTEST_",),
     ),
-    Rule(
-        "no_houses",
-        "There were no houses to play",
-        problem_noted("no_houses"),
-        "The fixture is missing or empty.",
-        ("loadtest seed",),
-    ),
 )
 """In the order in which they are shown: the gravest first."""
 
 
+_NO_ANSWER = "It is not running, it stopped during the run, or a proxy or firewall before it gave up."
+RULES_OF_OTHERS = (
+    Rule(
+        "unauthorized",
+        "The target refuses requests as unauthorized",
+        requests_failed("http_401", "http_403"),
+        "The load's credentials are missing, wrong or have expired.",
+        (),
+    ),
+    Rule(
+        "not_found",
+        "The target does not know what is asked for",
+        requests_failed("http_404", "http_405"),
+        "The load asks for addresses that the target does not have, or for records that are not in its database.",
+        (),
+    ),
+    Rule(
+        "rate_limited",
+        "A rate limit of the target refused requests",
+        requests_failed("http_429"),
+        "The load is above a limit of the target, or of a proxy before it. Spread the load, or raise the limit for the test.",
+        (),
+    ),
+    Rule(
+        "unreachable", "The target could not be reached", requests_failed(Cause.NOT_CONNECTED), _NO_ANSWER, ()
+    ),
+    Rule(
+        "connection_lost",
+        "The target broke off connections",
+        requests_failed(Cause.BROKEN_OFF),
+        _NO_ANSWER,
+        (),
+    ),
+    Rule(
+        "timed_out",
+        "Answers did not come in time",
+        requests_failed(Cause.TIMED_OUT),
+        "The target is overloaded or hangs.",
+        (),
+    ),
+    Rule(
+        "server_error",
+        "The target answered with errors of its own",
+        requests_failed("http_5*"),
+        "Something failed inside of the target, or of what it depends on; its log says what.",
+        (),
+    ),
+)
+"""For the run of another project: nothing is known of its target, so no command is given."""
+
+
 def advise(verdict: Verdict) -> tuple[Advice, ...]:
     """Every rule that applies to the run, with its evidence."""
-    target = verdict.manifest.target if verdict.manifest else _UNKNOWN_TARGET
+    places = _places(verdict)
     return tuple(
         Advice(
             rule.code,
             rule.title,
             evidence,
             rule.cause,
-            tuple(command.replace("{target}", target) for command in rule.commands),
+            tuple(_filled(command, places) for command in rule.commands),
         )
-        for rule in RULES
+        for rule in (RULES if verdict.own else RULES_OF_OTHERS)
         if (evidence := rule.evidence(verdict))
     )
+
+
+def _places(verdict: Verdict) -> dict[str, str]:
+    """What stands in a command for what only the run knows."""
+    manifest = verdict.manifest
+    return {
+        "{target}": manifest.target if manifest else _UNKNOWN_TARGET,
+        "{journey}": next(iter(verdict.journeys), Journey.CHAT).value,
+        "{since}": f"{manifest.started_at:%Y-%m-%dT%H:%M:%SZ}" if manifest else "1d",
+        "{more_houses}": str(2 * max(manifest.houses, _FEWEST_HOUSES))
+        if manifest
+        else str(2 * _FEWEST_HOUSES),
+    }
+
+
+def _filled(command: str, places: Mapping[str, str]) -> str:
+    for place, text in places.items():
+        command = command.replace(place, text)
+    return command

@@ -16,6 +16,7 @@ from conf.errors import LoadTestError
 from conf.input_file import build_model, parse_json, read_file
 from conf.loading import CONF_DIR
 from conf.operations import Journey, Operation
+from conf.own_file import refuse_foreign
 from conf.subject import Subject
 from monitoring.measurement import new_histogram
 from reports.distribution import NOTHING, Distribution, upper_edges_ms
@@ -230,7 +231,7 @@ def write_baseline(baseline: Baseline, directory: Path) -> Path:
     Write *baseline* into *directory*, which is made if need be; one of the same name is replaced, at once.
 
     Raises:
-        LoadTestError: It cannot be written.
+        LoadTestError: It cannot be written, or a file of that name is no baseline.
     """
     path = baseline_path(directory, baseline.name)
     text = json.dumps(baseline.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)
@@ -238,6 +239,7 @@ def write_baseline(baseline: Baseline, directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LoadTestError(f"{directory}: cannot be made: {error.strerror}", _ELSEWHERE) from error
+    refuse_foreign(path, _MARK, _ELSEWHERE)
     try:
         write_text(path, f"{text}\n")
     except LoadTestError as error:
@@ -245,6 +247,7 @@ def write_baseline(baseline: Baseline, directory: Path) -> Path:
     return path
 
 
+_MARK = re.compile(rb'\A\{\s*"accounts": \[')
 _ELSEWHERE = "Make it writable, or write elsewhere: loadtest baseline save … --directory DIR"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conf.metric import parse_metric
 from conf.operations import Journey, Kind
-from conf.subject import parse_subject
+from conf.subject import Subject, parse_subject
 from reports.spread_charts import draw_distribution, draw_percentiles
 from reports.time_charts import build_timeline, draw_latency, draw_server_steps, draw_throughput, draw_users
 
@@ -82,8 +82,9 @@ def _latency_limits(verdict: Verdict) -> dict[Operation, dict[str, Limits]]:
     for finding in verdict.findings:
         if finding.limits is None:  # no criterion of the settings
             continue
-        operation, outcome, users = parse_subject(finding.subject)
-        if operation is None or outcome or users:
+        subject = parse_subject(finding.subject)
+        operation = subject.operation
+        if operation is None or subject != Subject(operation):
             continue
         if parse_metric(finding.metric).is_latency:
             found.setdefault(operation, {})[finding.metric] = finding.limits

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from enum import Enum, auto
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from conf.metric import parse_metric
-from conf.operations import Kind, Outcome
+from conf.operations import Kind
 from conf.subject import PORTAL, parse_subject
 from reports.figures import count, finding_value, passes_text, subject_label
 from reports.record import ISOLATION, State
+from reports.wording import row_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from conf.operations import Journey
-    from reports.record import FailureGroup, Finding, Verdict
+    from conf.operations import Journey, Outcome
+    from reports.record import FailureGroup, Finding, OperationRow, Verdict
 
     Evidence = Callable[[Verdict], str]
 
-_ANSWERED = (Outcome.STATUS, None)
-"""Failures whose message may hold a status; None is somebody else's CSV, which does not tell."""
 _MOST_SHOWN = 4
 
 
@@ -38,47 +36,66 @@ class Share(Enum):
 
 
 def requests_failed(
-    pattern: str,
-    *,
+    *codes: str,
     share: Share = Share.ANY,
     journeys: Collection[Journey | None] | None = None,
-    outcomes: Collection[Outcome | None] = _ANSWERED,
+    outcomes: Collection[Outcome] = (),
+    but: Collection[str] = (),
 ) -> Evidence:
     """
-    Requests failed with a message like *pattern*.
+    Requests failed in one of these ways.
 
     Args:
-        pattern: Searched for in the message, without its outcome.
+        codes: Of failures; one that ends with ``*`` stands for all that begin so.
         share: How many of an operation's requests.
         journeys: Whose operations count; None among them is a name that is none of ours. All by default.
-        outcomes: Which outcomes count; None among them is a failure that does not tell.
+        outcomes: Failures of which the outcome alone says enough.
+        but: Codes of failures with such an outcome that do not count.
     """
 
     def evidence(verdict: Verdict) -> str:
-        requests = {row.name: row.attempts for row in verdict.operations}
         groups = [
             group
             for group in verdict.failures
-            if group.outcome in outcomes
+            if (_has_code(group, codes) or (group.outcome in outcomes and not _has_code(group, but)))
             and (journeys is None or _journey(group) in journeys)
-            and re.search(pattern, group.message)
         ]
         # A flow fails with its parts; they are what really happened.
         parts = [
             group for group in groups if group.operation is None or group.operation.kind is not Kind.FLOW
         ]
         shown = parts or groups
-        failed = Counter[str]()
+        failed = Counter[object]()
         for group in shown:
-            failed[group.name] += group.count
+            failed[_row(group)] += group.count
+        requests = _requests(verdict)
         return listed(
-            f"{subject_label(group.name)}: {count(group.count)} of {count(requests.get(group.name))} requests: "
-            f"{group.message}"
+            f"{row_label(group)}: {count(group.count)} of {count(requests.get(_row(group)))} requests: {group.message}"
             for group in shown
-            if share is Share.ANY or (failed[group.name] == requests.get(group.name)) is (share is Share.ALL)
+            if share is Share.ANY
+            or (failed[_row(group)] == requests.get(_row(group))) is (share is Share.ALL)
         )
 
     return evidence
+
+
+def _has_code(group: FailureGroup, codes: Collection[str]) -> bool:
+    return any(
+        group.code.startswith(code[:-1]) if code.endswith("*") else group.code == code for code in codes
+    )
+
+
+def _row(row: FailureGroup | OperationRow) -> object:
+    """What identifies a row of the statistics: an operation, or a method and a name of another project."""
+    return row.operation if row.operation and row.name == row.operation else (row.method, row.name)
+
+
+def _requests(verdict: Verdict) -> Mapping[object, int]:
+    """Requests by row, those of the warm-up too: their failures are among the failures."""
+    counts = Counter[object]()
+    for row in verdict.operations:
+        counts[_row(row)] += row.attempts + row.warm_up[0]
+    return counts
 
 
 def latency_above(journey: Journey) -> Evidence:
@@ -110,6 +127,11 @@ def tolerated_never(verdict: Verdict) -> str:
         for finding in verdict.findings
         if finding.metric == ISOLATION
     )
+
+
+def unless(other: Evidence, evidence: Evidence) -> Evidence:
+    """What *evidence* saw, where *other* saw nothing that explains it."""
+    return lambda verdict: "" if other(verdict) else evidence(verdict)
 
 
 def problem_noted(code: str) -> Evidence:

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
-from conf.subject import GENERATOR, PORTAL, parse_subject
+from conf.subject import AGGREGATED, GENERATOR, PORTAL, parse_subject
 from reports.assessment import assess_metric
 from reports.certainty import least_count
 from reports.record import ISOLATION
@@ -26,7 +26,11 @@ _NBSP = "\u00a0"
 AT_LEAST = f"≥{_NBSP}"
 """Before a lower bound."""
 _MOST_DECIMALS = 6
-_PROCESS_LABELS = {PORTAL: "Portal process", GENERATOR: "Load generators"}
+_PROCESS_LABELS = {
+    PORTAL: "Portal process",
+    GENERATOR: "Load generators",
+    AGGREGATED: "All requests together",
+}
 _METRIC_LABELS = {
     MetricKind.SUCCESS_RATIO: "Success rate",
     MetricKind.RATIO: "Share of the results",
@@ -63,12 +67,15 @@ def subject_label(subject: str) -> str:
     if subject in _PROCESS_LABELS:
         return _PROCESS_LABELS[subject]
     try:
-        operation, outcome, users = parse_subject(subject)
+        parsed = parse_subject(subject)
     except ValueError:
         return subject
-    label = operation.label if operation else subject
-    if outcome is not None:
-        label += f", {outcome}"
+    if parsed.operation is None:
+        return subject.removeprefix("* ")
+    label = parsed.operation.label
+    if parsed.outcome is not None:
+        label += f", {parsed.outcome}"
+    users = parsed.users
     return label + (f", with {users:,} user{'s' if users > 1 else ''}" if users else "")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from conf.operations import Journey
+from conf.subject import row_subject
 from reports import drawing, figures, wording
 from reports.record import Source
 
@@ -63,6 +64,7 @@ def template_environment() -> Environment:
 
 
 def _context(verdict: Verdict) -> dict[str, Any]:
+    judged = {finding.subject for finding in verdict.findings}
     return {
         "verdict": verdict,
         "facts": facts_of(verdict),
@@ -72,6 +74,11 @@ def _context(verdict: Verdict) -> dict[str, Any]:
         "breakdowns": _breakdowns(verdict.operations),
         "step_groups": _by_operation(verdict),
         "server_step_groups": _server_steps(verdict),
+        "judged_rows": {
+            (row.method, row.name)
+            for row in verdict.operations
+            if row_subject(row.method, row.name) in judged
+        },
         "from_csv": any(row.source is Source.LOCUST_CSV for row in verdict.operations),
     }
 

@@ -24,6 +24,7 @@ from reports.assessment import (
 from reports.attendance import assess_attendance, attendance_notes
 from reports.beside import build_beside
 from reports.course import build_course
+from reports.csv_rows import advise_criteria, judge_rows, nothing_judged
 from reports.health_log import build_health_rows
 from reports.html_page import render_html
 from reports.json_file import render_json
@@ -31,6 +32,7 @@ from reports.junit_file import render_junit
 from reports.locust_sample import LocustSample
 from reports.naming import parse_operation
 from reports.output import write_text
+from reports.own_files import JUNIT_FILE, REPORT_FILE, SUMMARY_FILE, VERDICT_FILE, output_directory
 from reports.reconciliation import reconcile
 from reports.record import Problem, State, Verdict
 from reports.run_directory import load_run
@@ -55,10 +57,6 @@ if TYPE_CHECKING:
     from reports.run_directory import RunFiles
     from reports.sample import Sample
 
-VERDICT_FILE = "verdict.json"
-JUNIT_FILE = "junit.xml"
-SUMMARY_FILE = "summary.md"
-REPORT_FILE = "report.html"
 _OUTPUTS: dict[str, Callable[[Verdict], str]] = {
     VERDICT_FILE: render_json,
     JUNIT_FILE: render_junit,
@@ -80,7 +78,11 @@ class _Demands(NamedTuple):
 
 
 def judge_run(
-    run_dir: Path, thresholds: Thresholds | None = None, *, minimum_requests: int | None = None
+    run_dir: Path,
+    thresholds: Thresholds | None = None,
+    *,
+    minimum_requests: int | None = None,
+    contract: Contract | None = None,
 ) -> Verdict:
     """
     Judge a finished run by its files alone.
@@ -95,6 +97,8 @@ def judge_run(
         minimum_requests: Requests that an operation must have to be judged, and answers for its latencies; same
             default.
 
+        contract: Says which names of another project's run are operations of the suite; same default.
+
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
     """
@@ -102,7 +106,7 @@ def judge_run(
     try:
         run = load_run(run_dir)
         problems = run.problems
-        return judge_files(run, thresholds, minimum_requests=minimum_requests)
+        return judge_files(run, thresholds, minimum_requests=minimum_requests, contract=contract)
     except LoadTestError:
         raise
     except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to is no verdict
@@ -110,15 +114,20 @@ def judge_run(
 
 
 def judge_files(
-    run: RunFiles, thresholds: Thresholds | None = None, *, minimum_requests: int | None = None
+    run: RunFiles,
+    thresholds: Thresholds | None = None,
+    *,
+    minimum_requests: int | None = None,
+    contract: Contract | None = None,
 ) -> Verdict:
     """Judge what the files of a run say, as `judge_run` does; of a run under way, what they would say now."""
-    contract = _shipped().contract
+    contract = contract or _shipped().contract
     demands = _demands(run, thresholds, minimum_requests)
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
     failures = build_failure_groups(run.failures, contract)
     journeys = run.manifest.journeys if run.manifest else _seen_journeys(rows)
-    judged = list(_judge_subjects(run, rows, contract, demands))
+    judged_rows = judge_rows(run, demands.thresholds, demands.minimum_requests)
+    judged = [*judged_rows.findings, *_judge_subjects(run, rows, contract, demands)]
     findings = [
         *judged,
         *assess_success(rows, judged, demands.minimum_requests),
@@ -130,10 +139,11 @@ def judge_files(
     health = build_health_rows(list(run.health), run.manifest)
     problems = [
         *run.problems,
+        *judged_rows.problems,
         *_invalidities(run),
         *(assess_attendance(run.manifest) if run.manifest else ()),
         *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
-        *assess_validity(rows, findings, demands.minimum_requests),
+        *assess_validity(rows, findings, demands.minimum_requests, nothing_judged(run)),
     ]
     steps = build_step_rows(run.measurements, run.manifest, demands.thresholds, demands.minimum_requests)
     verdict = Verdict(
@@ -153,21 +163,26 @@ def judge_files(
         health=tuple(health),
         problems=tuple(problems),
         notes=tuple(_notes(run, rows, findings, journeys)),
+        own=run.own,
         course=build_course(run.measurements, run.users, run.manifest) if run.finished else None,
     )
-    return replace(verdict, advice=advise(verdict), beside=build_beside(run) if run.finished else None)
+    advice = (*advise_criteria(run, problems), *advise(verdict))
+    return replace(verdict, advice=advice, beside=build_beside(run) if run.finished else None)
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     """
-    Write the record's files into the run directory, the report last; each is complete or not there.
+    Write the record's files, the report last; each is complete or not there.
+
+    They go into the run directory; where it is another project's, or holds such a file of another program, into
+    ``verdict`` within it.
 
     Returns:
         The path of the report.
 
     Raises:
         NoVerdictError: The verdict cannot be rendered; the files say so.
-        LoadTestError: The directory cannot be written to.
+        LoadTestError: The directory cannot be written to, or ``verdict`` holds such a file of another program.
     """
     try:
         rendered = {name: render(verdict) for name, render in _OUTPUTS.items()}
@@ -177,18 +192,23 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
         broken = _broken_verdict(verdict.run_id, verdict.problems, error)
         write_reports(broken, run_dir)
         raise NoVerdictError(broken.problems[-1].message, broken.problems[-1].next_step) from None
+    directory = output_directory(run_dir, rendered)
     for name, text in rendered.items():
-        write_text(run_dir / name, text)
-    return run_dir / REPORT_FILE
+        write_text(directory / name, text)
+    return directory / REPORT_FILE
 
 
 def write_what_fits(verdict: Verdict, run_dir: Path) -> None:
     """As `write_reports`, on a full disk: what cannot be written is removed, so that no file says anything else."""
+    try:
+        directory = output_directory(run_dir, _OUTPUTS)
+    except LoadTestError:
+        return
     for name, render in _OUTPUTS.items():
         try:
-            write_text(run_dir / name, render(verdict))
+            write_text(directory / name, render(verdict))
         except LoadTestError:
-            (run_dir / name).unlink(missing_ok=True)
+            (directory / name).unlink(missing_ok=True)
 
 
 def _broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) -> Verdict:
@@ -274,9 +294,9 @@ def _capacities(steps: Sequence[StepRow]) -> tuple[Capacity, ...]:
 
 
 def _invalidities(run: RunFiles) -> list[Problem]:
-    """What the files of one of our own runs say about each other."""
+    """What the files of a run say about each other, and what the load itself failed at."""
     if not run.own:
-        return []
+        return _raised(run)
     problems = reconcile(run.measurements, run.stats) if run.finished else []
     arrivals = run.manifest.arrivals if run.manifest else None
     if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
@@ -298,16 +318,21 @@ def _invalidities(run: RunFiles) -> list[Problem]:
                 "Ask for fewer users, or raise it, if whoever runs the target agrees.",
             )
         )
-    if run.exceptions:
-        times, message = sum(times for times, _ in run.exceptions), run.exceptions[0][1]
-        problems.append(
-            Problem(
-                "exceptions",
-                f"locust_exceptions.csv: the load itself failed {times:,} times, first with: {message}",
-                "Requests may be missing because of it: correct the cause, and run the journey again.",
-            )
+    return problems + _raised(run)
+
+
+def _raised(run: RunFiles) -> list[Problem]:
+    if not run.exceptions:
+        return []
+    times, message = sum(times for times, _ in run.exceptions), run.exceptions[0][1]
+    place = "locust_exceptions.csv" if run.own else "The exceptions"
+    return [
+        Problem(
+            "exceptions",
+            f"{place}: the load itself failed {times:,} times, first with: {message}",
+            "Requests may be missing because of it: correct the cause, and run the load again.",
         )
-    return problems
+    ]
 
 
 def _tolerated(arrivals: ArrivalsMade, processes: int) -> float:
@@ -337,8 +362,6 @@ def _notes(
         "1,200 ms there), include failed requests (a quick failure makes them better), and the last moments of "
         "the run may be missing: Locust writes nothing when it stops."
     )
-    if run.exceptions:
-        yield f"User classes raised {sum(times for times, _ in run.exceptions):,} exceptions, not counted as failures."
 
 
 def _notes_of(manifest: Manifest) -> Iterable[str]:

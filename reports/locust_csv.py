@@ -16,9 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
     from pathlib import Path
 
+    import pandas as pd
+
 _AGGREGATED = "Aggregated"
 _LONGEST_COUNT = 15
 """Digits."""
+_TOTALS = frozenset({_AGGREGATED, "Total"})
+"""What versions of Locust call the sum of all rows; its type is empty or ``None``."""
+_STATS_COLUMNS = ("Type", "Name", "Request Count", "Failure Count")
+_FAILURES_COLUMNS = ("Method", "Name", "Error", "Occurrences")
+_EXCEPTIONS_COLUMNS = ("Count", "Message")
+_ALIASES = {
+    "method": "Type",
+    "# requests": "Request Count",
+    "# failures": "Failure Count",
+    **{
+        name.lower(): name
+        for name in (
+            *_STATS_COLUMNS,
+            "Median Response Time",
+            "Average Response Time",
+            "Min Response Time",
+            "Max Response Time",
+            "Requests/s",
+        )
+    },
+}
+"""Columns of the statistics as Locust 0.x and 1.x spell them, in lower case."""
 _PERCENTILE = re.compile(r"(\d+(?:\.\d+)?)%")
 _LATENCY_COLUMNS = (
     "Min Response Time",
@@ -55,34 +79,45 @@ class FailureRow:
     count: int
 
 
-def load_stats(path: Path, problems: list[Problem]) -> list[StatsRow]:
+def load_stats(
+    path: Path, problems: list[Problem], *, own: bool = False, distribution: Path | None = None
+) -> tuple[list[StatsRow], StatsRow | None]:
     """
     Read ``…_stats.csv``.
 
     Locust writes the sum of all rows last; where that is missing or differs, rows are missing too.
 
+    Args:
+        path: Of the statistics.
+        problems: Receives what is wrong.
+        own: Whether this suite made the file; if not, it is of any version of Locust.
+        distribution: The percentiles, where they are in a file of their own.
+
     Returns:
-        One row per name, the sum left out.
+        One row per type and name, and the sum; None where that is missing.
     """
     noted = len(problems)
-    table = load_table(path, ["Type", "Name", "Request Count", "Failure Count"], problems)
+    table = load_table(path, _STATS_COLUMNS, problems, aliases=None if own else _ALIASES)
+    if distribution is not None:
+        table = _with_percentiles(table, distribution, problems)
     rows = [_stats_row(record) for record in table.to_dict("records")]
     if None in rows:
         problems.append(_damage(path, "has counts that cannot be"))
     named = [row for row in rows if row is not None]
-    totals = [row for row in named if row.name == _AGGREGATED and not row.method]
+    totals = [row for row in named if row.name in _TOTALS and row.method in {"", "None"}][-1:]
     named = [row for row in named if row not in totals]
+    total = totals[0] if totals else None
     if len(problems) > noted:
-        return named  # what is wrong has been said
-    if not totals:
+        return named, total  # what is wrong has been said
+    if total is None:
         problems.append(_damage(path, "has no Aggregated row, which Locust writes last: lines are missing"))
-    elif (totals[0].requests, totals[0].failures) != (
+    elif (total.requests, total.failures) != (
         requests := sum(row.requests for row in named),
         failures := sum(row.failures for row in named),
     ):
-        total = f"{totals[0].requests} requests and {totals[0].failures} failures"
-        problems.append(_damage(path, f"adds up to {total}, its rows to {requests} and {failures}"))
-    return named
+        sums = f"{total.requests} requests and {total.failures} failures"
+        problems.append(_damage(path, f"adds up to {sums}, its rows to {requests} and {failures}"))
+    return named, total
 
 
 def load_failures(
@@ -97,7 +132,7 @@ def load_failures(
     if not own and not failed and not path.exists():
         return []
     noted = len(problems)
-    table = load_table(path, ["Method", "Name", "Error", "Occurrences"], problems)
+    table = load_table(path, _FAILURES_COLUMNS, problems, aliases=None if own else {})
     records = table.to_dict("records")
     rows = [_failure_row(record) for record in records]
     known = [row for row in rows if row is not None]
@@ -117,7 +152,7 @@ def load_exceptions(path: Path, problems: list[Problem], *, own: bool = False) -
     """
     if not own and not path.exists():
         return []
-    table = load_table(path, ["Count", "Message"], problems)
+    table = load_table(path, _EXCEPTIONS_COLUMNS, problems, aliases=None if own else {})
     pairs = [(_count(record["Count"]), redact(str(record["Message"]))) for record in table.to_dict("records")]
     return [(count or 1, message) for count, message in pairs]
 
@@ -135,11 +170,23 @@ def load_users(path: Path) -> list[tuple[float, int]]:
     ]
 
 
+def _with_percentiles(table: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
+    """The statistics with the columns of ``…_distribution.csv``, whose names are type and name together."""
+    percentiles = load_table(path, ["Name"], problems, aliases={})
+    columns = [column for column in percentiles.columns if _PERCENTILE.fullmatch(str(column))]
+    percentiles = percentiles.drop_duplicates("Name").set_index("Name")[columns]
+    keys = (table["Type"] + " " + table["Name"]).str.strip()
+    return table.join(percentiles.reindex(keys).set_axis(table.index)).fillna("")
+
+
 def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:
     requests, failures = _count(record["Request Count"]), _count(record["Failure Count"])
     if requests is None or failures is None or failures > requests:
         return None
     fastest, mean, p50, p95, p99, slowest = (_number(record.get(column)) for column in _LATENCY_COLUMNS)
+    percentiles = _percentiles(record)
+    if p50 is None and (median := _number(record.get("Median Response Time"))) is not None:
+        p50, percentiles = median, percentiles | {50.0: median}
     latency = Latency(fastest, mean, p50, p95, p99, slowest)
     return StatsRow(
         method=record["Type"],
@@ -148,7 +195,7 @@ def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:
         failures=failures,
         per_second=_number(record.get("Requests/s")),
         latency=latency if requests else Latency(),
-        percentiles=_percentiles(record) if requests else {},
+        percentiles=percentiles if requests else {},
     )
 
 

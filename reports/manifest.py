@@ -95,6 +95,8 @@ class VectorIndexSeen(_Part):
     name: str
     method: str
     used: bool
+    rows_read: int = Field(default=0, ge=0)
+    search_ms: float = Field(default=0, ge=0)
 
 
 class PoolSeen(_Part):
@@ -202,6 +204,8 @@ class Manifest(_Part):
     server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
+    clock_ahead_s: float | None = None
+    """This machine's clock less the portal's, by the Date of answers with 401; None where there was none."""
     held_back: int = Field(default=0, ge=0)
     """Requests that had to wait for target.max_requests_per_second."""
     slowest: tuple[SlowAnswer, ...] = ()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from conf.operations import Journey, Operation
 from conf.subject import parse_subject
 from monitoring.tracker import DATABASE, LLM
-from monitoring.vector_index import MANY_CHUNKS
-from reports.evidence import latency_above, listed
+from monitoring.vector_index import COSTLY_MS
+from reports.evidence import latency_above, listed, requests_failed
 from reports.figures import count, figure
 from reports.memory_log import PORTAL_PROCESS
 from reports.server_steps import REST, slowest_step
@@ -24,7 +24,14 @@ RETRIEVAL = frozenset({"retrieval", "search", "vector", "chunk-retrieval"})
 """What portals call the step that searches for chunks."""
 _SLOW_SEARCH_MS = 500.0
 """Where vector search is expected to pass (p95); of a run whose thresholds say it, what they say."""
+_CLOCK_AHEAD_S = 3.0
+"""The Date of an answer is in whole seconds, and the answer takes time."""
+_CLOCK_BEHIND_S = 3600.0
+"""A JWT is valid for hours: a portal whose clock is a little ahead refuses none."""
+_refused_jwts = requests_failed("http_401")
 _LEAST_FOR_GROWTH_S = 600
+_LEAST_EXHAUSTED = 2
+"""Looks: requests may wait for a moment in any run."""
 _LEAST_GROWTH_MB_PER_HOUR = 5.0
 _LIMITS = {
     Operation.CHAT: "the limit of a tenant's questions",
@@ -51,10 +58,21 @@ def _limit_text(row: RateLimited, answered: int) -> str:
     )
 
 
+def clock_differs(verdict: Verdict) -> str:
+    """JWTs were refused, and by the portal's own clock they are not valid yet, or not any more."""
+    manifest = verdict.manifest
+    ahead_s = manifest.clock_ahead_s if manifest else None
+    refused = _refused_jwts(verdict)
+    if ahead_s is None or not refused or not (ahead_s >= _CLOCK_AHEAD_S or ahead_s <= -_CLOCK_BEHIND_S):
+        return ""
+    side = "behind" if ahead_s > 0 else "ahead of"
+    return f"the portal's clock is {abs(ahead_s):,.0f} s {side} this machine's, by the Date of its answers; {refused}"
+
+
 def pool_exhausted(verdict: Verdict) -> str:
     """Requests waited for a connection, or the portal could not say because the pool did not answer."""
     pool = verdict.manifest.pool if verdict.manifest else None
-    if pool is None or not pool.exhausted:
+    if pool is None or pool.exhausted < _LEAST_EXHAUSTED:
         return ""
     return (
         f"no connection of {count(pool.connections)} was idle and others waited in {pool.exhausted} of {pool.looks} "
@@ -71,11 +89,14 @@ def index_missing(verdict: Verdict) -> str:
 
 
 def index_unused(verdict: Verdict) -> str:
-    """There is an index, the planner does not choose it, and there are too many rows for that to be right."""
+    """There is an index, a search of the first house's development goes without it, and that takes long."""
     index = verdict.manifest.vector_index if verdict.manifest else None
-    if index is None or not index.name or index.used or index.chunks < MANY_CHUNKS:
+    if index is None or not index.name or index.used or index.search_ms < COSTLY_MS:
         return ""
-    return f"the planner reads {count(index.chunks)} rows of doc_chunks instead of the {index.method} index {index.name}"
+    return (
+        f"a search of the first house's development reads {count(index.rows_read)} rows of doc_chunks in "
+        f"{figure('mean_ms', index.search_ms)} instead of the {index.method} index {index.name}"
+    )
 
 
 def retrieval_slow(verdict: Verdict) -> str:

@@ -220,7 +220,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Failures of one operation with the same message; *outcome* is None in somebody else's CSV."""
+    """
+    Failures of one operation with the same message.
+
+    Args:
+        outcome: None in another project's CSV, which does not say it.
+        code: For machines: ``http_401``, ``sqlstate_42P05``, or a `conf.failures.Cause`; empty where the outcome says it
+            all, and where the message tells nothing.
+    """
 
     name: str
     method: str
@@ -228,6 +235,7 @@ class FailureGroup:
     outcome: Outcome | None
     message: str
     count: int
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +443,7 @@ class Verdict:
         problems: Each makes the state NO VERDICT.
         notes: What a reader must know to read the figures rightly; they change no state.
         course: What the charts are drawn from; None for somebody else's CSV, and where nothing was measured.
+        own: Whether this suite made the run.
     """
 
     state: State
@@ -456,6 +465,7 @@ class Verdict:
     advice: tuple[Advice, ...] = ()
     beside: Beside | None = None
     course: Course | None = None
+    own: bool = True
 
     @property
     def asked(self) -> tuple[int, int]:

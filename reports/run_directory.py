@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
+from reports.csv_files import CsvFiles, find_csv_files
 from reports.health_log import load_health
 from reports.locust_csv import load_exceptions, load_failures, load_stats, load_users
 from reports.manifest import load_manifest
 from reports.measurement_log import load_measurements
 from reports.memory_log import load_memory
+from reports.own_files import MANIFEST, MEASUREMENTS, is_own_run
 from reports.tracked_errors import load_tracked_errors
 
 if TYPE_CHECKING:
@@ -22,13 +24,9 @@ if TYPE_CHECKING:
     from reports.measurement_log import Measurements
     from reports.record import MemoryRow, Problem, TrackedErrors
 
-MANIFEST = "manifest.json"
-MEASUREMENTS = "measurements.hlog"
 MEMORY = "memory.csv"
 HEALTH = "health.csv"
 HISTORY = "locust_stats_history.csv"
-_OWN_PREFIX = "locust"
-_STATS_ENDING = "_stats.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +37,12 @@ class RunFiles:
     Args:
         run_id: The directory's name.
         own: Whether this suite made the run; if not, there are only Locust's CSV files.
+        total: Locust's sum of all rows; None where it is missing, and of a run under way.
         exceptions: What user classes raised instead of finishing: how often, and the message.
         users: Moment in seconds since the epoch, and users then.
         problems: What is wrong with the files, and what the manifest lists.
         tracked: What was written down while the run went on.
+        path: Of the directory, as it was given; empty of a run under way.
         finished: Whether there is anything to reconcile; a run under way has no statistics yet.
     """
 
@@ -59,6 +59,8 @@ class RunFiles:
     problems: tuple[Problem, ...]
     tracked: tuple[TrackedErrors, ...] = ()
     finished: bool = True
+    total: StatsRow | None = None
+    path: str = ""
 
 
 def load_run(run_dir: Path) -> RunFiles:
@@ -71,24 +73,26 @@ def load_run(run_dir: Path) -> RunFiles:
         LoadTestError: *run_dir* is no directory, or holds nothing of a run, or several Locust runs.
     """
     try:
-        names = {path.name for path in run_dir.iterdir()}
+        next(run_dir.iterdir(), None)
     except FileNotFoundError:
         raise LoadTestError(f"{run_dir}: there is no such directory", "List the runs: ls runs") from None
     except OSError as error:
         raise LoadTestError(
             f"{run_dir}: cannot be read: {error.strerror}", "Name a run directory: ls runs"
         ) from error
-    own = bool({MANIFEST, MEASUREMENTS} & names)
-    prefix = _OWN_PREFIX if own else _only_prefix(run_dir, names)
+    own = is_own_run(run_dir)
+    files = _own_files(run_dir) if own else find_csv_files(run_dir)
 
     problems: list[Problem] = []
-    stats = load_stats(run_dir / f"{prefix}{_STATS_ENDING}", problems)
+    stats, total = load_stats(files.stats, problems, own=own, distribution=files.distribution)
     return RunFiles(
         run_id=run_dir.resolve().name,
+        path=str(run_dir),
         own=own,
         stats=tuple(stats),
-        failures=tuple(load_failures(run_dir / f"{prefix}_failures.csv", stats, problems, own=own)),
-        exceptions=tuple(load_exceptions(run_dir / f"{prefix}_exceptions.csv", problems, own=own)),
+        total=total,
+        failures=tuple(load_failures(files.failures, stats, problems, own=own)),
+        exceptions=tuple(load_exceptions(files.exceptions, problems, own=own)),
         measurements=load_measurements(run_dir / MEASUREMENTS, problems) if own else {},
         memory=tuple(load_memory(run_dir / MEMORY, problems)) if own else (),
         health=tuple(load_health(run_dir / HEALTH, problems)) if own else (),
@@ -99,17 +103,5 @@ def load_run(run_dir: Path) -> RunFiles:
     )
 
 
-def _only_prefix(run_dir: Path, names: set[str]) -> str:
-    prefixes = sorted(name.removesuffix(_STATS_ENDING) for name in names if name.endswith(_STATS_ENDING))
-    match prefixes:
-        case [prefix]:
-            return prefix
-        case []:
-            raise LoadTestError(
-                f"{run_dir}: holds neither {MANIFEST} nor a Locust …{_STATS_ENDING}",
-                "Name a run directory (ls runs), or a directory that locust --csv wrote to.",
-            )
-    raise LoadTestError(
-        f"{run_dir}: holds the CSV files of several Locust runs: {', '.join(prefixes)}",
-        f"Copy one run into a directory of its own: cp {run_dir}/{prefixes[0]}_*.csv DIRECTORY",
-    )
+def _own_files(run_dir: Path) -> CsvFiles:
+    return CsvFiles(*(run_dir / f"locust_{kind}.csv" for kind in ("stats", "failures", "exceptions")))

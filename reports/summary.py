@@ -6,12 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from reports import figures
-from reports.wording import capacity_text, headline, journeys_text, server_steps_text
+from reports.wording import (
+    UNJUDGED_COLUMNS,
+    capacity_text,
+    headline,
+    journeys_text,
+    row_label,
+    server_steps_text,
+    unjudged_cells,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.record import Advice, FailureGroup, Finding, Problem, State, Verdict
+    from reports.record import Advice, FailureGroup, Finding, OperationRow, Problem, State, Verdict
 
 _MOST_ROWS = 20
 """Of everything that a run may have any number of; the rest is counted."""
@@ -36,6 +44,7 @@ def render_summary(verdict: Verdict) -> str:
         _text(headline(verdict)),
         *_problems(verdict.problems),
         *_criteria(verdict.findings),
+        *(() if any(finding.limits for finding in verdict.findings) else _unjudged(verdict.operations)),
         *(f"Note: {_text(note)}" for note in verdict.notes),
         *(f"Where the time went: {_text(line)}" for line in server_steps_text(verdict)),
         *_advice(verdict.advice),
@@ -78,6 +87,17 @@ def _criteria(findings: Sequence[Finding]) -> Iterator[str]:
     )
 
 
+def _unjudged(rows: Sequence[OperationRow]) -> Iterator[str]:
+    if not rows:
+        return
+    yield _table(
+        ("Request", *UNJUDGED_COLUMNS),
+        "lrrrrr",
+        ((_text(row_label(row)), *map(_text, unjudged_cells(row, rows))) for row in rows[:_MOST_ROWS]),
+    )
+    yield from _left_out(rows, _MOST_ROWS)
+
+
 def _criterion(finding: Finding) -> str:
     label = (
         f"{figures.subject_label(finding.subject)}: {figures.metric_label(finding.metric, finding.limits)}"
@@ -110,7 +130,7 @@ def _failures(failures: Sequence[FailureGroup]) -> Iterator[str]:
         (
             (
                 figures.count(group.count),
-                _text(figures.subject_label(group.name)),
+                _text(row_label(group)),
                 group.outcome or figures.NONE,
                 _text(group.message),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from conf.input_file import open_file
+from reports.decoding import decode_text
 from reports.record import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,7 +25,13 @@ _LARGEST = 1e15
 _READ_ON = "The figures below are what could still be read. Copy the file again, or run the journey again."
 
 
-def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
+def load_table(
+    path: Path,
+    columns: Sequence[str],
+    problems: list[Problem],
+    *,
+    aliases: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """
     Read a CSV file as text.
 
@@ -33,6 +41,8 @@ def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> p
         path: The file.
         columns: Those that must be there; there may be others.
         problems: Receives what is wrong.
+        aliases: Given for a file of another project, which may have been saved anew by another program: in another
+            encoding, or without its last line break. Other names of columns, in lower case, with ours.
 
     Returns:
         One row per record, all values str. No rows, but *columns*, where nothing could be read.
@@ -49,13 +59,18 @@ def load_table(path: Path, columns: Sequence[str], problems: list[Problem]) -> p
     if not content:
         problems.append(_damage(path, "is empty"))
         return _nothing(columns)
-    text = content.decode("utf-8", errors="replace")
-    if "\ufffd" in text:
-        problems.append(_damage(path, "is not UTF-8 throughout"))
+    foreign = aliases is not None
+    try:
+        text = decode_text(content) if foreign else content.decode("utf-8")
+    except UnicodeDecodeError:
+        problems.append(_damage(path, "is not text" if foreign else "is not UTF-8 throughout"))
+        text = content.decode("utf-8", errors="replace")
     whole = text[: _end_of_whole_records(text)]
-    if whole != text:
+    if whole != text and not (foreign and _ends_whole(text, len(whole))):
         problems.append(_damage(path, "ends in the middle of a line: it was cut off"))
-    return _parse(path, whole, columns, problems)
+    elif whole != text:
+        whole = f"{text}\n"
+    return _parse(path, whole, columns, problems, aliases or {})
 
 
 def load_numbers(
@@ -101,7 +116,9 @@ def _are_counted(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return (values >= 0) & (values <= _LARGEST)
 
 
-def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
+def _parse(
+    path: Path, text: str, columns: Sequence[str], problems: list[Problem], aliases: Mapping[str, str]
+) -> pd.DataFrame:
     if not text.strip():
         return _nothing(columns)
     try:
@@ -124,6 +141,8 @@ def _parse(path: Path, text: str, columns: Sequence[str], problems: list[Problem
     bad_lines = [warning for warning in caught if issubclass(warning.category, pd.errors.ParserWarning)]
     if bad_lines:
         problems.append(_damage(path, f"has lines with too many fields: {bad_lines[0].message}".strip()))
+    if aliases:
+        table.columns = pd.Index([aliases.get(name.strip().lower(), name.strip()) for name in table.columns])
     if missing := [column for column in columns if column not in table.columns]:
         problems.append(_damage(path, f"has no column {', '.join(map(repr, missing))}"))
         return _nothing(columns)
@@ -139,6 +158,16 @@ def _end_of_whole_records(text: str) -> int:
     while text.count('"', 0, end) % 2:
         end = text.rfind("\n", 0, end - 1) + 1
     return end
+
+
+def _ends_whole(text: str, last_begins: int) -> bool:
+    """Whether the last line, which no line break ends, has all of its fields."""
+    try:
+        last = list(csv.reader([text[last_begins:]]))
+        first = next(csv.reader(io.StringIO(text)), [])
+    except csv.Error:  # a field beyond the limit
+        return False
+    return text.count('"', last_begins) % 2 == 0 and len(last) == 1 and len(last[0]) == len(first)
 
 
 def _nothing(columns: Sequence[str]) -> pd.DataFrame:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from conf.failures import code_of
 from conf.metric import Metric, MetricKind
 from conf.operations import Kind, Operation, Outcome
 from conf.subject import Subject
 from reports.assessment import assess_state, assess_subject
+from reports.locust_words import foreign_code
 from reports.naming import parse_operation
 from reports.record import FailureGroup, Latency, OperationRow, Source, State, StepRow
 from reports.sample import select_sample, select_step
@@ -174,6 +176,14 @@ def build_failure_groups(failures: Sequence[FailureRow], contract: Contract) -> 
     for row in failures:
         counts[row.name, row.method, row.outcome, row.message] += row.count
     return [
-        FailureGroup(name, method, parse_operation(method, name, contract), outcome, message, count)
+        FailureGroup(
+            name,
+            method,
+            parse_operation(method, name, contract),
+            outcome,
+            message,
+            count,
+            code_of(outcome, message) if outcome else foreign_code(message),
+        )
         for (name, method, outcome, message), count in counts.most_common()
     ]

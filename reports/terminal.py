@@ -11,13 +11,17 @@ from rich.text import Text
 from reports import figures
 from reports.record import State
 from reports.wording import (
+    MOST_UNJUDGED,
+    UNJUDGED_COLUMNS,
     beside_text,
     capacity_text,
     headline,
     journeys_text,
     reason,
+    row_label,
     server_steps_text,
     strict_text,
+    unjudged_cells,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from reports.record import Finding, Verdict
+    from reports.record import Finding, OperationRow, Verdict
 
 _COLOURS = {State.PASS: "green", State.WARN: "yellow", State.FAIL: "red", State.NO_VERDICT: "magenta"}
 
@@ -57,7 +61,8 @@ def print_verdict(
         Text.assemble(state_text(verdict.state), f"  {journeys_text(verdict)}: {headline(verdict)}")
     )
     console.print()
-    console.print(_criteria(verdict.findings))
+    for table in _tables(verdict):
+        console.print(table)
     for title, text in _remarks(verdict):
         console.print(Text.assemble("\n", (f"{title}: ", "bold"), text))
     for problem in verdict.problems:
@@ -116,6 +121,14 @@ def print_verdicts(console: Console, runs: Sequence[tuple[Verdict, Path]]) -> No
         console.print(Text(f"{journeys_text(verdict)} report: {report}"), soft_wrap=True)
 
 
+def _tables(verdict: Verdict) -> Iterator[Table]:
+    """The criteria; where there are none, what was measured."""
+    if verdict.findings:
+        yield _criteria(verdict.findings)
+    if not any(finding.limits for finding in verdict.findings):
+        yield _unjudged(verdict.operations)
+
+
 def _criteria(findings: Iterable[Finding]) -> Table:
     table = _borderless_table()
     table.add_column("State", no_wrap=True)
@@ -138,6 +151,18 @@ def _criteria(findings: Iterable[Finding]) -> Table:
             figures.passes_text(finding.metric, finding.limits),
             figures.fails_text(finding.metric, finding.limits),
         )
+    return table
+
+
+def _unjudged(rows: Sequence[OperationRow]) -> Table:
+    """What was measured, without limits: there is no criterion about it."""
+    table = _borderless_table()
+    for heading in ("Request", *UNJUDGED_COLUMNS):
+        table.add_column(heading, justify="left" if heading == "Request" else "right")
+    for row in rows[:MOST_UNJUDGED]:
+        table.add_row(Text(row_label(row)), *unjudged_cells(row, rows))
+    if len(rows) > MOST_UNJUDGED:
+        table.add_row(f"and {len(rows) - MOST_UNJUDGED:,} more in verdict.json")
     return table
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from conf.input_file import open_file, whole_lines
 from monitoring.journal_reading import LONGEST_LINE, parse_record
 from monitoring.redaction import redact
-from monitoring.run_errors import RUN_ERRORS, SUMMARY_KIND
+from monitoring.run_errors import RUN_ERRORS, SUMMARY_KIND, error_group
 from monitoring.tracker import LOAD
 from reports.record import TrackedErrors
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _MOST = 20
 _LONGEST = 300
+_MOST_TIMES = 10**15
+_SUMMARY = f'{{"kind": "{SUMMARY_KIND}"'.encode()
 
 
 def load_tracked_errors(run_dir: Path) -> list[TrackedErrors]:
@@ -31,13 +34,18 @@ def load_tracked_errors(run_dir: Path) -> list[TrackedErrors]:
     """
     groups: Counter[_Group] = Counter()
     last: dict[_Group, str] = {}
+    counted: dict[_Group, tuple[int, str]] = {}
     for record in _records(run_dir / RUN_ERRORS):
+        if record.get("kind") == SUMMARY_KIND:
+            counted = _counted(record.get("groups"))
         if record.get("kind") in {None, LOAD, SUMMARY_KIND}:
             continue
-        kind, route, step, message = (_text(record, name) for name in ("kind", "route", "step", "message"))
-        group = _Group(kind, route, step, message, _status(record))
+        group = _Group(*error_group(record))
         groups[group] += 1
-        last[group] = max(last.get(group, ""), _text(record, "time"))
+        last[group] = max(last.get(group, ""), redact(str(record.get("time") or ""))[:_LONGEST])
+    for group, (times, last_at) in counted.items():  # only the newest records are copied
+        groups[group] = max(groups[group], times)
+        last[group] = max(last.get(group, ""), last_at[:_LONGEST])
     return [
         TrackedErrors(*group, count=count, last_at=last[group]) for group, count in groups.most_common(_MOST)
     ]
@@ -51,20 +59,40 @@ class _Group(NamedTuple):
     status: int | None
 
 
-def _text(record: dict[str, Any], name: str) -> str:
-    return redact(str(record.get(name) or ""))[:_LONGEST]
-
-
-def _status(record: dict[str, Any]) -> int | None:
-    status = record.get("status")
-    return status if isinstance(status, int) and not isinstance(status, bool) else None
+def _counted(groups: object) -> dict[_Group, tuple[int, str]]:
+    """Groups of the summary with how many there were, and when last; what is no such group is left out."""
+    found = {}
+    for row in groups if isinstance(groups, list) else []:
+        match row:
+            case [
+                str(kind),
+                str(route),
+                str(step),
+                str(message),
+                int() | None as status,
+                int(times),
+                str(last),
+            ]:
+                if kind != LOAD and 0 < times < _MOST_TIMES:
+                    found[_Group(kind, route, step, redact(message)[:_LONGEST], status)] = times, last
+    return found
 
 
 def _records(path: Path) -> Iterator[Record]:
     try:
         with open_file(path) as file:
             for line, _ in whole_lines(file, LONGEST_LINE):
-                if (record := parse_record(line)) is not None:
+                record = _summary(line) if line.startswith(_SUMMARY) else parse_record(line)
+                if record is not None:
                     yield record
     except OSError:
         return
+
+
+def _summary(line: bytes) -> Record | None:
+    """The last line, which is no record of the tracker's."""
+    try:
+        summary: Record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return summary

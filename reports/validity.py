@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from reports.record import Finding, OperationRow
 
 _MS_PER_S = 1000
+_LONGER_RUN = (
+    "Judge a longer run, or set run.minimum_requests in a file: loadtest report RUN_DIR --config FILE"
+)
 _MORE_LOAD = "See the failures below, or put on more load: loadtest run JOURNEY --profile phase17"
 
 
 def assess_validity(
-    rows: Sequence[OperationRow], findings: Sequence[Finding], minimum_requests: int
+    rows: Sequence[OperationRow],
+    findings: Sequence[Finding],
+    minimum_requests: int,
+    nothing_judged: Problem,
 ) -> list[Problem]:
     """
     What makes the test itself invalid: nothing that is judged, too few requests to judge by, or nothing decided.
@@ -30,8 +36,9 @@ def assess_validity(
     """
     binding = [finding for finding in findings if finding.limits is not None and not finding.limits.optional]
     failed = [finding for finding in findings if finding.state is State.FAIL]
-    if not any(parse_subject(finding.subject).operation for finding in binding):
-        return [] if failed else [_NOTHING_JUDGED]
+    subjects = [parse_subject(finding.subject) for finding in binding]
+    if not any(subject.operation or subject.rows for subject in subjects):
+        return [] if failed else [nothing_judged]
     excused = {_journey(finding) for finding in failed}
     judged = {
         subject.operation
@@ -47,13 +54,6 @@ def assess_validity(
         unjudged = [f for f in binding if f.undecided and parse_subject(f.subject).operation not in hardly]
         problems += _undecided(unjudged, rows)
     return problems
-
-
-_NOTHING_JUDGED = Problem(
-    "nothing_judged",
-    "No criterion names any operation of this run",
-    "Name one under [thresholds] in a file, and judge again: loadtest report RUN_DIR --config FILE",
-)
 
 
 def _journey(finding: Finding) -> Journey | None:
@@ -110,7 +110,7 @@ def _next_step(reason: Undecided, operation: Operation | None) -> str:
                 "journey again."
             )
         case Undecided.TOO_FEW:
-            return _MORE_LOAD
+            return _MORE_LOAD if operation else _LONGER_RUN
 
 
 def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Journey
 from reports.assessment import uncertain
-from reports.figures import figure, finding_value, metric_label, subject_label
+from reports.figures import Column, count, figure, finding_value, metric_label, subject_label
 from reports.record import State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reports.manifest import ArrivalsMade, Manifest
-    from reports.record import Beside, Capacity, Verdict
+    from reports.record import Beside, Capacity, FailureGroup, OperationRow, Verdict
     from reports.scalability import Scalability
 
 _JOURNEYS = {
@@ -36,6 +38,29 @@ def journeys_text(verdict: Verdict) -> str:
     return (
         " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
         or "Unknown requests"
+    )
+
+
+UNJUDGED_COLUMNS = ("Requests", "Success rate", "p50, ms", "p95, ms", "p99, ms")
+"""Of what was measured and is not judged; the name stands before them."""
+MOST_UNJUDGED = 20
+
+
+def row_label(row: OperationRow | FailureGroup) -> str:
+    """An operation by its label; what has another name, by its method and name."""
+    if row.operation and row.name == row.operation:
+        return row.operation.label
+    return f"{row.method} {row.name}".strip()
+
+
+def unjudged_cells(row: OperationRow, rows: Sequence[OperationRow]) -> tuple[str, ...]:
+    """The figures of a row for `UNJUDGED_COLUMNS`; *rows* of one table have the same decimals."""
+    column = Column([other.latency.p50_ms for other in rows])
+    latency = row.latency
+    return (
+        count(row.requests),
+        figure("success_ratio", row.success_ratio),
+        *(column.text(ms) for ms in (latency.p50_ms, latency.p95_ms, latency.p99_ms)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ Read at once. Where a thread reads the fixture beside an event loop, each small 
 too short for the loop, which then waits anew: it stood still for a tenth of a second.
 """
 _NEXT_STEP = "Write the fixture anew: loadtest seed"
+FIXTURE_MARK = re.compile(rb'"qr_token": ')
+"""Found in each fixture, also a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)

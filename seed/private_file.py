@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
+from conf.own_file import refuse_foreign
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
     from typing import BinaryIO
+
+_ELSEWHERE = "Name another place in the settings: seed.fixture (or LOADTEST_FIXTURE), seed.qr_dir"
 
 
 @contextmanager
@@ -40,13 +44,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def refuse_unwritable(path: Path) -> None:
+def refuse_unwritable(path: Path, mark: re.Pattern[bytes]) -> None:
     """
     Find out before long work whether its result can be kept.
 
+    Args:
+        path: Of the result.
+        mark: Found in each such file that the suite writes.
+
     Raises:
-        LoadTestError: The directory of *path* cannot be made or written to.
+        LoadTestError: The directory of *path* cannot be made or written to, or *path* is a file of another program.
     """
+    refuse_foreign(path, mark, f"Move it away, or {_ELSEWHERE[0].lower()}{_ELSEWHERE[1:]}")
     descriptor, temporary = _open_temporary(path)
     os.close(descriptor)
     temporary.unlink()
@@ -80,5 +89,5 @@ def _open_temporary(path: Path) -> tuple[int, Path]:
 def _not_written(path: Path, error: OSError) -> LoadTestError:
     return LoadTestError(
         f"{path}: cannot be written: {error.strerror}",
-        "Name another place in the settings: seed.fixture (or LOADTEST_FIXTURE), seed.qr_dir",
+        _ELSEWHERE,
     )

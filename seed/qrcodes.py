@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import TYPE_CHECKING
 
 import segno
 
 from conf.errors import LoadTestError
-from seed.private_file import make_private_directory, replacing
+from seed.private_file import make_private_directory, refuse_unwritable, replacing
 from seed.request import build_path
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SUMMARY = "summary.json"
 
 _PIXELS_PER_MODULE = 8
+_MARK = re.compile(rb'"onboarding_url": ')
 
 
 def onboarding_url(portal_url: str, path_template: str, house: House) -> str:
@@ -56,6 +58,7 @@ def write_qr_codes(
     """
     _refuse_unprintable(houses)
     make_private_directory(directory)
+    refuse_unwritable(directory / SUMMARY, _MARK)
     summary = []
     for house in houses:
         url, name = url_of(house), f"{house.lot}.png"

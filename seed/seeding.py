@@ -11,7 +11,7 @@ import psycopg2
 
 from conf.errors import LoadTestError
 from seed.database import blocking_driver, connect_blocking
-from seed.fixture import write_fixture
+from seed.fixture import FIXTURE_MARK, write_fixture
 from seed.generated import Part, plan_estate
 from seed.households import stored_houses, write_developments, write_houses
 from seed.library import write_chunks, write_documents
@@ -83,7 +83,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
         LoadTestError: The sizes do not fit together, the database cannot be reached or is somebody else's, a step
             failed, or the fixture cannot be written.
     """
-    refuse_unwritable(settings.seed.fixture)
+    refuse_unwritable(settings.seed.fixture, FIXTURE_MARK)
     parts = plan_estate(houses, developments, chunks)
     carrying = [part.development for part in parts]
     everything = [*parts, Part.whole(RATHMORE_GREEN)]

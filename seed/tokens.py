@@ -122,11 +122,20 @@ def token_expiry(token: str) -> datetime:
     Raises:
         LoadTestError: It is not a JWT, or has no expiry. Never holds the token.
     """
+    return _moment(token, "exp")
+
+
+def token_issue(token: str) -> datetime:
+    """When a JWT was issued, in UTC; as `token_expiry`."""
+    return _moment(token, "iat")
+
+
+def _moment(token: str, claim: str) -> datetime:
     try:
         _, claims, _ = token.split(".")
         # PyJWT checks what nobody asks for here, and takes 0.2 ms: twenty seconds for 100,000 houses.
         read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-        return datetime.fromtimestamp(int(read["exp"]), UTC)
+        return datetime.fromtimestamp(int(read[claim]), UTC)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         raise LoadTestError("a token of the fixture is not a JWT with an expiry", _RENEW) from None
 

