@@ -115,7 +115,7 @@ class StartForm:
         if request.method != "POST":  # OPTIONS asks what the address allows, and begins nothing
             return None
         match request.endpoint:
-            case "locust.swarm" if request.method == "POST":  # a browser asks for its OPTIONS first, say
+            case "locust.swarm":
                 return self._start()
             case "locust.stop":
                 self._await_users()
