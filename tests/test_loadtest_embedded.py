@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -132,6 +133,24 @@ def test_a_portal_that_does_not_start_says_why_and_leaves_nothing_behind(
     with pytest.raises(LoadTestError, match="'no-such-profile' is not a profile"):
         _stack(tmp_path / "logs", LOADTEST_PROFILE="no-such-profile").__enter__()
     assert not list(tmp_path.glob("openhouse-*"))
+
+
+def test_a_server_starts_where_another_user_has_the_lock_file_of_its_package() -> None:
+    with tempfile.TemporaryDirectory(prefix="openhouse-tests-") as directory:
+        Path(directory, ".lockfile").mkdir()  # what nobody can open for writing, root neither
+        script = (
+            "import sys; from pathlib import Path; from loadtest.embedded_server import start_server as start\n"
+            "server = start(Path(sys.argv[1]), cleanup_mode='delete'); print(server.get_uri()); server.cleanup()"
+        )
+        started = subprocess.run(
+            [sys.executable, "-c", script, str(Path(directory, "data"))],
+            env={**os.environ, "TMPDIR": directory, "XDG_RUNTIME_DIR": directory},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert started.stdout.startswith("postgresql://"), started.stderr
 
 
 def test_a_stack_ends_with_a_holder_that_had_no_chance_to_tidy_up(tmp_path: Path) -> None:
