@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from conf.errors import ExitCode, LoadTestError
+from monitoring.clean_output import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,7 +54,7 @@ def save(
     baseline = reduce_run(run_dir, parse_name(name), Machine.here())
     path = write_baseline(baseline, directory)
     journeys = ", ".join(baseline.made.journeys)
-    Console().print(Text(f"{path}: {_results(baseline):,} results of {journeys}"), soft_wrap=True)
+    CleanConsole().print(Text(f"{path}: {_results(baseline):,} results of {journeys}"), soft_wrap=True)
 
 
 @app.command("list")
@@ -89,7 +89,7 @@ def list_(directory: Directory = OWN_DIR) -> None:
             Text((made.commit or "none")[:7]),
             Text("conf/baselines" if path.parent == SHIPPED_DIR else str(path.parent)),
         )
-    console = Console()
+    console = CleanConsole()
     if table.row_count:
         console.print(table)
     elif not damaged:

@@ -7,12 +7,12 @@ from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run tim
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey
+from monitoring.clean_output import CleanConsole
 from monitoring.preflight import preflight
 from monitoring.probe import probe
 
@@ -34,7 +34,7 @@ def command(
     """
     settings = load_settings({"run.profile": profile, "target.base_url": host}, config_files=config or ())
     longest_s = settings.profile.longest_s(Journey)
-    console = Console(soft_wrap=True)
+    console = CleanConsole(soft_wrap=True)
     failed = False
     checks = list(preflight(settings, Journey, longest_s, datetime.now(UTC)))
     if all(check.error is None for check in checks if check.name == "portal"):

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from conf.loading import load_settings
 from loadtest.baseline import OWN_DIR, Directory
+from monitoring.clean_output import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from conf.settings import Floor
     from reports.baseline import Made
@@ -63,8 +65,8 @@ def command(
     comparison = _compare(baseline, run_dir, directory, floor)
     path = output_directory(run_dir, (COMPARISON_FILE,)) / COMPARISON_FILE
     write_text(path, render_json(comparison))
-    print_comparison(Console(), comparison)
-    Console().print(Text(f"\nEvery figure: {path}"), soft_wrap=True)
+    print_comparison(CleanConsole(), comparison)
+    CleanConsole().print(Text(f"\nEvery figure: {path}"), soft_wrap=True)
     raise typer.Exit(exit_code(comparison.change))
 
 

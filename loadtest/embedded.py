@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from conf.errors import LoadTestError
 from loadtest.embedded_server import start_server
+from monitoring.known_secrets import remember_secret
 from portal import READY
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def embedded_stack(
 
         fixture = guard.directory / "houses.jsonl"
         secret = secrets.token_urlsafe(48)
+        remember_secret(secret)
         seed = settings.seed.model_copy(update={"fixture": fixture})
         seed_database(
             database_url, settings.model_copy(update={"seed": seed}), secret, now, progress=progress

@@ -10,12 +10,12 @@ from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run tim
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
+from monitoring.clean_output import CleanConsole, print_record
 from monitoring.journal_proof import prove
 from monitoring.journal_reading import JournalReader, newest
 from monitoring.log_lines import Filter, parse_since, show_record
@@ -84,7 +84,7 @@ def command(  # noqa: PLR0913 - one parameter per option
 
 
 def _show(record: Record, *, as_json: bool) -> None:
-    print(json.dumps(record) if as_json else show_record(record), flush=True)  # noqa: T201 - this is the command's output
+    print_record(json.dumps(record) if as_json else show_record(record), flush=True)
 
 
 def _identity(record: Record) -> tuple[Any, Any]:
@@ -126,7 +126,7 @@ def _add_up_errors(directory: Path, wanted: Filter, *, as_json: bool) -> None:
     records = JournalReader(directory, ERRORS, wanted.since).read()
     counts = count_errors(filter(wanted.accepts, records))
     if as_json:
-        print(json.dumps([asdict(count) for count in counts]))  # noqa: T201 - this is the command's output
+        print_record(json.dumps([asdict(count) for count in counts]))
         return
     rows = [(f"{c.count:,}", c.kind, c.route, c.newest[:19], c.message.partition("\n")[0]) for c in counts]
     _print_table(("Count", "Kind", "Route", "Newest", "Its message"), rows, numbers=1)
@@ -138,7 +138,7 @@ def _add_up_times(directory: Path, wanted: Filter, *, as_json: bool) -> None:
         if wanted.accepts(record):
             times.add(record)
     if as_json:
-        print(json.dumps([row._asdict() for row in times.rows()]))  # noqa: T201 - this is the command's output
+        print_record(json.dumps([row._asdict() for row in times.rows()]))
         return
     rows = [
         (f"{row.times:,}", *(f"{ms:,.1f}" for ms in row[3:]), row.route, row.step or "all")
@@ -153,4 +153,4 @@ def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, 
         table.add_column(heading, justify="right" if index < numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table if rows else "There are no such records.")
+    CleanConsole().print(table if rows else "There are no such records.")

@@ -6,10 +6,10 @@ from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run tim
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from conf.loading import load_settings
+from monitoring.clean_output import CleanConsole
 
 
 def command(
@@ -55,8 +55,8 @@ def command(
     report = write_reports(verdict, run_dir)
     if strict is None:
         strict = verdict.manifest is not None and verdict.manifest.settings.run.strict
-    print_verdict(Console(), verdict, report, strict=strict)
+    print_verdict(CleanConsole(), verdict, report, strict=strict)
     if report.parent != run_dir:
         said = f"{run_dir} holds files of another project, which stay as they are: the report is in {report.parent}"
-        Console().print(Text(said), soft_wrap=True)
+        CleanConsole().print(Text(said), soft_wrap=True)
     raise typer.Exit(exit_code(verdict, strict=strict))

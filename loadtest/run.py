@@ -11,7 +11,6 @@ from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run tim
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from conf.errors import INTERRUPTED, LoadTestError
 from conf.loading import absolute_choice, load_settings
@@ -19,6 +18,7 @@ from conf.operations import Journey
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
+from monitoring.clean_output import CleanConsole
 from monitoring.preflight import check_output, require_ready, warn_of_short_stop
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     environ = inherited | _environment(settings, host, config or (), inherited)
     runs: list[tuple[Verdict, Path]] = []
     try:
-        with Display(Console(stderr=True)) as display:
+        with Display(CleanConsole(stderr=True)) as display:
             stack = (
                 embedded_stack(
                     settings, display.stage, log_dir=settings.monitoring.log_dir, now=now, environ=inherited
@@ -191,7 +191,7 @@ def _print_verdicts(runs: Sequence[tuple[Verdict, Path]], *, strict: bool) -> No
         return
     from reports.terminal import print_verdict, print_verdicts  # noqa: PLC0415 - as above
 
-    console = Console()
+    console = CleanConsole()
     for verdict, report in runs:
         print_verdict(console, verdict, report, strict=strict)
     console.print()

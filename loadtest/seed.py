@@ -8,10 +8,10 @@ from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run tim
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from conf.loading import load_settings
+from monitoring.clean_output import CleanConsole
 from seed.database import require_url
 from seed.tokens import require_secret
 
@@ -84,7 +84,7 @@ def shown_progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeElapsedColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=CleanConsole(stderr=True)) as bars:
 
         def show(step: str, done: int, total: int) -> None:
             if step not in tasks:

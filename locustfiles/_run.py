@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from rich.console import Console
 
 from conf.criteria import stopping_criteria
 from conf.errors import LoadTestError, NoVerdictError
@@ -24,6 +23,7 @@ from locustfiles._portal_watch import PortalWatch
 from locustfiles._provenance import git_commit
 from locustfiles._run_directory import RunDirectory
 from locustfiles._workers import Contribution
+from monitoring.clean_output import CleanConsole
 from monitoring.measurement import new_histogram
 from monitoring.memory import own_rss_bytes
 from monitoring.run_clock import RunClock
@@ -324,7 +324,7 @@ class Run:
             verdict, report = judge_run(self._files.path), None
             write_what_fits(verdict, self._files.path)
         if RUN_DIR_VARIABLE not in os.environ:
-            print_verdict(Console(), verdict, report, strict=self.choice.settings.run.strict)
+            print_verdict(CleanConsole(), verdict, report, strict=self.choice.settings.run.strict)
         return verdict
 
     def _has_iterations(self) -> bool:

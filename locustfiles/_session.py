@@ -35,6 +35,7 @@ from locustfiles._exits import (
     own_exits,
     require_web_port,
 )
+from locustfiles._clean_results import clean_results
 from locustfiles._generator import Generator
 from locustfiles._locust_master import Dispatcher, WatchedNode, handle_message
 from locustfiles._messages import Begin
@@ -43,6 +44,7 @@ from locustfiles._plan import Typed
 from locustfiles._progress import Progress
 from locustfiles._run_directory import write_locust_csv
 from locustfiles._worker_channel import MasterLink, WorkerPort
+from monitoring.clean_output import clean_output
 from monitoring.measurement import utc_now
 from monitoring.metrics_server import MetricsServer
 from monitoring.preflight import require_ready
@@ -99,6 +101,8 @@ def _run_time(text: str) -> int:
 
 
 def _begin_session(environment: Environment, **_: object) -> None:
+    clean_output()
+    clean_results()
     # Python raises KeyboardInterrupt in whatever runs at the moment, which may be a user's request: it would be lost.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
     # Locust's stop() asks for its caller. The first time in a process that reads all its modules, and the event loop

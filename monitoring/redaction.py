@@ -1,29 +1,71 @@
-"""Texts from outside, made fit for a report: no secrets, no control characters, nothing that differs by request."""
+"""
+Texts from outside, made fit for people: no secrets, and no characters that steer a terminal.
+
+Secrets of the process are known by value (`monitoring.known_secrets`). JWTs, addresses with passwords, headers and QR
+tokens, of which a run may have a hundred thousand, are known by their shape.
+"""
 
 from __future__ import annotations
 
 import re
 
+from monitoring.known_secrets import hide_known
+
+_LINE_END = r"""(?:["']?(?:[\s\x00-\x1f]|\\+[nrtfv0x]+|%0[AaDd9]|%20|&\#1[03];)+["']?)"""
+"""How a text may go on behind a line end: in the clear, escaped, quoted anew, percent-encoded."""
+_BASE64 = r"(?:[\w-]|%3[Dd]|=)"
+_PIECE = rf"(?=[^\s\"']*[A-Z0-9_-])(?![A-Z]?[a-z]+(?![\w-]))(?![A-Z]+(?![\w-])){_BASE64}+"
+"""Of a token, behind a line end: what is no plain word."""
+_JWT = re.compile(
+    rf"(?<![A-Za-z0-9])(?:eyJ|eyAi|ewo){_BASE64}{{5,}}"
+    rf"(?:{_LINE_END}?(?:\.|%2[Ee]){_LINE_END}?{_BASE64}*|{_LINE_END}{_PIECE})*"
+)
+_HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key"
 _SECRETS = (
-    (re.compile(r"eyJ[\w-]+(?:\.[\w-]*){1,2}"), "[token]"),
-    (re.compile(r"(?i)\bbearer\s+[^\s'\",;]+"), "Bearer [token]"),
-    (re.compile(r"(?i)\b(\w*(?:password|passwd|secret|token))=[^\s&'\",;]+"), r"\1=[hidden]"),
+    (_JWT, "[token]"),
+    (re.compile(r"(?i)\b(bearer|basic)(\s+|%20|\+)(?=[^\s'\",;]{8})[^\s'\",;]+"), r"\1\2[token]"),
+    # As headers are written, in the clear, in JSON, in a tuple of Python's.
     (
-        # As a dictionary or JSON shows it: headers, bodies.
         re.compile(
-            r"""(?i)(["']\w*(?:password|passwd|secret|token|jwt|authorization|cookie)["']: ?)(["']).*?\2"""
+            rf"""(?i)(?:(?<![\w.-])|(?<=\\[nr]))({_HEADERS})(["']?\s*[:=]\s*(?:b?["'])?|["']\s*,\s*b?["'])[^"'\n\\]+"""
+        ),
+        r"\1\2[hidden]",
+    ),
+    # PostgreSQL's address: an unencoded @ or / in the password may be anywhere before the last @.
+    (re.compile(r"(?i)\b(postgres(?:ql)?(?:\+\w+)?(?:://|%3A%2F%2F))[^\s'\"<>]*(?:@|%40)"), r"\1[hidden]@"),
+    (re.compile(r"://[^/\s'\"@]*:[^\s'\"/]*@"), "://[hidden]@"),
+    (
+        re.compile(
+            r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)"""
+            r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s&'",;]+)"""
+        ),
+        r"\1[hidden]",
+    ),
+    # As a dictionary or JSON shows it.
+    (
+        re.compile(
+            r"""(?i)(["']\w*(?:password|passwd|secret|token|jwt)["']\s?: ?b?)(["'])(?:\\.|(?!\2).)*\2"""
         ),
         r"\1\2[hidden]\2",
     ),
-    (re.compile(r"://[^/\s:@]+:[^/\s@]+@"), "://[hidden]@"),
-    # QR tokens are UUIDs; so are the ids of houses, which only split groups that belong together.
-    (re.compile(r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "[id]"),
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UUID = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![0-9a-z])")
+"""QR tokens are UUIDs; so are the ids of houses, which only split groups that belong together."""
+_CONTROL = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line end, delete, C1
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # order the text anew
+    "\u2028\u2029"  # line ends that few programs know
+    "\ud800-\udfff\ufeff\ufffe\uffff"  # no character can be written so
+    "]"
+)
 
 
-def redact(text: str) -> str:
-    """Hide tokens, passwords and UUIDs, and make control characters visible as ``?``."""
+def redact(text: str, *, keep_ids: bool = False) -> str:
+    """Hide tokens, passwords and UUIDs, unless *keep_ids*, and make control characters visible as ``?``."""
+    text = hide_known(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
+    if not keep_ids:
+        text = _UUID.sub("[id]", text)
     return _CONTROL.sub("?", text)

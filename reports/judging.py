@@ -23,6 +23,7 @@ from reports.assessment import (
 )
 from reports.attendance import assess_attendance, attendance_notes
 from reports.beside import build_beside
+from reports.cleaning import clean_record
 from reports.course import build_course
 from reports.csv_rows import advise_criteria, judge_rows, nothing_judged
 from reports.health_log import build_health_rows
@@ -167,7 +168,8 @@ def judge_files(
         course=build_course(run.measurements, run.users, run.manifest) if run.finished else None,
     )
     advice = (*advise_criteria(run, problems), *advise(verdict))
-    return replace(verdict, advice=advice, beside=build_beside(run) if run.finished else None)
+    beside = build_beside(run) if run.finished else None
+    return clean_record(replace(verdict, advice=advice, beside=beside))
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:
