@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "LOADTEST_LOG_DIR": "monitoring.log_dir",
     "LOADTEST_METRICS_PORT": "monitoring.metrics_port",
     "LOADTEST_METRICS_HOST": "monitoring.metrics_host",
+    "LOADTEST_TRACE_HOSTS": "monitoring.trace_hosts",
     "LOADTEST_WEB_ADDRESSES": "web.addresses",
 }
 """
@@ -52,7 +53,7 @@ secret, ``_FILE`` names the file that holds it.
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
 
 _SECRETS = {"session_secret", "database.url"}
-_LISTS = {"target.allowed_hosts", "web.addresses"}
+_LISTS = {"target.allowed_hosts", "monitoring.trace_hosts", "web.addresses"}
 """Written with commas in the environment."""
 _SECRET_NAMES = {key.rpartition(".")[2] for key in _SECRETS}
 

@@ -65,7 +65,7 @@ class Target(_Section):
     @field_validator("allowed_hosts", "tls_unverified_hosts")
     @classmethod
     def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(parse_page(host)[0].host if "://" in host else parse_host(host) for host in hosts)
+        return _parse_hosts(hosts)
 
     @field_validator("base_url")
     @classmethod
@@ -118,6 +118,10 @@ class Target(_Section):
                 f"tls_verify is false, and host {address.host!r} is not the loopback: set target.ca_file to its "
                 "authority's certificate, or name the host in target.tls_unverified_hosts too"
             )
+
+
+def _parse_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(parse_page(host)[0].host if "://" in host else parse_host(host) for host in hosts)
 
 
 def require_allowed(host: str, allowed: Sequence[str]) -> None:
@@ -232,6 +236,14 @@ class Monitoring(_Section):
         default=None, ge=0, le=65535, description="Of a run's Prometheus page; 0: any free port."
     )
     metrics_host: str = Field(description="Address on which that port listens.")
+    trace_hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts that spans may be sent to, beside target.allowed_hosts."
+    )
+
+    @field_validator("trace_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return _parse_hosts(hosts)
 
 
 class Web(_Section):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from conf.settings import Portal, Settings
+    from conf.settings import Settings
     from seed.progress import Progress
 
 START_TIMEOUT_S = 30.0
@@ -115,7 +115,7 @@ def embedded_stack(
         shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
         log = log_dir / "portal.log"
         tracked = {"LOADTEST_LOG_DIR": str(log_dir.resolve())}
-        portal = guard.start_portal(settings.portal, environ={**environ, **shared, **tracked}, log=log)
+        portal = guard.start_portal(settings, environ={**environ, **shared, **tracked}, log=log)
         base_url = _await_ready(portal, log)
         progress("portal", 1, 1)
 
@@ -142,9 +142,17 @@ class _Guard:
             start_new_session=True,  # Ctrl-C in the terminal is not meant for it
         )
 
-    def start_portal(self, portal: Portal, environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    def start_portal(
+        self, settings: Settings, environ: Mapping[str, str], log: Path
+    ) -> subprocess.Popen[bytes]:
         config = self.directory / "portal.toml"
-        config.write_text("".join(_toml_lines("portal", portal.model_dump(mode="json"))), encoding="utf-8")
+        given = {
+            "portal": settings.portal.model_dump(mode="json"),
+            "target.allowed_hosts": list(settings.target.allowed_hosts),
+            "monitoring.trace_hosts": list(settings.monitoring.trace_hosts),
+        }
+        lines = (line for key, value in given.items() for line in _toml_lines(key, value))
+        config.write_text("".join(lines), encoding="utf-8")
         command = ["portal", "--host", "127.0.0.1", "--port", "0", "--config", str(config)]
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:

@@ -15,6 +15,7 @@ import typer
 from conf.errors import INTERRUPTED, LoadTestError
 from conf.loading import absolute_choice, load_settings
 from conf.operations import Journey
+from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
@@ -128,6 +129,7 @@ def _look_before_embedded(settings: Settings, host: str | None) -> None:
             "--host: an embedded run brings its own portal along", "Give --host or --embedded, not both."
         )
     check_output(settings)
+    require_allowed_exporters(settings, os.environ)
     log_dir = settings.monitoring.log_dir
     try:
         log_dir.mkdir(parents=True, exist_ok=True)

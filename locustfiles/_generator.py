@@ -105,7 +105,7 @@ class Generator:
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)
         environment.events.quit.add_listener(lambda **_: self._until_the_end.close())
-        self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest")))
+        self.tracing = Tracing(self._until_the_end.enter_context(open_tracer("openhouse-loadtest", settings)))
 
     def _failure_log(self) -> FailureLog:
         return FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)

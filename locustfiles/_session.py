@@ -13,6 +13,7 @@ from locust.runners import MasterRunner, WorkerRunner
 import gc
 import inspect
 import logging
+import os
 import signal
 import sys
 from argparse import ArgumentTypeError
@@ -27,15 +28,16 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import LONGEST_S
+from conf.trace_exporters import ENDPOINT, OTHER_ENDPOINTS, require_allowed_exporters
 from locustfiles._buckets import fine_bucket
 from locustfiles._choice import ALL, build_choice, chosen_journeys, offered_journeys
+from locustfiles._clean_results import clean_results
 from locustfiles._exits import (
     LONGEST_WAIT_FOR_WORKERS_S,
     end_unexpected,
     own_exits,
     require_web_port,
 )
-from locustfiles._clean_results import clean_results
 from locustfiles._generator import Generator
 from locustfiles._locust_master import Dispatcher, WatchedNode, handle_message
 from locustfiles._messages import Begin
@@ -146,6 +148,8 @@ def _join(environment: Environment) -> None:
         _log.warning("--reset-stats has no effect: the report counts every request; a profile has warm_up_s")
     settings = load_settings({"run.profile": options.profile, "target.base_url": environment.host})
     environment.host = settings.target.base_url
+    others = (ENDPOINT, *OTHER_ENDPOINTS) if options.otel else ()
+    require_allowed_exporters(settings, os.environ, others)
     environment.dispatcher_class = Dispatcher
     if not isinstance(runner, MasterRunner):
         _generators[environment] = Generator(environment, settings)

@@ -14,15 +14,18 @@ from random import Random
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol
 
+from conf.trace_exporters import CONSOLE, OTLP, allowed_endpoint, named_exporters
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import requests
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
 
+    from conf.settings import Settings
+
 _TRACEPARENT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_OTLP, _CONSOLE, _NONE = "otlp", "console", "none"
 _FLUSH_S = 3.0
 """How long the end of a process may wait for a collector. OpenTelemetry's own half a minute would outlast the run."""
 
@@ -110,18 +113,16 @@ class Tracing:
 
 def wanted_exporters(environ: Mapping[str, str]) -> set[str]:
     """Where the standard variables want traces to go: ``otlp``, ``console``; nowhere, unless they say so."""
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return set()
-    named = {name.strip().lower() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")} - {""}
-    if unknown := named - {_OTLP, _CONSOLE, _NONE}:
+    named = named_exporters(environ)
+    if unknown := named - {OTLP, CONSOLE}:
         _log.warning("OTEL_TRACES_EXPORTER: %s: only otlp, console and none are known", ", ".join(unknown))
-    if named:
-        return named & {_OTLP, _CONSOLE}
-    return {_OTLP} if any(environ.get(variable) for variable in _ENDPOINTS) else set()
+    return named - unknown
 
 
 @contextmanager
-def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Iterator[Tracer | None]:
+def open_tracer(
+    service: str, settings: Settings, environ: Mapping[str, str] = os.environ
+) -> Iterator[Tracer | None]:
     """
     What exports the spans of this process, over OTLP and HTTP, in the background; None where nobody asked for it.
 
@@ -130,13 +131,18 @@ def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Iterat
 
     Args:
         service: ``service.name``, unless the variables say another.
+        settings: Name the hosts that spans may be sent to.
         environ: The environment.
+
+    Raises:
+        LoadTestError: Spans would be sent to another host.
     """
     exporters = wanted_exporters(environ)
     if not exporters:
         yield None
         return
-    provider = _provider(service, exporters)
+    endpoint = allowed_endpoint(settings, environ) if OTLP in exporters else ""
+    provider = _provider(service, exporters, endpoint)
     try:
         yield provider.get_tracer("openhouse-loadtest")
     finally:
@@ -145,7 +151,7 @@ def open_tracer(service: str, environ: Mapping[str, str] = os.environ) -> Iterat
         closing.join(_FLUSH_S)
 
 
-def _provider(service: str, exporters: set[str]) -> TracerProvider:
+def _provider(service: str, exporters: set[str], endpoint: str) -> TracerProvider:
     # A third of a second, and only for those who trace.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
@@ -156,10 +162,25 @@ def _provider(service: str, exporters: set[str]) -> TracerProvider:
     if str(resource.attributes["service.name"]).startswith("unknown_service"):
         resource = resource.merge(Resource({"service.name": service}))
     provider = TracerProvider(resource=resource)
-    for name, exporter in ((_OTLP, OTLPSpanExporter), (_CONSOLE, ConsoleSpanExporter)):
-        if name in exporters:
-            provider.add_span_processor(BatchSpanProcessor(exporter()))
+    if OTLP in exporters:
+        exporter = OTLPSpanExporter(endpoint, session=_session_that_stays())
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    if CONSOLE in exporters:
+        provider.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter()))
     return provider
+
+
+def _session_that_stays() -> requests.Session:
+    """What sends to the address it is given and nowhere else: no proxy of the environment, no redirect."""
+    import requests  # noqa: PLC0415 - as above
+
+    class StayingSession(requests.Session):
+        def get_redirect_target(self, _: requests.Response) -> None:
+            """The redirect is the answer."""
+
+    session = StayingSession()
+    session.trust_env = False
+    return session
 
 
 def trace_id_of(traceparent: str) -> str:

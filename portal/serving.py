@@ -47,7 +47,7 @@ def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
     url = require_url(settings.database.url)
     with (
         _listening_socket(settings.portal.host, settings.portal.port) as listening,
-        open_tracer("openhouse-portal") as tracer,
+        open_tracer("openhouse-portal", settings) as tracer,
     ):
         asyncio.run(_serve(settings, url, secret, clock, listening=listening, tracer=tracer))
 

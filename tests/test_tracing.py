@@ -19,6 +19,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,9 @@ from locust_process import LOCUSTFILES, free_port
 from portal_process import bearer, running_portal
 from trace_collector import running_collector
 
+from conf.errors import LoadTestError
 from conf.loading import load_settings
+from conf.trace_exporters import OTHER_ENDPOINTS, require_allowed_exporters
 from loadtest.embedded import embedded_stack
 from monitoring import tracing
 from monitoring.tracing import open_tracer, trace_id_of, wanted_exporters
@@ -240,7 +243,7 @@ def test_a_sampler_is_honoured_and_the_header_says_what_it_decided(
         monkeypatch.context() as patch,
     ):
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-        with open_tracer("a service") as tracer:
+        with open_tracer("a service", load_settings(environ={})) as tracer:
             trace = tracing.Tracing(tracer).begin("chat")
             assert int(trace.traceparent[-2:], 16) & 1 == 0
             trace.end("", 200)
@@ -261,7 +264,7 @@ def test_the_variables_name_the_service(
     with running_collector() as collector:
         for name, value in ({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} | variables).items():
             monkeypatch.setenv(name, value)
-        with open_tracer("a service") as tracer:
+        with open_tracer("a service", load_settings(environ={})) as tracer:
             tracing.Tracing(tracer).begin("chat").end("", 200)
         assert [(span.name, span.service) for span in collector.spans] == [("chat", service)]
 
@@ -300,8 +303,8 @@ def test_an_exporter_that_is_not_known_is_told_and_nothing_goes_anywhere(
 
 def test_spans_can_go_to_the_console() -> None:
     code = (
-        "from monitoring.tracing import Tracing, open_tracer\n"
-        "with open_tracer('a service') as tracer: Tracing(tracer).begin('chat').end('', 200)"
+        "from conf.loading import load_settings\nfrom monitoring.tracing import Tracing, open_tracer\n"
+        "with open_tracer('a service', load_settings(environ={})) as tracer: Tracing(tracer).begin('chat').end('', 200)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -394,7 +397,7 @@ def test_the_end_does_not_wait_for_a_collector_that_does_not_answer(monkeypatch:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
         before = set(threading.enumerate())
-        with open_tracer("a service") as tracer:
+        with open_tracer("a service", load_settings(environ={})) as tracer:
             tracing.Tracing(tracer).begin("chat").end("", 200)
         left = set(threading.enumerate()) - before
         # Who sends, and who waits for it in our place: both still at it.
@@ -462,3 +465,114 @@ def test_whatever_stands_in_the_header_the_portal_answers_and_traces(
         assert len(own) >= len(MALFORMED) - 1  # "00-…-01-more" is one to the library
         kept = {record.get("context", {}).get("trace_id") for record in records} - {None}
         assert kept <= {span.trace_id for span in servers if span.parent}
+
+
+# --- to whom
+
+
+ELSEWHERE = "is neither in monitoring.trace_hosts nor in target.allowed_hosts"
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("loadtest", "run", "chat"),
+        ("loadtest", "run", "chat", "--embedded"),
+        ("loadtest", "portal", "--port", "0"),
+        ("locust", *CHAT, "--headless"),
+    ],
+    ids=" ".join,
+)
+def test_spans_are_sent_to_no_host_that_is_not_named(
+    stack: Stack, tmp_path: Path, command: tuple[str, ...], variable: str
+) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as listener:
+        listener.settimeout(0)
+        elsewhere = {variable: f"http://127.0.0.2:{listener.getsockname()[1]}"}
+        ended = subprocess.run(
+            [sys.executable, "-m", *command],
+            env=without_otel() | stack.environ | elsewhere | {"OTEL_EXPORTER_OTLP_HEADERS": "key=hush-hush"},
+            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    assert ended.returncode == 2, ended
+    assert f"Error: {variable}: host '127.0.0.2' {ELSEWHERE}" in ended.stderr
+    assert "Add it to monitoring.trace_hosts" in ended.stderr
+    assert "hush" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "allowed"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318/"},
+            "http://collector.example:4318/v1/traces",
+        ),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://[::1]:1/x"}, "http://[::1]:1/x"),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, "http://localhost:4318/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other.example", "OTEL_SDK_DISABLED": "true"}, "nowhere"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://other.example", "OTEL_TRACES_EXPORTER": "console"},
+            "nowhere",
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example.evil"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://[::1].evil:4318"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:hush@localhost"}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "unix:///run/collector"}, ""),
+        ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://other.example"}, ""),
+    ],
+)
+def test_where_spans_go_is_known_before_anything_is_sent(variables: dict[str, str], allowed: str) -> None:
+    settings = load_settings(environ={"LOADTEST_TRACE_HOSTS": "Collector.Example"})
+    if allowed:
+        assert require_allowed_exporters(settings, variables).endswith(allowed)
+        return
+    with pytest.raises(LoadTestError, match=r"^Error: OTEL_EXPORTER_OTLP_") as refused:
+        require_allowed_exporters(settings, variables, OTHER_ENDPOINTS)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_redirect_and_a_proxy_of_the_environment_lead_spans_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere, redirecting(elsewhere) as url:
+        elsewhere.settimeout(0)
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{elsewhere.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        with open_tracer("a service", load_settings(environ={})) as tracer:
+            assert tracer is not None
+            tracer.start_span("chat").end()
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+@contextmanager
+def redirecting(elsewhere: socket.socket) -> Iterator[str]:
+    """A collector that is asked at least once, and sends each batch on to *elsewhere*."""
+    asked = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", f"http://127.0.0.1:{elsewhere.getsockname()[1]}/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            asked.set()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+            assert asked.wait(60)
+        finally:
+            server.shutdown()
+            thread.join()
