@@ -65,8 +65,8 @@ def commands(stack: Stack, tmp_path: Path) -> Iterator[Commands]:
         PASSWORD,
         quote(PASSWORD, safe=""),
         stack.environ["SESSION_SECRET"],
-        house[1],
-        *parts(house[0]),
+        house.qr_token,
+        *parts(house.jwt),
     ]
     commands = Commands(directory, environ, secrets)
     yield commands
