@@ -59,11 +59,11 @@ def command(
     """
     from reports.comparison import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
     from reports.output import write_text  # noqa: PLC0415
-    from reports.own_files import COMPARISON_FILE, output_directory  # noqa: PLC0415
+    from reports.own_files import COMPARISON_FILE, is_own_run, output_directory  # noqa: PLC0415
 
     floor = load_settings(config_files=config or (), environ={}).comparison
     comparison = _compare(baseline, run_dir, directory, floor)
-    path = output_directory(run_dir, (COMPARISON_FILE,)) / COMPARISON_FILE
+    path = output_directory(run_dir, (COMPARISON_FILE,), own=is_own_run(run_dir)) / COMPARISON_FILE
     write_text(path, render_json(comparison))
     print_comparison(CleanConsole(), comparison)
     CleanConsole().print(Text(f"\nEvery figure: {path}"), soft_wrap=True)

@@ -33,7 +33,14 @@ from reports.junit_file import render_junit
 from reports.locust_sample import LocustSample
 from reports.naming import parse_operation
 from reports.output import write_text
-from reports.own_files import JUNIT_FILE, REPORT_FILE, SUMMARY_FILE, VERDICT_FILE, output_directory
+from reports.own_files import (
+    JUNIT_FILE,
+    REPORT_FILE,
+    SUMMARY_FILE,
+    VERDICT_FILE,
+    is_own_run,
+    output_directory,
+)
 from reports.reconciliation import reconcile
 from reports.record import Problem, State, Verdict
 from reports.run_directory import load_run
@@ -111,7 +118,7 @@ def judge_run(
     except LoadTestError:
         raise
     except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to is no verdict
-        return _broken_verdict(run_dir.resolve().name, problems, error)
+        return replace(_broken_verdict(run_dir.resolve().name, problems, error), own=is_own_run(run_dir))
 
 
 def judge_files(
@@ -191,10 +198,10 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     except Exception as error:
         if any(problem.code == _BROKEN for problem in verdict.problems):
             raise  # not even that can be said
-        broken = _broken_verdict(verdict.run_id, verdict.problems, error)
+        broken = replace(_broken_verdict(verdict.run_id, verdict.problems, error), own=verdict.own)
         write_reports(broken, run_dir)
         raise NoVerdictError(broken.problems[-1].message, broken.problems[-1].next_step) from None
-    directory = output_directory(run_dir, rendered)
+    directory = output_directory(run_dir, rendered, own=verdict.own)
     for name, text in rendered.items():
         write_text(directory / name, text)
     return directory / REPORT_FILE
@@ -203,7 +210,7 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
 def write_what_fits(verdict: Verdict, run_dir: Path) -> None:
     """As `write_reports`, on a full disk: what cannot be written is removed, so that no file says anything else."""
     try:
-        directory = output_directory(run_dir, _OUTPUTS)
+        directory = output_directory(run_dir, _OUTPUTS, own=verdict.own)
     except LoadTestError:
         return
     for name, render in _OUTPUTS.items():

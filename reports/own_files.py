@@ -49,9 +49,14 @@ def is_own_run(run_dir: Path) -> bool:
         return False
 
 
-def output_directory(run_dir: Path, names: Iterable[str]) -> Path:
+def output_directory(run_dir: Path, names: Iterable[str], *, own: bool) -> Path:
     """
     Where files of these names may be written about a run; the directory is there afterwards.
+
+    Args:
+        run_dir: Of the run.
+        names: Of the files.
+        own: Whether this suite made the run.
 
     Returns:
         The run directory, where the suite made the run and each of the files that are there; ``verdict`` within it
@@ -61,7 +66,7 @@ def output_directory(run_dir: Path, names: Iterable[str]) -> Path:
         LoadTestError: ``verdict`` holds such a file of another program too, or cannot be made.
     """
     names = tuple(names)
-    if is_own_run(run_dir) and _foreign(run_dir, names) is None:
+    if own and _foreign(run_dir, names) is None:
         return run_dir
     chosen = run_dir / OUTPUT_DIR
     if chosen.is_symlink() or (chosen.exists() and not chosen.is_dir()):

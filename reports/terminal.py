@@ -16,6 +16,7 @@ from reports.wording import (
     beside_text,
     capacity_text,
     headline,
+    is_judged,
     journeys_text,
     reason,
     row_label,
@@ -125,7 +126,7 @@ def _tables(verdict: Verdict) -> Iterator[Table]:
     """The criteria; where there are none, what was measured."""
     if verdict.findings:
         yield _criteria(verdict.findings)
-    if not any(finding.limits for finding in verdict.findings):
+    if not is_judged(verdict):
         yield _unjudged(verdict.operations)
 
 

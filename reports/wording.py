@@ -46,6 +46,11 @@ UNJUDGED_COLUMNS = ("Requests", "Success rate", "p50, ms", "p95, ms", "p99, ms")
 MOST_UNJUDGED = 20
 
 
+def is_judged(verdict: Verdict) -> bool:
+    """Whether the criteria show the figures; without any about another project's run, all figures are shown."""
+    return verdict.own or any(finding.limits for finding in verdict.findings)
+
+
 def row_label(row: OperationRow | FailureGroup) -> str:
     """An operation by its label; what has another name, by its method and name."""
     if row.operation and row.name == row.operation:

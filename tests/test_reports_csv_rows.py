@@ -246,3 +246,9 @@ def test_a_failure_of_another_project_is_known_by_the_words_of_its_library(
 ) -> None:
     verdict = judge_run(BuiltRun(failing("/a", 9, message=message)).write_csv(tmp_path / "theirs"))
     assert [group.code for group in verdict.failures] == [code]
+
+
+def test_a_run_of_another_project_in_which_all_failed_fails_without_any_criterion(tmp_path: Path) -> None:
+    verdict = judge_run(BuiltRun(failing("/predict", 100)).write_csv(tmp_path / "theirs"))
+    assert verdict.state is State.FAIL
+    assert "| POST /predict | 100 | 0 % |" in render_summary(verdict).replace("\u00a0", " ")
