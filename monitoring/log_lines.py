@@ -78,7 +78,7 @@ def parse_age_s(text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
     if found is None:
         raise LoadTestError(
-            f"--since: {text!r} is neither an age nor a moment",
+            f"--since: {text!r} is not an age, and no moment either",
             "Give a number and s, m, h or d (--since 1h), or a moment in UTC (--since 2026-11-28T20:00:00Z)",
         )
     return float(found[1]) * _SECONDS[found[2]]
