@@ -114,6 +114,7 @@ def test_each_variable_sets_its_key(variable: str) -> None:
         "LOADTEST_METRICS_HOST": "0.0.0.0",  # noqa: S104 - listens nowhere
         "LOADTEST_ALLOWED_HOSTS": "localhost,127.0.0.1",
         "LOADTEST_WEB_ADDRESSES": "https://a.example,https://b.example",
+        "LOADTEST_TRACE_HOSTS": "collector.example,127.0.0.1",
     }
     found: Any = load_settings(environ={variable: values[variable]})
     for part in ENVIRONMENT[variable].split("."):
