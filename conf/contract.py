@@ -88,6 +88,9 @@ class Endpoint(BaseModel):
         default_factory=dict,
         description="Steps that the answer's Server-Timing header names, and what people call them.",
     )
+    limit: str = Field(
+        default="", max_length=200, description="Above how much load the portal answers 429, in words."
+    )
     answer: Answer
 
     @field_validator("headers")

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LOADTEST_TARGET": "target.base_url",
     "LOADTEST_ALLOWED_HOSTS": "target.allowed_hosts",
     "LOADTEST_TARGET_PID": "target.pid",
+    "LOADTEST_TARGET_EMBEDDED": "target.embedded",
     "LOADTEST_METRICS_URL": "target.metrics_url",
     "LOADTEST_PROFILE": "run.profile",
     "LOADTEST_CONTRACT": "target.contract",

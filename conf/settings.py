@@ -53,6 +53,7 @@ class Target(_Section):
     pid: int | None = Field(
         default=None, ge=1, description="Process of the portal, where it runs on this host."
     )
+    embedded: bool = Field(default=False, description="Portal and database end with the command that runs.")
 
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authorities that sign the portal's certificate."

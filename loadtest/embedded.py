@@ -122,6 +122,7 @@ def embedded_stack(
         found = {
             "LOADTEST_TARGET": base_url,
             "LOADTEST_TARGET_PID": str(portal.pid),
+            "LOADTEST_TARGET_EMBEDDED": "true",
             "LOADTEST_METRICS_URL": f"{base_url}/metrics",
             "LOADTEST_FIXTURE": str(fixture),
             "LOADTEST_BASELINE": "embedded",

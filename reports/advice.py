@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,11 +35,10 @@ from reports.portal_evidence import (
 from reports.record import Advice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reports.record import Verdict
 
-_UNKNOWN_TARGET = "$LOADTEST_TARGET"
 _FEWEST_HOUSES = 1_000
 _INDEXES = (
     'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'doc_chunks\'"'
@@ -48,10 +49,18 @@ _STRAY_CHUNKS = (
 )
 _POOLER = tuple(map(sqlstate_code, POOLER_SQLSTATES))
 _ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
-_POOL = "curl -s {target}/api/health/db"
-_HEALTH = "curl -i {target}/api/health"
+_POOL = "curl -s {health_db}"
+_HEALTH = "curl -i {health}"
 _WEB = (Journey.CHAT, Journey.ONBOARDING)
 """What goes to the portal."""
+_TO_THE_STACK = (
+    "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest portal",
+)  # fmt: skip
+"""How commands begin that cannot be followed where portal, database and secret are gone."""
+_LEFT_OF_THE_PORTAL = ("less {portal_log}", "loadtest logs --since {since}")
+_RUN_AGAIN = "loadtest run {journey} --embedded"
+_GONE = " This run brought database, portal and secret along, and they end with it: look at what it left, or run it again."
+_PLACE = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +70,9 @@ class Rule:
 
     Args:
         evidence: What was seen, in words; empty where the rule stays silent.
-        commands: ``{target}`` stands for the portal's address, ``{journey}`` for the run's first journey, ``{since}`` for
-            its beginning, ``{more_houses}`` for twice as many as it had.
+        commands: ``{target}`` stands for the portal's address, ``{health}`` and ``{health_db}`` for its contract's pages,
+            ``{journey}`` for the run's first journey, ``{since}`` for its beginning, ``{more_houses}`` for twice as many
+            as it had. A command with a place for which the run has nothing is left out.
     """
 
     code: str
@@ -444,34 +454,54 @@ RULES_OF_OTHERS = (
 
 def advise(verdict: Verdict) -> tuple[Advice, ...]:
     """Every rule that applies to the run, with its evidence."""
-    places = _places(verdict)
     return tuple(
-        Advice(
-            rule.code,
-            rule.title,
-            evidence,
-            rule.cause,
-            tuple(_filled(command, places) for command in rule.commands),
-        )
+        _advice(rule, evidence, verdict)
         for rule in (RULES if verdict.own else RULES_OF_OTHERS)
         if (evidence := rule.evidence(verdict))
     )
 
 
+def _advice(rule: Rule, evidence: str, verdict: Verdict) -> Advice:
+    cause, commands = rule.cause, rule.commands
+    if verdict.manifest and verdict.manifest.settings.target.embedded:
+        commands = _after_embedded(commands, verdict.journeys)
+        cause += _GONE if _RUN_AGAIN in commands else ""
+    places = _places(verdict)
+    filled = (_filled(command, places) for command in commands)
+    return Advice(rule.code, rule.title, evidence, cause, tuple(filter(None, filled)))
+
+
+def _after_embedded(commands: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:
+    """What can be followed when the stack is gone; what was left and another run in place of what cannot."""
+    kept = [
+        f"{command} --embedded" if command.startswith("loadtest run ") else command
+        for command in commands
+        if not command.startswith(_TO_THE_STACK)
+    ]
+    if len(kept) < len(commands):
+        kept += (*(_LEFT_OF_THE_PORTAL if {*_WEB} & {*journeys} else ()), _RUN_AGAIN)
+    return tuple(dict.fromkeys(kept))
+
+
 def _places(verdict: Verdict) -> dict[str, str]:
-    """What stands in a command for what only the run knows."""
+    """What stands in a command for what only the run knows, ready for a shell; empty where it does not."""
     manifest = verdict.manifest
-    return {
-        "{target}": manifest.target if manifest else _UNKNOWN_TARGET,
-        "{journey}": next(iter(verdict.journeys), Journey.CHAT).value,
-        "{since}": f"{manifest.started_at:%Y-%m-%dT%H:%M:%SZ}" if manifest else "1d",
-        "{more_houses}": str(2 * max(manifest.houses, _FEWEST_HOUSES))
-        if manifest
-        else str(2 * _FEWEST_HOUSES),
+    journey = {"{journey}": next(iter(verdict.journeys), Journey.CHAT).value}
+    if manifest is None:
+        return journey | {"{since}": "1d", "{more_houses}": str(2 * _FEWEST_HOUSES)}
+    target, contract = manifest.target.rstrip("/"), manifest.settings.contract
+    return journey | {
+        "{target}": shlex.quote(target),
+        "{health}": shlex.quote(target + contract.health) if contract.health else "",
+        "{health_db}": shlex.quote(target + contract.health_db) if contract.health_db else "",
+        "{portal_log}": shlex.quote(f"{manifest.settings.monitoring.log_dir}/portal.log"),
+        "{since}": f"{manifest.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "{more_houses}": str(2 * max(manifest.houses, _FEWEST_HOUSES)),
     }
 
 
 def _filled(command: str, places: Mapping[str, str]) -> str:
-    for place, text in places.items():
-        command = command.replace(place, text)
-    return command
+    """Empty where nothing is known for one of its places."""
+    if not all(places.get(place) for place in _PLACE.findall(command)):
+        return ""
+    return _PLACE.sub(lambda place: places[place[0]], command)

@@ -161,12 +161,42 @@ class TargetSettings(_Part):
     """The part of the ``target`` settings that a reader must know."""
 
     tls_verify: bool = True
+    embedded: bool = False
+
+
+class EndpointSettings(_Part):
+    """The part of a contract's request that advice needs."""
+
+    limit: str = ""
+
+
+class ContractSettings(_Part):
+    """The part of the contract that advice needs."""
+
+    health: str = ""
+    health_db: str = ""
+    chat: EndpointSettings = EndpointSettings()
+    onboarding_page: EndpointSettings = EndpointSettings()
+    onboarding_resolve: EndpointSettings = EndpointSettings()
+
+    def limit(self, operation: Operation) -> str:
+        """The limit of requests that the contract states; empty where it states none."""
+        endpoint: EndpointSettings | None = getattr(self, operation.value, None)
+        return endpoint.limit if endpoint else ""
+
+
+class MonitoringSettings(_Part):
+    """The part of the ``monitoring`` settings that advice needs."""
+
+    log_dir: str = "logs"
 
 
 class RecordedSettings(_Part):
-    """The settings that the run was judged by."""
+    """The settings that the run was made with and judged by."""
 
     target: TargetSettings = TargetSettings()
+    contract: ContractSettings = ContractSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     thresholds: Thresholds
     run: RunSettings
     generator: Generator

@@ -33,28 +33,26 @@ _LEAST_FOR_GROWTH_S = 600
 _LEAST_EXHAUSTED = 2
 """Looks: requests may wait for a moment in any run."""
 _LEAST_GROWTH_MB_PER_HOUR = 5.0
-_LIMITS = {
-    Operation.CHAT: "the limit of a tenant's questions",
-    Operation.ONBOARDING_PAGE: "a limit of page loads",
-    Operation.ONBOARDING_RESOLVE: "the limit of all token resolutions, or of one token",
-}
 
 
 def rate_limited(verdict: Verdict) -> str:
-    """Which limit refused how much, since when, and how long it asks to wait."""
+    """How many requests were refused since when, the limit that the contract states, and how long the portal asks to wait."""
     manifest = verdict.manifest
+    if manifest is None:
+        return ""
     answered = {row.operation: row.successes for row in verdict.operations}
     return listed(
-        _limit_text(row, answered.get(row.operation, 0))
-        for row in (manifest.rate_limited if manifest else ())
+        _limit_text(row, answered.get(row.operation, 0), manifest.settings.contract.limit(row.operation))
+        for row in manifest.rate_limited
     )
 
 
-def _limit_text(row: RateLimited, answered: int) -> str:
+def _limit_text(row: RateLimited, answered: int, limit: str) -> str:
+    stated = f"; the contract's limit: {limit}" if limit else ""
     wait = f"; the portal asks to wait up to {row.longest_wait_s:,.0f} s" if row.longest_wait_s else ""
     return (
-        f"{row.operation.label}: {count(row.refused)} refused by {_LIMITS.get(row.operation, 'a limit')} since "
-        f"{row.first_at:%H:%M:%S} UTC, {count(answered)} answered{wait}"
+        f"{row.operation.label}: {count(row.refused)} refused since {row.first_at:%H:%M:%S} UTC, "
+        f"{count(answered)} answered{stated}{wait}"
     )
 
 

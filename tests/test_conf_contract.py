@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from conf.contract import PLACEHOLDERS, Answer, Endpoint
+from conf.loading import load_settings
 from seed.fixture import House
 
 OK = Answer(statuses=(200,))
@@ -82,3 +83,14 @@ def test_the_body_is_read_of_the_named_statuses_or_of_all() -> None:
     assert OK.reads_body_of(200)
     some = Answer(statuses=(200, 409), body_from=(200,))
     assert (some.reads_body_of(200), some.reads_body_of(409)) == (True, False)
+
+
+def test_the_limits_that_the_shipped_contract_states_are_those_of_the_reference_portal() -> None:
+    settings = load_settings(environ={})
+    limits, contract = settings.portal.rate_limits, settings.contract
+    assert contract.chat.limit == f"{limits.chat_per_minute} a minute per tenant"
+    assert contract.onboarding_page.limit == ""
+    assert contract.onboarding_resolve.limit == (
+        f"{limits.resolve_per_minute} a minute for all tokens together, "
+        f"{limits.resolve_per_token_per_minute} a minute per token"
+    )

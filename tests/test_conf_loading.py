@@ -102,6 +102,7 @@ def test_each_variable_sets_its_key(variable: str) -> None:
         "DATABASE_URL": DATABASE,
         "LOADTEST_TARGET": "http://localhost:6000",
         "LOADTEST_TARGET_PID": "4711",
+        "LOADTEST_TARGET_EMBEDDED": "true",
         "LOADTEST_METRICS_URL": "http://localhost:6000/metrics",
         "LOADTEST_PROFILE": "smoke",
         "LOADTEST_CONTRACT": "phase17",

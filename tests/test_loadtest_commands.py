@@ -110,6 +110,10 @@ def test_an_embedded_run_needs_nothing_of_its_environment_and_can_be_repeated(
     for line in ("embedded database", "portal: done", "rag: ", "chat: ", "onboarding: "):
         assert line in ended.err
     assert (embedded_commands.directory / "logs" / "portal.log").exists()
+    for written in embedded_commands.directory.glob("runs/*/manifest.json"):
+        settings = json.loads(written.read_text())["settings"]
+        assert settings["target"]["embedded"] is True
+        assert settings["monitoring"]["log_dir"] == str((embedded_commands.directory / "logs").resolve())
     again = embedded_commands.run("loadtest", "run", "onboarding", "--embedded", "--config", "own.toml")
     assert again.code == 0, again.output
     assert len(list(embedded_commands.directory.glob("runs/*"))) == 4

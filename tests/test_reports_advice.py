@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import pytest
 from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.failures import CLOSED_UNANSWERED, NOT_HTTP, REFUSED, sqlstate_words, status_words
+from conf.loading import load_settings
 from conf.operations import Journey, Outcome
 from conf.trust import TlsFault
 from locustfiles._failure import RequestFailed
+from locustfiles._provenance import recorded_settings
 from locustfiles._search import assess_rows, failure_of
 from monitoring.measurement import WARM_UP
 from reports.advice import RULES
@@ -52,6 +55,13 @@ GROWING = {
 
 def seen(**manifest: Any) -> dict[str, Any]:
     return {"manifest": manifest}
+
+
+def made_with(environ: dict[str, str] | None = None, **contract: Any) -> Any:
+    """Settings as the owner of a run records them; *contract*: what differs from the shipped one."""
+    settings = load_settings(environ=environ or {})
+    own = settings.contract.model_copy(update=contract)
+    return recorded_settings(settings.model_copy(update={"contract": own}))
 
 
 def told(**server_ms: float) -> list[Result]:
@@ -217,8 +227,79 @@ def test_a_rate_limit_is_told_with_its_limit_its_beginning_and_its_end(tmp_path:
     results = [*CHAT, *failing("chat", 23, message="HTTP 429 Too Many Requests")]
     given = advice_on(tmp_path / "run", results, **seen(rate_limited=[LIMITED]))
     assert given["rate_limited"].evidence == (
-        "Chat answer: 23 of 123 requests: HTTP 429 Too Many Requests; Chat answer: 23 refused by the limit of a "
-        "tenant's questions since 20:00:00 UTC, 100 answered; the portal asks to wait up to 57 s"
+        "Chat answer: 23 of 123 requests: HTTP 429 Too Many Requests; Chat answer: 23 refused since 20:00:00 UTC, "
+        "100 answered; the contract's limit: 60 a minute per tenant; the portal asks to wait up to 57 s"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [("", ""), ("30 at once, then one every 2 s", "; the contract's limit: 30 at once, then one every 2 s")],
+)
+def test_the_limit_of_refused_requests_is_the_contracts_and_none_where_it_states_none(
+    tmp_path: Path, stated: str, shown: str
+) -> None:
+    page = LIMITED | {"operation": "onboarding_page", "longest_wait_s": 0.0}
+    chat = load_settings(environ={}).contract.chat.model_copy(update={"limit": stated})
+    settings = made_with(chat=chat)
+    results = [*CHAT, *failing("chat", 23, message=status_words(429))]
+    given = advice_on(tmp_path / "run", results, **seen(rate_limited=[LIMITED, page], settings=settings))
+    evidence = given["rate_limited"].evidence
+    assert f"100 answered{shown}; the portal asks to wait up to 57 s; " in evidence
+    assert evidence.endswith("23 refused since 20:00:00 UTC, 0 answered")
+
+
+def test_commands_ask_the_contracts_own_health_pages_and_none_that_it_does_not_have(tmp_path: Path) -> None:
+    results, _ = FIRING["server_error"]
+    own = made_with(health="/up?deep=1&of=all", health_db="/up/pool")
+    assert advice_on(tmp_path / "own", results, **seen(settings=own))["server_error"].commands == (
+        "curl -i 'http://127.0.0.1:5000/up?deep=1&of=all'",
+        "curl -s http://127.0.0.1:5000/up/pool",
+    )
+    without = made_with(health_db="")
+    assert advice_on(tmp_path / "without", results, **seen(settings=without))["server_error"].commands == (
+        "curl -i http://127.0.0.1:5000/api/health",
+    )
+
+
+STACK = re.compile(
+    r"\b(curl|psql|locust -f|loadtest (check|seed|token|qrs|portal)|DATABASE_URL|SESSION_SECRET|127\.0\.0\.1)\b"
+)
+"""What a command cannot be about when the stack is gone."""
+
+
+@pytest.mark.parametrize("code", [rule.code for rule in RULES])
+def test_after_an_embedded_run_each_command_can_be_followed_and_only_then_do_they_differ(
+    tmp_path: Path, code: str
+) -> None:
+    results, built = FIRING[code]
+    embedded = built | seen(
+        **built.get("manifest", {}), settings=made_with({"LOADTEST_TARGET_EMBEDDED": "true"})
+    )
+    elsewhere = advice_on(tmp_path / "elsewhere", results, **built)[code]
+    here = advice_on(tmp_path / "embedded", results, **embedded)[code]
+    assert here.evidence == elsewhere.evidence
+    assert here.commands
+    assert [command for command in here.commands if STACK.search(command)] == []
+    assert all("--embedded" in command for command in here.commands if command.startswith("loadtest run"))
+    assert not [command for command in elsewhere.commands if "--embedded" in command]
+    replaced = [command for command in elsewhere.commands if STACK.search(command)]
+    assert ("they end with it" in here.cause) is bool(replaced)
+    assert "they end with it" not in elsewhere.cause
+
+
+def test_what_an_embedded_run_left_of_its_portal_is_named_where_it_is(tmp_path: Path) -> None:
+    environ = {"LOADTEST_TARGET_EMBEDDED": "true", "LOADTEST_LOG_DIR": "/somewhere/my logs"}
+    gone = seen(settings=made_with(environ))
+    results, _ = FIRING["timed_out"]
+    assert advice_on(tmp_path / "chat", results, **gone)["timed_out"].commands == (
+        "less '/somewhere/my logs/portal.log'",
+        "loadtest logs --since 2025-11-15T20:00:00Z",
+        "loadtest run chat --embedded",
+    )
+    results, _ = FIRING["chunks_missing"]
+    assert advice_on(tmp_path / "rag", results, **gone)["chunks_missing"].commands == (
+        "loadtest run rag --embedded",
     )
 
 
