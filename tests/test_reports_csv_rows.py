@@ -173,7 +173,7 @@ def test_without_a_criterion_the_figures_are_shown_and_the_advice_can_be_followe
     directory = BuiltRun([*evenly("/predict", 900), *evenly(name, 300)]).write_csv(tmp_path / "their run")
     done = report_on(directory)
     assert done.returncode == 3
-    assert re.search(r"POST /predict +100 +100 % +450 +860 +890", done.stdout.replace("\u00a0", " "))
+    assert re.search(r"POST /predict +100 +100 % +460 +860 +900", done.stdout.replace("\u00a0", " "))
     assert "No criterion names any request of this run" in done.stdout
     assert '[thresholds."POST /predict"]' in done.stdout
     assert "| POST /predict | 100 | 100 % |" in render_summary(judge_run(directory)).replace("\u00a0", " ")
