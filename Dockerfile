@@ -7,9 +7,9 @@ ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 
 RUN python3 -m venv /opt/venv
 WORKDIR /source
 COPY requirements/build.txt requirements/run.txt requirements/
-# As in the Makefile: psycogreen comes as source only, and is built by the locked setuptools.
+# As in the Makefile: wheels alone, and the suite itself is built with the locked setuptools.
 RUN pip install --require-hashes -r requirements/build.txt \
-    && pip install --require-hashes --no-build-isolation -r requirements/run.txt
+    && pip install --require-hashes --only-binary :all: -r requirements/run.txt
 COPY . .
 RUN pip install --no-deps --no-build-isolation --prefix /opt/suite .
 # What no container runs: the embedded database (here it is a container of its own), installers, the packages' own tests.

@@ -104,18 +104,18 @@ secrets:  ## Write .env for docker-compose.yml: secrets of its own, and your use
 clean:  ## Remove the virtual environment and caches; runs/ and data/ stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
-# psycogreen comes as source only: its build uses the locked setuptools rather than one fetched unchecked.
+# Wheels alone: nothing is built with what was fetched unchecked. The suite itself is built with the locked setuptools.
 $(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Error: Python 3.11 or newer was not found." >&2; \
 		echo "Install it, or name it: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
 	@echo "Installing into $(VENV) (once; a minute or so) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "Error: the venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 2; }
 	@$(PIP) install --require-hashes -r requirements/build.txt
-	@$(PIP) install --require-hashes --no-build-isolation -r requirements/run.txt
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	@echo "Installing the test tools into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.txt
 	@touch $@

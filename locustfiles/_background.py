@@ -23,6 +23,8 @@ from gevent.baseserver import BaseServer
 from conf.errors import LoadTestError
 
 if TYPE_CHECKING:
+    from locust.runners import MasterRunner, WorkerRunner
+
     from collections.abc import Callable
     from types import TracebackType
 
@@ -96,6 +98,20 @@ class Background:
                         self._report(f"the listener {_words(listener)}", error)
 
         EventHook.fire = fire  # type: ignore[method-assign,assignment]  # of a function of its own
+
+    def watch_messages(self, runner: MasterRunner | WorkerRunner) -> None:
+        """What is done about messages that have been registered: Locust would log an exception there, and go on."""
+        for message_type, (act, concurrent) in runner.custom_messages.items():
+            runner.custom_messages[message_type] = self._watched(message_type, act), concurrent
+
+    def _watched(self, message_type: str, act: Callable[..., object]) -> Callable[..., None]:
+        def watched(**kwargs: Any) -> None:
+            try:
+                act(**kwargs)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._report(f"what is done about {message_type}", error)
+
+        return watched
 
     def _report(self, what: str, error: Exception) -> None:
         # The event loop itself may call this, and must not wait.

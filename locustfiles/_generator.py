@@ -98,9 +98,11 @@ class Generator:
         runner.register_message(Dealt.TYPE, self._on_dealt)
         runner.register_message(NewTokens.TYPE, self._on_new_tokens)
         if isinstance(runner, WorkerRunner):
-            Background(self._on_death).watch()
+            background = Background(self._on_death)
+            background.watch()
             # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
             runner.register_message(Finish.TYPE, self._on_finish, concurrent=True)
+            background.watch_messages(runner)
             environment.events.test_stop.add_listener(self._on_test_stop)
             environment.events.report_to_master.add_listener(self._on_report)
             environment.events.quitting.add_listener(self._on_quitting)

@@ -87,7 +87,8 @@ class Owner:
         self._ceilings: dict[str, int] = {}
         """Of each process that takes part, how many requests it may send in a second."""
         self._starting: gevent.Greenlet | None = None
-        Background(self._on_death).watch()
+        background = Background(self._on_death)
+        background.watch()
         git_commit()  # asks another process, once: a run begins without having to wait
         runner = environment.runner
         options = environment.parsed_options
@@ -101,6 +102,8 @@ class Owner:
         self._user_classes = tuple(environment.user_classes)
         self.choose(choice)
         runner.register_message(Trouble.TYPE, self._on_trouble)
+        if isinstance(runner, MasterRunner):
+            background.watch_messages(runner)
         events = environment.events
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(self._on_spawning_complete)

@@ -37,15 +37,15 @@ WAYS = {
 }
 
 
-def run_broken(stack: Stack, directory: Path, *arguments: str, **parts: Any) -> Any:
-    own = directory / "broken.py"
+def run_broken(stack: Stack, directory: Path, *arguments: str, own: str = BROKEN, **parts: Any) -> Any:
+    broken = directory / "broken.py"
     values = {"breaks": "{}['a part']", "in_worker": False, "event": "test_start", "how": GREENLET} | parts
-    own.write_text(BROKEN.format(**values))
+    broken.write_text(own.format(**values) if own is BROKEN else own)
     settings = directory / "unhurried.toml"
     settings.write_text(UNHURRIED)
     runs = directory / "runs"
     runs.mkdir()
-    files = f"{LOCUSTFILES / 'chat.py'},{own}"
+    files = f"{LOCUSTFILES / 'chat.py'},{broken}"
     return run(
         stack,
         runs,
@@ -102,3 +102,23 @@ def test_a_user_that_cannot_begin_is_such_a_part(stack: Stack, tmp_path: Path) -
     finished = run_broken(stack, tmp_path, how=how)
     assert finished.code == 3, finished.output
     assert problems_of(finished)["suite_failed"].startswith("a user ended: KeyError")
+
+
+DEAF = """
+from locust import events, runners
+from locustfiles import _houses
+
+@events.init.add_listener
+def _(environment, **_):
+    if isinstance(environment.runner, runners.WorkerRunner):
+        _houses.Houses.add = lambda self, dealt: {}['a house']
+"""
+
+
+def test_a_message_that_a_worker_cannot_act_upon_ends_the_run(stack: Stack, tmp_path: Path) -> None:
+    finished = run_broken(stack, tmp_path, "--processes", "2", own=DEAF)
+    assert finished.code == 3, finished.output
+    assert (
+        "what is done about loadtest:dealt ended: KeyError: 'a house'"
+        in (problems_of(finished)["suite_failed"])
+    )
