@@ -17,8 +17,10 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fcntl import LOCK_EX, LOCK_NB, flock
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from conf.errors import LoadTestError
 from loadtest.embedded_server import start_server
@@ -113,10 +115,10 @@ def embedded_stack(
 
         progress("portal", 0, 1)
         shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
-        log = log_dir / "portal.log"
+        log = own_log(log_dir, "portal")
         tracked = {"LOADTEST_LOG_DIR": str(log_dir.resolve())}
         portal = guard.start_portal(settings, environ={**environ, **shared, **tracked}, log=log)
-        base_url = _await_ready(portal, log)
+        base_url = _await_ready(portal, Path(log.name))
         progress("portal", 1, 1)
 
         found = {
@@ -144,7 +146,7 @@ class _Guard:
         )
 
     def start_portal(
-        self, settings: Settings, environ: Mapping[str, str], log: Path
+        self, settings: Settings, environ: Mapping[str, str], log: BinaryIO
     ) -> subprocess.Popen[bytes]:
         config = self.directory / "portal.toml"
         given = {
@@ -155,12 +157,11 @@ class _Guard:
         lines = (line for key, value in given.items() for line in _toml_lines(key, value))
         config.write_text("".join(lines), encoding="utf-8")
         command = ["portal", "--host", "127.0.0.1", "--port", "0", "--config", str(config)]
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        with log:
             self._portal = subprocess.Popen(  # noqa: S603 - this project's own command
                 [sys.executable, "-m", "loadtest", *command],
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=log,
                 stderr=subprocess.STDOUT,
                 env=dict(environ),
                 start_new_session=True,
@@ -198,6 +199,25 @@ def _start_database(directory: Path) -> str:
             "Free some disk space and memory, or use a database of your own: export DATABASE_URL=...",
         ) from error
     return str(server.get_uri())
+
+
+def own_log(directory: Path, name: str) -> BinaryIO:
+    """
+    An empty log for one process, which holds it for as long as it lives: ``NAME.log``, or ``NAME-2.log`` and so on.
+
+    Two runs that write to one directory must not read each other's: there each finds its portal's address.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    for number in count(1):
+        log = (directory / (f"{name}-{number}.log" if number > 1 else f"{name}.log")).open("ab")
+        try:
+            flock(log, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            log.close()
+            continue
+        log.truncate(0)
+        return log
+    raise AssertionError("numbers do not end")
 
 
 def _await_ready(portal: subprocess.Popen[bytes], log: Path) -> str:

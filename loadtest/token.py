@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from conf.loading import load_settings
+from monitoring.clean_output import print_secret
 from seed.fixture import find_house, load_fixture, write_fixture
 from seed.tokens import homeowner_token, require_secret, with_new_tokens
 
@@ -32,7 +33,7 @@ def command(
     lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
     houses = load_fixture(settings.seed.fixture)
     if house is not None:
-        typer.echo(homeowner_token(find_house(houses, house), secret, now, lifetime))
+        print_secret(homeowner_token(find_house(houses, house), secret, now, lifetime))
         return
     count = write_fixture(settings.seed.fixture, with_new_tokens(houses, secret, now, lifetime))
     typer.echo(f"Signed the tokens of {count} houses.\n{settings.seed.fixture}")

@@ -109,6 +109,8 @@ class Attempt:
         return isinstance(error, Exception) and type(error).__module__ != _LOCUSTS_OWN
 
     def _failure(self, error: BaseException | None) -> RequestFailed | None:
+        if isinstance(error, RequestFailed):
+            error.__context__ = None  # a parser's error, say, holds the whole text
         if error is None or isinstance(error, RequestFailed):
             # Locust keeps the first failure of each kind: not with all that it came through.
             return error and error.with_traceback(None)

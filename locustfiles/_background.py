@@ -67,6 +67,8 @@ class Background:
             context: object, kind: type[BaseException], error: BaseException, trace: TracebackType | None
         ) -> None:
             what = _name(context)
+            if isinstance(context, tuple) and isinstance(error, (*hub.NOT_ERROR, OSError, LoadTestError)):
+                return  # of a thread pool: a name that is not known, a file: the caller is told, and knows what to do
             if what and isinstance(error, Exception) and not isinstance(error, StopTest):
                 self._report(what, error)
             else:

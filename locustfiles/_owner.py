@@ -151,6 +151,10 @@ class Owner:
 
     def _on_test_start(self, **_: object) -> None:
         self._starting = gevent.getcurrent()
+        if self.is_running:  # started by a key, say, which asks nobody
+            _log.error("a run is under way or still ending: none begins beside it")
+            gevent.spawn(self._starting.kill)
+            return
         try:
             deck = self._read_fixture()
             live = self._view.begin() if self._view else None
@@ -329,9 +333,13 @@ class Owner:
         run = self._run
         if run is None or run.ended:
             return
-        self._collect(run)
-        if self._generator is not None:
-            self._generator.results.failures.finish()
+        try:
+            self._collect(run)
+            if self._generator is not None:
+                self._generator.results.failures.finish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is judged
+            _log.exception("the last results of this process were not collected")
+            run.note_problem("suite_failed", f"the last results were not collected: {words_of(error)}")
         try:
             self._judge(run)
         except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code

@@ -282,6 +282,8 @@ class Run:
 
     def begin_ending(self, *, interrupted: bool) -> None:
         """The run is about to end: settle why, while what it ends for can still be seen."""
+        if self.ending:
+            return  # asked to end once more: its load had ended before
         self.ending, self._loaded_s = True, self.elapsed_s
         if self.watcher is not None and not self.ended_by:
             self.watcher.kill()

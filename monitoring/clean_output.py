@@ -91,14 +91,23 @@ class CleanConsole(Console):
             yield segment if segment.control else Segment(redact(segment.text), segment.style)
 
 
+def print_secret(text: str) -> None:
+    """Write a secret that was asked for, and nothing else, to standard output."""
+    print(text, file=_stdout())
+
+
 def print_record(text: str, *, flush: bool = False) -> None:
     """
     Write a line of a log of the suite's own, whose writer has hidden what is secret: the ids of houses stay.
 
     What steers a terminal is taken away here too, for the file may be another's.
     """
-    stream = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
-    print(redact(text, keep_ids=True), file=stream, flush=flush)
+    print(redact(text, keep_ids=True), file=_stdout(), flush=flush)
+
+
+def _stdout() -> TextIO:
+    stream: TextIO = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+    return stream
 
 
 def _clean_lines(text: str) -> str:

@@ -53,6 +53,12 @@ def nearest_ranks(counts: NDArray[np.int64], percent: float) -> NDArray[np.int64
     return np.maximum(-(-counts * round(percent * 1000) // 100_000), 1)
 
 
+def bucket_beyond(limit_ms: float) -> int:
+    """The first bucket whose results took longer than *limit_ms*; one in the bucket of the limit did not."""
+    lowest_us, _ = edges_us()
+    return int(np.searchsorted(lowest_us, max(int(limit_ms * _US_PER_MS), 1), side="right"))
+
+
 class Distribution:
     """
     An HdrHistogram of microseconds with three significant digits, read in milliseconds.
@@ -112,9 +118,7 @@ class Distribution:
 
     def count_within(self, limit_ms: float) -> int:
         """How many results lie at or below *limit_ms*; one in the bucket of the limit counts as within."""
-        lowest_us, _ = edges_us()
-        beyond = np.searchsorted(lowest_us, max(int(limit_ms * _US_PER_MS), 1), side="right")
-        return int(self._counts[:beyond].sum())
+        return int(self._counts[: bucket_beyond(limit_ms)].sum())
 
     def value_at_rank(self, rank: int) -> float:
         """The *rank*-th smallest result in milliseconds; the smallest has rank 1."""

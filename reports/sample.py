@@ -108,7 +108,13 @@ class MeasuredSample:
         series = self.results.get(Outcome.CUT_OFF)
         return CutOff(series.count, series.whole.latency().max_ms) if series else CutOff()
 
-    def latencies(self, metric: Metric | None = None, *, cut_off_lost: bool = False) -> Latencies:
+    def latencies(
+        self,
+        metric: Metric | None = None,
+        *,
+        cut_off_lost: bool = False,
+        slower_than_ms: float | None = None,
+    ) -> Latencies:
         """
         What a latency is computed from: the answers, and what was waited for in vain.
 
@@ -117,23 +123,33 @@ class MeasuredSample:
         Args:
             metric: Says from where latencies count, and whether a failure counts as never answered.
             cut_off_lost: Whether what the end of the run cut off counts as never answered.
+            slower_than_ms: A failure of any other kind that took longer was waited for in vain too; quicker ones, and
+                without a limit all of them, have no latency.
         """
         results = self.planned if metric and metric.planned else self.results
         if self.subject.outcome is not None:
             return Latencies(results.get(self.subject.outcome) or Series())
         never = {Outcome.CUT_OFF} if cut_off_lost else set()
+        slow = []
+        if slower_than_ms is not None:
+            others = [
+                outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and not outcome.is_slow
+            ]
+            slower = [Series.beyond(series, slower_than_ms) for series in _present(results, others)]
+            slow = [series for series in slower if series.count]
         if metric and metric.attempt:
             never |= {*Outcome} - {Outcome.SUCCESS, Outcome.CUT_OFF}
         waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never]
         lost = [Series.never(series) for series in _present(results, never)]
         return Latencies(
-            _merged([*_present(results, [Outcome.SUCCESS]), *lost]), _merged(_present(results, waited))
+            _merged([*_present(results, [Outcome.SUCCESS]), *lost]),
+            _merged([*_present(results, waited), *slow]),
         )
 
     def measured(self, metric: Metric, limits: Limits) -> Measured | None:
         """The figure; None where it was not measured."""
         if metric.is_latency:
-            return self._measured_latency(metric)
+            return self._measured_latency(metric, limits)
         if metric.kind is MetricKind.PER_SECOND:
             return self._measured_rate()
         if not self.requests:
@@ -169,14 +185,19 @@ class MeasuredSample:
             return share_interval(self._counted(metric, limits), self._decided(metric, limits))
         if metric.kind is MetricKind.PERCENTILE:
             assert metric.percent is not None
-            return self.latencies(metric).percentile_interval(metric.percent)
+            found = self.latencies(metric, slower_than_ms=_slower_than_ms(metric, limits))
+            return found.percentile_interval(metric.percent)
         return self.latencies(metric).mean_interval() if metric.kind is MetricKind.MEAN else None
 
-    def _measured_latency(self, metric: Metric) -> Measured | None:
-        bound = _bound(self.latencies(metric), metric)
+    def _measured_latency(self, metric: Metric, limits: Limits) -> Measured | None:
+        slower_than_ms = _slower_than_ms(metric, limits)
+        bound = _bound(self.latencies(metric, slower_than_ms=slower_than_ms), metric)
         if bound is None:
             return None
-        worst = _bound(self.latencies(metric, cut_off_lost=True), metric) if self.cut_off.count else bound
+        worst: Bound | None = bound
+        if self.cut_off.count:
+            lost = self.latencies(metric, cut_off_lost=True, slower_than_ms=slower_than_ms)
+            worst = _bound(lost, metric)
         assert worst is not None
         return Measured(bound.value, bound.at_least, (worst.value,), (bound.worst,))
 
@@ -212,6 +233,17 @@ class MeasuredSample:
 
     def _count(self, outcome: Outcome) -> int:
         return self.results[outcome].count if outcome in self.results else 0
+
+
+def _slower_than_ms(metric: Metric, limits: Limits) -> float | None:
+    """
+    From where on a failure of any kind is one that a percentile or a maximum must not be spared: beyond all its limits.
+
+    An error that comes after half a minute is no quick failure: whether an answer was there in time, it says no.
+    """
+    if metric.attempt or metric.kind is MetricKind.MEAN:
+        return None
+    return limits.fail_above if limits.fail_above is not None else limits.pass_below
 
 
 def _bound(latencies: Latencies, metric: Metric) -> Bound | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitoring.buckets import Held
 from reports.certainty import Windows
-from reports.distribution import CELLS, NEVER, Counts, Distribution, upper_edges_ms
+from reports.distribution import CELLS, NEVER, Counts, Distribution, bucket_beyond, upper_edges_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -113,6 +113,13 @@ class Series:
         lost._add_never(asked)
         return lost
 
+    @classmethod
+    def beyond(cls, asked: Self, limit_ms: float) -> Self:
+        """Those results of *asked* that took longer than *limit_ms*, at the same times."""
+        longer = cls()
+        longer._add_beyond(asked, bucket_beyond(limit_ms))
+        return longer
+
     def add(self, start_s: float, interval: Distribution, length_s: float = 0) -> None:
         """Add the results of an interval that began at *start_s*, in seconds since the epoch."""
         buckets, counts = interval.bucket_counts()
@@ -182,6 +189,16 @@ class Series:
         self._spans = _Spans.joined([self._spans, other._spans])
         keys, counts = other._added_up()
         self._add_cells(_Cells(keys // CELLS * CELLS + NEVER, counts))
+
+    def _add_beyond(self, other: Series, first: int) -> None:
+        held = other.whole.bucket_counts()
+        longer = held.buckets >= first
+        self.whole.add_counts(held.buckets[longer], held.counts[longer])
+        self._widen(other._width_s)
+        self._spans = _Spans.joined([self._spans, other._spans])
+        keys, counts = other._added_up()
+        longer = keys % CELLS >= first
+        self._add_cells(_Cells(keys[longer], counts[longer]))
 
     def _add_cells(self, cells: _Cells) -> None:
         self._cells.append(cells)

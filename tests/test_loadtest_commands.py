@@ -251,5 +251,5 @@ def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> Non
     before = sorted(commands.directory.rglob("*"))
     ended = commands.run("loadtest", "check")
     assert ended.code == 0, ended.output
-    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 9
+    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 10
     assert sorted(commands.directory.rglob("*")) == before

@@ -18,7 +18,7 @@ from patience import TIMEOUT_S, await_true
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from loadtest.embedded import Stack, embedded_stack
+from loadtest.embedded import Stack, embedded_stack, own_log
 from seed.fixture import load_fixture
 
 if TYPE_CHECKING:
@@ -163,3 +163,12 @@ def test_a_stack_ends_with_a_holder_that_had_no_chance_to_tidy_up(tmp_path: Path
             _await_nothing_left(pid, Path(fixture).parent)
         finally:
             holder.kill()
+
+
+def test_two_portals_that_log_to_one_directory_have_a_log_each(tmp_path: Path) -> None:
+    with own_log(tmp_path / "logs", "portal") as first, own_log(tmp_path / "logs", "portal") as second:
+        assert [Path(log.name).name for log in (first, second)] == ["portal.log", "portal-2.log"]
+        first.write(b"Portal ready on http://127.0.0.1:1\n")
+    with own_log(tmp_path / "logs", "portal") as third:
+        assert Path(third.name).name == "portal.log"
+        assert Path(third.name).read_bytes() == b""

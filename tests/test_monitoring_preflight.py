@@ -177,8 +177,9 @@ def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[
         assert found["fixture"] == "20 houses with tokens, which are renewed before they expire"
         assert found["end of the run"] == "what is in flight then has time to finish"
         assert found["portal"] == f"{server.url}/api/health answered 200"
-        assert found["database"].endswith(
+        assert (
             " chunks of the first development; ivfflat index doc_chunks_embedding on 462 chunks: not needed: "
+            in found["database"]
         )
         require_ready(settings, Journey, 600, NOW)
         assert set(server.paths) == {"/api/health"}

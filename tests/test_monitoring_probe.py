@@ -170,8 +170,8 @@ def test_a_search_that_reads_many_rows_without_the_index_is_measured(own_estate:
     ("ahead_s", "said"),
     [
         (0, "it was signed with another SESSION_SECRET"),
-        (600, "by its clock, which is 600 s behind this machine's, it was issued in the future"),
-        (-90_000, "by its clock, which is 90,000 s ahead of this machine's, it has expired"),
+        (600, "by its clock, which is (599|600|601) s behind this machine's, it was issued in the future"),
+        (-90_000, "by its clock, which is (89,999|90,000|90,001) s ahead of this machine's, it has expired"),
         (-600, "it was signed with another SESSION_SECRET"),
     ],
 )
@@ -205,7 +205,7 @@ def test_a_refused_jwt_is_explained_by_the_portals_clock_where_that_explains_it(
                 environ={},
             )
             assert settings.contract.token_check is not None
-            with pytest.raises(LoadTestError, match=re.escape(said)):
+            with pytest.raises(LoadTestError, match=said):
                 check_token(settings, settings.contract.token_check, house)
         finally:
             server.shutdown()

@@ -164,7 +164,9 @@ def test_a_metrics_page_that_drips_keeps_no_run_from_ending(commands: Commands, 
 @pytest.mark.parametrize("value", [b"+Inf", b"NaN", b"1e400", b"9" * 400, b"-1", b"text"])
 def test_a_memory_that_cannot_be_ends_no_run_and_is_in_no_report(commands: Commands, value: bytes) -> None:
     with answering(HEAD + b"process_resident_memory_bytes " + value + b"\n") as server:
-        ended = commands.run(*CHAT, "-u", "2", LOADTEST_METRICS_URL=f"{server.url}/metrics")
+        ended = commands.run(
+            *CHAT, "-u", "2", LOADTEST_METRICS_URL=f"{server.url}/metrics", LOADTEST_TARGET_PID=""
+        )
     assert json.loads((run_of(commands) / "manifest.json").read_text())["ended_by"] == "iterations"
     assert [row["process"] for row in verdict_of(commands)["memory"]] == ["local"], ended.output
 

@@ -36,6 +36,8 @@ from reports.record import (
 )
 from reports.validity import assess_validity
 
+NOTHING_JUDGED = Problem("nothing_judged", "No criterion names any operation of this run")
+
 PHASE17 = load_settings(environ={}).thresholds
 RATIO = PHASE17["chat"]["success_ratio"]
 ALL = PHASE17["onboarding_flow"]["success_ratio"]
@@ -94,7 +96,7 @@ def assess_chat(
 
 def chat_state(row: OperationRow, minimum: int = 20) -> State:
     findings = assess_chat(row, minimum=minimum)
-    return worst_state(findings, assess_validity([row], findings, minimum))
+    return worst_state(findings, assess_validity([row], findings, minimum, NOTHING_JUDGED))
 
 
 @pytest.mark.parametrize("limits", [RATIO, ALL, P95, P50, MEMORY, Limits(fail_above=1), Limits(fail_below=1)])
@@ -202,14 +204,16 @@ def test_a_failed_share_stands_however_few_the_answers_are() -> None:
 def test_latencies_of_too_few_answers_are_no_verdict_where_nothing_else_fails() -> None:
     row = chat_row(60, 41)
     findings = assess_chat(row, demands={"p95_ms": P95, "success_ratio": Limits(pass_above=0.1)})
-    assert [problem.code for problem in assess_validity([row], findings, 20)] == ["too_few_requests"]
-    assert assess_validity([row], assess_chat(row), 20) == []
+    assert [problem.code for problem in assess_validity([row], findings, 20, NOTHING_JUDGED)] == [
+        "too_few_requests"
+    ]
+    assert assess_validity([row], assess_chat(row), 20, NOTHING_JUDGED) == []
 
 
 def test_an_optional_latency_of_too_few_answers_warns() -> None:
     row, limits = chat_row(60, 41), P95.model_copy(update={"optional": True})
     findings = assess_chat(row, demands={"p95_ms": limits, "success_ratio": Limits(pass_above=0.1)})
-    assert worst_state(findings, assess_validity([row], findings, 20)) is State.WARN
+    assert worst_state(findings, assess_validity([row], findings, 20, NOTHING_JUDGED)) is State.WARN
 
 
 def test_what_was_not_asked_because_its_journey_fails_is_no_problem_of_the_test() -> None:
@@ -221,9 +225,9 @@ def test_what_was_not_asked_because_its_journey_fails_is_no_problem_of_the_test(
         *assess_subject("rag_search", [sample_of(searches)], demands, 20),
         *assess_subject("rag_query", [], demands, 20),
     ]
-    assert worst_state(findings, assess_validity([searches], findings, 20)) is State.FAIL
+    assert worst_state(findings, assess_validity([searches], findings, 20, NOTHING_JUDGED)) is State.FAIL
     findings += assess_subject("chat", [], demands, 20)
-    problems = assess_validity([searches], findings, 20)
+    problems = assess_validity([searches], findings, 20, NOTHING_JUDGED)
     assert [problem.code for problem in problems] == ["never_measured"]
     assert worst_state(findings, problems) is State.NO_VERDICT
 
@@ -246,7 +250,7 @@ def test_a_foreign_run_in_which_everything_failed_fails() -> None:
     ]
     findings = assess_success(rows, [], 20)
     assert [finding.state for finding in findings] == [State.FAIL]
-    assert worst_state(findings, assess_validity(rows, findings, 20)) is State.FAIL
+    assert worst_state(findings, assess_validity(rows, findings, 20, NOTHING_JUDGED)) is State.FAIL
     assert assess_success([*rows, replace(rows[0], failures=9)], [], 20) == []
 
 
@@ -258,7 +262,9 @@ def test_an_operation_that_was_never_called_has_no_verdict_in_any_criterion() ->
     findings = assess_chat()
     assert {finding.state for finding in findings} == {State.NO_VERDICT}
     assert {finding.note for finding in findings} == {"never measured"}
-    assert [problem.code for problem in assess_validity([], findings, 20)] == ["never_measured"]
+    assert [problem.code for problem in assess_validity([], findings, 20, NOTHING_JUDGED)] == [
+        "never_measured"
+    ]
 
 
 def test_a_metric_that_the_source_does_not_give_has_no_verdict() -> None:
@@ -280,7 +286,9 @@ def test_an_operation_is_judged_where_its_journey_is_claimed_even_if_it_was_neve
 
 
 def test_nothing_judged_makes_the_test_invalid() -> None:
-    assert [problem.code for problem in assess_validity([chat_row(60)], [], 20)] == ["nothing_judged"]
+    assert [problem.code for problem in assess_validity([chat_row(60)], [], 20, NOTHING_JUDGED)] == [
+        "nothing_judged"
+    ]
 
 
 def test_one_isolation_failure_among_many_successes_fails() -> None:

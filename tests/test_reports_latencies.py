@@ -30,7 +30,7 @@ PHASE17 = load_settings(environ={}).thresholds["chat"]
 QUICK = [
     Outcome.STATUS, Outcome.CONNECTION, Outcome.VALIDATION, Outcome.ISOLATION, Outcome.UNEXPECTED,
 ]  # fmt: skip
-ANY = Limits(pass_below=1)
+ANY = Limits(pass_below=1e9)
 
 durations = st.integers(1, 70_000)
 answers = st.lists(durations, min_size=1, max_size=60)
@@ -231,3 +231,24 @@ def test_whatever_is_never_answered_no_figure_is_infinite(
 def test_what_was_cut_off_early_says_nothing_of_the_longer_durations() -> None:
     found = latencies([100.0] * 50 + [900.0] * 50, [10.0] * 900)
     assert bound(found.percentile(99)) == (bound(latencies([900.0]).percentile(99)).value, math.inf)
+
+
+def failing(kind: Outcome, seconds: float) -> MeasuredSample:
+    results = {Outcome.SUCCESS: series((0.0, [1500.0] * 960)), kind: series((0.0, [seconds * 1000] * 40))}
+    return MeasuredSample(Subject(Operation.CHAT), results, {}, 10.0)
+
+
+P99 = parse_metric("p99_ms")
+P99_LIMITS = Limits(pass_below=3000, fail_above=5000)
+
+
+@pytest.mark.parametrize("kind", [Outcome.STATUS, Outcome.CONNECTION, Outcome.VALIDATION])
+def test_an_error_that_comes_after_all_limits_is_no_quick_failure(kind: Outcome) -> None:
+    late = failing(kind, 30.0).measured(P99, P99_LIMITS)
+    assert late is not None
+    assert late.value == pytest.approx(30_000, rel=1e-3)
+    assert late.at_least
+    quick = failing(kind, 0.01).measured(P99, P99_LIMITS)
+    assert quick is not None
+    assert quick.value == pytest.approx(1_500, rel=1e-3)
+    assert not quick.at_least

@@ -257,6 +257,7 @@ class Conversation(asyncio.Protocol):
         self._ledger = ledger
         self._number = ledger.next_connection()
         self._requests = 0
+        self._has_closed = False
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -294,7 +295,9 @@ class Conversation(asyncio.Protocol):
             self._transport.write(response)
             note(answered_ns)
 
-        if hostile is not None:
+        if self._has_closed:
+            fate = Fate.HOSTILE
+        elif hostile is not None:
             kind, turn = hostile
             good = kind.worth is Worth.GOOD or (kind.worth is Worth.GOOD_AS_PAGE and route is Route.PAGE)
             fate = Fate.SUCCESS if good else Fate.HOSTILE
@@ -313,7 +316,9 @@ class Conversation(asyncio.Protocol):
             later = partial(self._write_pieces, pieces[1:], closes=closes)
             asyncio.get_running_loop().call_later(0.002, later)
         elif closes:
-            self._transport.close()
+            # Its own half: what the client may send at this moment is read and counted, and never answered.
+            self._has_closed = True
+            self._transport.write_eof()
 
 
 def _content_length(head: bytes) -> int:
