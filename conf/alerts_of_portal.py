@@ -77,7 +77,7 @@ def _figures(text: str, metric: Metric, limits: Limits, settings: Settings) -> I
     operation = subject.operation
     if text == PORTAL:
         yield "", _memory(metric)
-    if operation is None or subject != Subject(operation) or metric.planned:
+    if operation is None or subject != Subject(operation) or metric.planned or metric.attempt:
         return
     for route in ROUTES.get(operation, ()):
         figure = _figure(route, metric, limits, settings.run.minimum_requests)

@@ -81,8 +81,13 @@ def _metrics_fit_subjects(thresholds: dict[str, dict[str, Limits]]) -> dict[str,
                 )
             if (limits.within_ms is None) == (kind is MetricKind.GOODPUT_RATIO):
                 raise ValueError(f"{text}.{name}: within_ms belongs to goodput_ratio, which needs it")
-            if subject.rows and parse_metric(name).planned:
-                raise ValueError(f"{text} has no {name}: a row of a CSV file has no planned start")
+            if subject.rows and (parse_metric(name).planned or parse_metric(name).attempt):
+                lacking = (
+                    "planned start"
+                    if parse_metric(name).planned
+                    else "percentile of successes and failures apart"
+                )
+                raise ValueError(f"{text} has no {name}: a row of a CSV file has no {lacking}")
             if limits.stop_early and subject.operation is None:
                 raise ValueError(f"{text}.{name}: only criteria about operations can stop a run early")
     return thresholds

@@ -44,6 +44,9 @@ def build_manifest(run: Run, ended_at: datetime) -> dict[str, Any]:
         "users_wanted": run.users_wanted,
         "users_peak": run.users_peak,
         "users_by_journey": run.users_by_journey,
+        "questions_in_flight": max(
+            settings.profile.load(journey).questions_in_flight for journey in run.choice.journeys
+        ),
         "houses": len(run.dealer),
         "houses_shared": run.dealer.most_tenants > 1,
         "users_per_house": run.dealer.most_tenants,

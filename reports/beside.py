@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
+from monitoring.unexpected import describe_unexpected
 from reports.baseline import SHIPPED_DIR, Machine, baseline_path, build_baseline, load_baseline
 from reports.comparison import compare
 from reports.record import Beside, FigureBeside
@@ -32,9 +33,11 @@ def build_beside(run: RunFiles, directory: Path = SHIPPED_DIR) -> Beside | None:
     try:
         baseline = load_baseline(baseline_path(directory, name))
         new = build_baseline(run, run.run_id, Machine.here())
+        comparison = compare(baseline, new, load_settings(environ={}).comparison)
     except LoadTestError as error:
         return Beside(name, "NOT COMPARABLE", (error.message,), "", ())
-    comparison = compare(baseline, new, load_settings(environ={}).comparison)
+    except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to harms no verdict
+        return Beside(name, "NOT COMPARABLE", (describe_unexpected(error)[0],), "", ())
     return Beside(
         name,
         comparison.change.value,

@@ -315,8 +315,10 @@ def _share(successes: int, count: int) -> Estimate:
 
 
 def difference_of(baseline: Estimate, new: Estimate) -> Estimate:
-    """New less baseline, from two independent runs; without an interval of its own where one of them has none."""
+    """New less baseline, from two independent runs; the ends are NaN where one of the two has no interval."""
     value = new.value - baseline.value
+    if any(map(math.isnan, (*baseline, *new))):
+        return Estimate(value, math.nan, math.nan)
     return Estimate(
         value,
         value - math.hypot(new.value - new.low, baseline.high - baseline.value),
@@ -390,7 +392,7 @@ def _times(half: float, floor: float) -> float:
 
 
 def _more_results(times: float) -> str:
-    if math.isinf(times):
+    if not math.isfinite(times):
         return ""
     if times <= 1:
         return "too close to the floor to tell"

@@ -55,13 +55,14 @@ def find_csv_files(run_dir: Path) -> CsvFiles:
     for path in sorted(run_dir.iterdir()):
         if path.suffix.lower() == ".csv" and path.is_file() and (content := _content(path)) is not None:
             found[content].append(path)
+    distributions = found[Content.DISTRIBUTION]
     match found[Content.STATS]:
         case [stats]:
             return CsvFiles(
                 stats,
                 _belonging(stats, found[Content.FAILURES], "failures"),
                 _belonging(stats, found[Content.EXCEPTIONS], "exceptions"),
-                next(iter(found[Content.DISTRIBUTION]), None),
+                _belonging(stats, distributions, "distribution") if distributions else None,
             )
         case []:
             raise _no_statistics(run_dir, found)

@@ -148,7 +148,7 @@ def judge_files(
     problems = [
         *run.problems,
         *judged_rows.problems,
-        *_invalidities(run),
+        *_invalidities(run, findings),
         *(assess_attendance(run.manifest) if run.manifest else ()),
         *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
         *assess_validity(rows, findings, demands.minimum_requests, nothing_judged(run)),
@@ -302,10 +302,14 @@ def _capacities(steps: Sequence[StepRow]) -> tuple[Capacity, ...]:
     return tuple(build_capacities(steps))
 
 
-def _invalidities(run: RunFiles) -> list[Problem]:
+def _invalidities(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
     """What the files of a run say about each other, and what the load itself failed at."""
     if not run.own:
-        return _raised(run)
+        unlisted = _unlisted_failures(run)
+        if unlisted is None or any(finding.state is State.FAIL for finding in findings):
+            return _raised(run)
+        next_step = "Put the file of the same run into the directory: locust --csv writes it, and its web UI offers it."
+        return [Problem("damaged_file", unlisted, next_step), *_raised(run)]
     problems = reconcile(run.measurements, run.stats) if run.finished else []
     arrivals = run.manifest.arrivals if run.manifest else None
     if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
@@ -330,6 +334,14 @@ def _invalidities(run: RunFiles) -> list[Problem]:
     return problems + _raised(run)
 
 
+def _unlisted_failures(run: RunFiles) -> str | None:
+    """Of another project's run: what its failures were decides no FAIL, but without their messages nothing passes."""
+    failed = sum(row.failures for row in run.stats)
+    if not failed or run.failures or run.problems:
+        return None
+    return f"The messages of the {failed:,} failures are not known: no file (…_failures.csv) lists them"
+
+
 def _raised(run: RunFiles) -> list[Problem]:
     if not run.exceptions:
         return []
@@ -350,7 +362,7 @@ def _tolerated(arrivals: ArrivalsMade, processes: int) -> float:
 
 
 def _notes(
-    run: RunFiles, rows: Sequence[OperationRow], findings: Iterable[Finding], journeys: Iterable[Journey]
+    run: RunFiles, rows: Sequence[OperationRow], findings: Sequence[Finding], journeys: Iterable[Journey]
 ) -> Iterable[str]:
     subjects = [parse_subject(f.subject) for f in findings if f.limits is not None]
     judged = {subject.operation.journey for subject in subjects if subject.operation}
@@ -366,6 +378,8 @@ def _notes(
     yield from cut_off_notes(rows)
     if run.own:
         return
+    if any(finding.state is State.FAIL for finding in findings) and (unlisted := _unlisted_failures(run)):
+        yield f"{unlisted}."
     yield (
         "These figures are Locust's own, from its CSV files. Percentiles have two significant digits (1,234 ms is "
         "1,200 ms there), include failed requests (a quick failure makes them better), and the last moments of "

@@ -91,14 +91,14 @@ def load_stats(
         path: Of the statistics.
         problems: Receives what is wrong.
         own: Whether this suite made the file; if not, it is of any version of Locust.
-        distribution: The percentiles, where they are in a file of their own.
+        distribution: The percentiles in a file of their own; not read where the statistics hold percentiles.
 
     Returns:
         One row per type and name, and the sum; None where that is missing.
     """
     noted = len(problems)
     table = load_table(path, _STATS_COLUMNS, problems, aliases=None if own else _ALIASES)
-    if distribution is not None:
+    if distribution is not None and not any(map(_PERCENTILE.fullmatch, map(str, table.columns))):
         table = _with_percentiles(table, distribution, problems)
     rows = [_stats_row(record) for record in table.to_dict("records")]
     if None in rows:
@@ -126,10 +126,11 @@ def load_failures(
     """
     Read ``…_failures.csv`` and hold its counts against the statistics.
 
-    A file that is missing is no problem as long as nothing failed; in a run directory of our own (*own*) it always is.
+    A file that is missing is damage in a run directory of our own (*own*) only: in another project's the statistics
+    count the failures too, and whether their messages are needed depends on the verdict.
     """
     failed = sum(row.failures for row in stats)
-    if not own and not failed and not path.exists():
+    if not own and not path.exists():
         return []
     noted = len(problems)
     table = load_table(path, _FAILURES_COLUMNS, problems, aliases=None if own else {})
@@ -172,11 +173,16 @@ def load_users(path: Path) -> list[tuple[float, int]]:
 
 def _with_percentiles(table: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
     """The statistics with the columns of ``…_distribution.csv``, whose names are type and name together."""
-    percentiles = load_table(path, ["Name"], problems, aliases={})
+    percentiles = load_table(path, ["Name", "Request Count"], problems, aliases=_ALIASES)
     columns = [column for column in percentiles.columns if _PERCENTILE.fullmatch(str(column))]
-    percentiles = percentiles.drop_duplicates("Name").set_index("Name")[columns]
+    percentiles = percentiles.drop_duplicates("Name").set_index("Name")
     keys = (table["Type"] + " " + table["Name"]).str.strip()
-    return table.join(percentiles.reindex(keys).set_axis(table.index)).fillna("")
+    joined = percentiles.reindex(keys).set_axis(table.index)
+    counted = joined["Request Count"].fillna(table["Request Count"])
+    if (counted != table["Request Count"]).any():
+        problems.append(_damage(path, "counts other requests than the statistics: it is of another run"))
+        return table
+    return table.join(joined[columns]).fillna("")
 
 
 def _stats_row(record: Mapping[Hashable, str]) -> StatsRow | None:

@@ -44,7 +44,7 @@ class LocustSample:
             case Metric(MetricKind.SUCCESS_RATIO):
                 value = self.successes / self.attempts if self.attempts else None
             case Metric(MetricKind.PER_SECOND):
-                value = self.row.per_second
+                value = self._successes_per_second()
             case Metric(MetricKind.PERCENTILE, float(percent), False, False):
                 value = self.row.percentiles.get(percent)
             case Metric(MetricKind.MEAN, _, False):
@@ -52,6 +52,11 @@ class LocustSample:
             case Metric(MetricKind.MAX, _, False):
                 value = latency.max_ms
         return None if value is None else Measured(value)
+
+    def _successes_per_second(self) -> float | None:
+        """Locust's rate is of all requests, failed ones too."""
+        rate = self.row.per_second
+        return rate * self.successes / self.attempts if rate is not None and self.attempts else None
 
     def judged_count(self, metric: Metric) -> int:
         """How many results there are to judge the metric by; a latency is one of failures too, but for answers."""

@@ -226,6 +226,8 @@ class Manifest(_Part):
     users_peak: int = Field(ge=0)
     users_by_journey: dict[Journey, int] = Field(default_factory=dict)
     """How Locust dealt them, when they were most."""
+    questions_in_flight: int = Field(default=1, ge=1)
+    """That a chat user asks at once."""
     houses: int = Field(ge=0)
     houses_shared: bool
     users_per_house: int = Field(default=0, ge=0)

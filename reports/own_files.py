@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,9 @@ _MARKS = {
     COMPARISON_FILE: re.compile(rb'\A\{\s*"format": \d+,\s*"change": "'),
 }
 """What stands in each of them from the first version on."""
-_OF_OUR_MANIFEST = re.compile(rb'"run_id"|"journeys"')
+_OF_OUR_MANIFEST = frozenset({"run_id", "journeys"})
+_OF_DAMAGED_MANIFEST = re.compile(rb'"run_id"|"journeys"')
+"""Of a file that is cut off or otherwise no JSON any more, what is left."""
 
 
 def is_own_run(run_dir: Path) -> bool:
@@ -44,9 +47,14 @@ def is_own_run(run_dir: Path) -> bool:
         return True
     try:
         with open_file(run_dir / MANIFEST) as file:
-            return _OF_OUR_MANIFEST.search(file.read(MOST_BYTES)) is not None
+            content = file.read(MOST_BYTES)
     except OSError:
         return False
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError):
+        return _OF_DAMAGED_MANIFEST.search(content) is not None
+    return isinstance(values, dict) and values.keys() >= _OF_OUR_MANIFEST
 
 
 def output_directory(run_dir: Path, names: Iterable[str], *, own: bool) -> Path:

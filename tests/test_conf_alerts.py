@@ -100,6 +100,7 @@ p90_ms = { pass_below = 1 }
 p80_ms = { pass_below = 1 }
 [thresholds.chat]
 planned_p70_ms = { pass_below = 1 }
+attempt_p60_ms = { pass_below = 1 }
 max_ms = { pass_below = 1 }
 """,
     )

@@ -70,6 +70,14 @@ def test_a_run_is_held_against_the_baseline_of_its_journey(
     )
 
 
+def test_what_the_comparison_itself_fails_at_harms_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.beside.compare", lambda *_: 1 / 0)
+    found = beside(tmp_path, answers(1500, count=200))
+    assert (found.change, found.reasons) == ("NOT COMPARABLE", ("ZeroDivisionError: division by zero",))
+
+
 def test_a_run_of_another_load_is_not_compared_and_says_why(tmp_path: Path) -> None:
     found = beside(tmp_path, answers(1500), profile="smoke")
     assert found.change == "NOT COMPARABLE"

@@ -154,6 +154,21 @@ def test_the_worst_figure_decides_and_nothing_compared_is_never_no_change(
     assert exit_code(Change[whole]) == code
 
 
+def test_a_figure_without_an_interval_decides_nothing_also_against_one_without_an_upper_end() -> None:
+    in_vain = new_histogram()
+    in_vain.record_value(30_000_000, 40)
+    random = np.random.default_rng(1)
+    before = account(answers(random, 400)(), windows=1)
+    waited = before.model_copy(
+        update={"requests": 440, "failures": 40, "waited": (in_vain.encode().decode(),)}
+    )
+    runs = [reduced(waited), reduced(account(answers(random, 10)(), windows=1))]
+    for pair in (runs, runs[::-1]):
+        found = of_metric(compare(pair[0], pair[1], FLOOR), "p95_ms")
+        assert found.change is Change.NOT_DECIDABLE
+        assert found.note.startswith("too few results: 10 of at least")
+
+
 def test_ten_percent_of_five_milliseconds_are_no_change_and_the_note_says_why() -> None:
     random = np.random.default_rng(1)
     runs = [reduced(account(answers(random, 4000, median_ms)())) for median_ms in (5.0, 5.5)]

@@ -111,6 +111,12 @@ def test_a_percentile_that_the_file_does_not_hold_is_no_verdict(tmp_path: Path) 
     assert judged(tmp_path, evenly("/predict", 900), aggregated=demand).state is State.NO_VERDICT
 
 
+def test_the_rate_of_a_row_is_of_its_successes(tmp_path: Path) -> None:
+    results = [*evenly("/predict", 900, count=40), *failing("/predict", 160)]
+    (finding,) = judged(tmp_path, results, **{"/predict": {"per_second": Limits(pass_above=5)}}).findings
+    assert (finding.value, finding.state) == (pytest.approx(4), State.WARN)  # 20 requests per second
+
+
 def test_a_run_in_which_all_failed_fails(tmp_path: Path) -> None:
     results = failing("/predict", 100, message="HTTPError('503 Server Error: x')")
     for text in ("POST /predict", "* *", "aggregated"):
@@ -134,6 +140,11 @@ def test_an_operation_of_the_suite_has_no_row_in_a_run_of_the_suite(tmp_path: Pa
             "POST /a",
             "planned_p95_ms",
             "POST /a has no planned_p95_ms: a row of a CSV file has no planned start",
+        ),
+        (
+            "POST /a",
+            "attempt_p95_ms",
+            "POST /a has no attempt_p95_ms: a row of a CSV file has no percentile of",
         ),
     ],
 )
@@ -246,6 +257,15 @@ def test_a_failure_of_another_project_is_known_by_the_words_of_its_library(
 ) -> None:
     verdict = judge_run(BuiltRun(failing("/a", 9, message=message)).write_csv(tmp_path / "theirs"))
     assert [group.code for group in verdict.failures] == [code]
+
+
+@pytest.mark.parametrize("name", ["/predict", "/api/chat"])
+def test_a_run_in_which_all_failed_fails_also_without_the_file_of_failures(tmp_path: Path, name: str) -> None:
+    directory = BuiltRun(failing(name, 100)).write_csv(tmp_path / "theirs", "x")
+    (directory / "x_failures.csv").unlink()
+    verdict = judge_run(directory)
+    assert (verdict.state, verdict.problems) == (State.FAIL, ())
+    assert any("The messages of the 100 failures are not known" in note for note in verdict.notes)
 
 
 def test_a_run_of_another_project_in_which_all_failed_fails_without_any_criterion(tmp_path: Path) -> None:

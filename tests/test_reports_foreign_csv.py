@@ -135,6 +135,44 @@ def test_the_columns_of_old_versions_are_read(tmp_path: Path, version: dict[str,
     assert [group.code for group in verdict.failures] == ["http_503"]
 
 
+def distributions(directory: Path, *names: str) -> Path:
+    """A run of an old Locust as ``b_…``, and copies of its percentiles under other names with a tenth of the times."""
+    old_run(
+        directory, stats="b_requests.csv", first="Method", percentiles="b_distribution.csv", total="Total"
+    )
+    own = (directory / "b_distribution.csv").read_text()
+    for name in names:
+        (directory / name).write_text(own.replace("00,", "0,").replace("400", "40"))
+    return directory
+
+
+def test_the_percentiles_of_another_run_are_not_taken(tmp_path: Path) -> None:
+    directory = distributions(tmp_path / "old", "a_distribution.csv")
+    verdict = judge_run(directory)
+    assert (verdict.problems, verdict.operations[0].latency.p95_ms) == ((), 1500)
+    (directory / "b_distribution.csv").unlink()
+    verdict = judge_run(directory)
+    assert [problem.message for problem in verdict.problems] == [
+        "a_distribution.csv: counts other requests than the statistics: it is of another run"
+    ]
+
+
+def test_of_several_files_of_percentiles_none_is_taken_that_does_not_belong(tmp_path: Path) -> None:
+    directory = distributions(tmp_path / "old", "a_distribution.csv", "c_distribution.csv")
+    (directory / "b_distribution.csv").unlink()
+    verdict = judge_run(directory)
+    assert [problem.message for problem in verdict.problems] == ["b_distribution.csv: is missing"]
+
+
+def test_a_file_of_percentiles_beside_statistics_that_hold_them_changes_nothing(
+    foreign_run: Path, tmp_path: Path
+) -> None:
+    whole = in_short(judge_run(foreign_run))
+    distributions(tmp_path / "old")
+    (tmp_path / "old" / "b_distribution.csv").rename(foreign_run / "somebody_distribution.csv")
+    assert in_short(judge_run(foreign_run)) == whole
+
+
 def test_failures_that_are_not_among_the_requests_are_no_counts(tmp_path: Path) -> None:
     directory = old_run(
         tmp_path / "old", stats="r_requests.csv", first="Method", percentiles="here", total="Total"

@@ -120,6 +120,13 @@ def test_a_web_applications_manifest_does_not_make_a_run_the_suites(foreign_run:
     assert verdict.problems == ()
 
 
+def test_a_manifest_that_has_only_a_run_id_is_another_programs(foreign_run: Path) -> None:
+    (foreign_run / "manifest.json").write_text('{"run_id": "20261128", "pipeline": {"journeys": 3}}')
+    verdict = judge_run(foreign_run)
+    assert not verdict.own
+    assert verdict.problems == ()
+
+
 def test_a_comparison_does_not_overwrite_another_programs(finished_run: Path, foreign_run: Path) -> None:
     theirs = '{"comparison": "of prices"}'
     for directory in (finished_run, foreign_run):

@@ -8,6 +8,7 @@ from built_run import STARTED, BuiltRun
 
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
+from conf.thresholds import Limits
 from monitoring.measurement import Tag, new_histogram
 from reports.distribution import Distribution
 from reports.manifest import Manifest
@@ -37,7 +38,14 @@ def series(per_interval: Mapping[int, int], ms: float) -> Series:
     return made
 
 
-def judged(answered: Mapping[int, int], in_vain: Mapping[int, int], **manifest: Any) -> list[Finding]:
+def judged(
+    answered: Mapping[int, int],
+    in_vain: Mapping[int, int],
+    *,
+    waited_ms: float = 31_000,
+    limits: Mapping[str, Any] | None = None,
+    **manifest: Any,
+) -> list[Finding]:
     made = {
         "ended_at": (STARTED + timedelta(seconds=LENGTH_S)).isoformat(),
         "loaded_s": LENGTH_S,
@@ -46,8 +54,11 @@ def judged(answered: Mapping[int, int], in_vain: Mapping[int, int], **manifest: 
         **manifest,
     }
     values = BuiltRun([], (Journey.RAG,), manifest=made).manifest_values("run")
-    measurements = {ANSWERED: series(answered, 5), IN_VAIN: series(in_vain, 31_000)}
-    return assess_silence(measurements, Manifest.model_validate(values), load_settings(environ={}).thresholds)
+    measurements = {ANSWERED: series(answered, 5), IN_VAIN: series(in_vain, waited_ms)}
+    thresholds = load_settings(environ={}).thresholds
+    if limits:
+        thresholds = {"rag_search": {"success_ratio": Limits.model_validate(limits)}}
+    return assess_silence(measurements, Manifest.model_validate(values), thresholds)
 
 
 ALWAYS = dict.fromkeys(range(12), 1000)
@@ -100,3 +111,62 @@ def test_several_journeys_share_the_users() -> None:
     together = {"journeys": ["rag", "chat"], "users_wanted": 2 * USERS}
     assert judged(AT_FIRST, {9: USERS // 4}, **together)
     assert not judged(AT_FIRST, {9: USERS // 4 - 1}, **together)
+
+
+@pytest.mark.parametrize(("users", "at_once", "begun_later"), [(20, 9, 4), (4, 1, 1), (4, 2, 2), (1, 1, 1)])
+def test_that_no_user_asks_while_a_few_wait_in_vain_is_no_silence(
+    users: int, at_once: int, begun_later: int
+) -> None:
+    assert not judged(AT_FIRST, {8: at_once}, waited_ms=30_000, users_wanted=users)
+    assert not judged(AT_FIRST, {9: begun_later}, waited_ms=30_000, users_wanted=users)
+    assert not judged(
+        AT_FIRST, {9: 8 * users}, waited_ms=40_000, users_wanted=users
+    )  # begun before the last success
+
+
+@pytest.mark.parametrize(("number", "least"), [(8, 10), (9, 5)])
+def test_that_half_of_the_users_wait_or_a_quarter_asked_again_is_one(number: int, least: int) -> None:
+    assert not judged(AT_FIRST, {number: least - 1}, waited_ms=30_000)
+    assert judged(AT_FIRST, {number: least}, waited_ms=30_000)
+
+
+def test_the_users_are_those_of_the_journey_and_of_planned_starts_no_more_than_were_planned() -> None:
+    of_journey = {
+        "journeys": ["rag", "chat"],
+        "users_wanted": 100,
+        "users_by_journey": {"rag": 12, "chat": 88},
+    }
+    assert judged(AT_FIRST, {9: 3}, **of_journey)
+    planned = {"users_wanted": 1000, "arrivals": {"per_second": 2, "begun": 120, "missed": 0}}
+    assert judged(AT_FIRST, {9: 23}, **planned)
+    assert not judged(AT_FIRST, {9: 22}, **planned)
+
+
+def test_a_user_that_asks_several_questions_at_once_counts_as_often() -> None:
+    of_chat = {"journeys": ["chat"], "users_wanted": 4, "questions_in_flight": 3}
+    measured = {
+        tag._replace(operation=Operation.CHAT): results
+        for tag, results in ((ANSWERED, series(AT_FIRST, 5)), (IN_VAIN, series({8: 5}, 30_000)))
+    }
+    thresholds = load_settings(environ={}).thresholds
+    values = BuiltRun([], manifest={"loaded_s": LENGTH_S, "ended_by": "run time", **of_chat}).manifest_values(
+        "run"
+    )
+    assert assess_silence(measured, Manifest.model_validate(values), thresholds) == []
+    alone = Manifest.model_validate(values | {"questions_in_flight": 1})
+    assert assess_silence(measured, alone, thresholds)
+
+
+@pytest.mark.parametrize(
+    ("limits", "state"),
+    [
+        ({"pass_above": 0.95, "fail_below": 0.9, "optional": True}, State.WARN),
+        ({"pass_above": 0.95}, State.WARN),
+        ({"fail_below": 0.9}, State.FAIL),
+    ],
+)
+def test_a_silence_is_judged_as_the_criterion_judges_a_rate_of_nothing(
+    limits: dict[str, Any], state: State
+) -> None:
+    (finding,) = judged(AT_FIRST, {9: USERS}, limits=limits)
+    assert finding.state is state
