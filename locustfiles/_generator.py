@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.settings import Settings
+    from locustfiles._search import Searches
 
 
 _log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class Generator:
         self.environment = environment
         self.settings = settings
         self.houses = Houses("", [], self._tell_owner)
+        self.searches: Searches | None = None
+        """Made by the first user that searches; the next run has its own."""
         self._until_the_end = ExitStack()
         self.schedules: dict[Journey, Schedule] = {}
         self.ceiling = Ceiling(settings.target.max_requests_per_second)
@@ -140,6 +143,7 @@ class Generator:
         """Hand over what was measured since the last report."""
         vitals, results = self._vitals.read(), self.results
         return Report(
+            run_id=self.houses.run_id,
             measurements=results.recorder.take(),
             recorded=results.recorder.recorded,
             attempts={op.value: [n.begun, n.ended] for op, n in results.recorder.attempts.items()},
@@ -166,6 +170,9 @@ class Generator:
         self._tracker.run_id = begin.run_id
         self.results.reset(self._failure_log())
         self.houses = Houses(begin.run_id, begin.known, self._tell_owner)
+        if self.searches is not None:
+            self.searches.close()
+            self.searches = None
         self.limited = begin.limited
         self.ceiling = Ceiling(begin.ceiling)
         self.step = begin.step
@@ -201,10 +208,14 @@ class Generator:
             _log.error("%s", error)
 
     def _on_step(self, msg: Any, **_: object) -> None:
-        self.step = StepBegins.unpack(msg.data).index
+        begins = StepBegins.unpack(msg.data)
+        if begins.run_id == self.houses.run_id:
+            self.step = begins.index
 
     def _on_ceiling(self, msg: Any, **_: object) -> None:
-        self.ceiling.share(CeilingShare.unpack(msg.data).per_second)
+        share = CeilingShare.unpack(msg.data)
+        if share.run_id == self.houses.run_id:
+            self.ceiling.share(share.per_second)
 
     def _on_dealt(self, msg: Any, **_: object) -> None:
         dealt = Dealt.unpack(msg.data)
@@ -223,7 +234,7 @@ class Generator:
 
     def fail(self, code: str, message: str) -> None:
         """Something failed here: have the owner end the run."""
-        self._tell_owner(Trouble.TYPE, Trouble(code, message).pack())
+        self._tell_owner(Trouble.TYPE, Trouble(self.houses.run_id, code, message).pack())
 
     def _on_death(self, what: str, error: BaseException) -> None:
         self.fail("suite_failed", f"worker {self.index}: {what} ended: {words_of(error)}")
@@ -244,8 +255,9 @@ class Generator:
         """
         self.environment.stop_timeout = 0.0
 
-    def _on_finish(self, **_: object) -> None:
-        self._finish()
+    def _on_finish(self, msg: Any, **_: object) -> None:
+        if Finish.unpack(msg.data).run_id == self.houses.run_id:
+            self._finish()
 
     def _on_quitting(self, **_: object) -> None:
         self._finish()
@@ -255,19 +267,23 @@ class Generator:
         """
         Stop the users, letting requests in flight end, and send all that Locust and we still hold.
 
-        The owner's message and a signal may both ask for it; whoever comes second waits, for after that
-        Locust ends the process.
+        The owner's message and a signal may both ask for it. The second one waits, for after that Locust ends the process.
+        Where the next run has begun meanwhile, nothing of this one is left, and its owner does not wait.
         """
         runner = self.environment.runner
         assert isinstance(runner, WorkerRunner)
         with self._finishing:
             if self._finished:
                 return
+            run_id = self.houses.run_id
             self.ending, users = True, runner.user_count
             runner.stop()
+            if self.houses.run_id != run_id:
+                return
             self.results.failures.finish()
             data: dict[str, Any] = {}
             self.environment.events.report_to_master.fire(client_id=runner.client_id, data=data)
             runner.send_message("stats", data)
-            runner.send_message(Finished.TYPE, Finished(users).pack())
-            self._finished = True
+            runner.send_message(Finished.TYPE, Finished(run_id, users).pack())
+            if self.houses.run_id == run_id:
+                self._finished = True

@@ -48,13 +48,13 @@ class JourneyUser(User):
         super().__init__(environment)
 
     def on_start(self) -> None:
-        """Whose starts are planned begins by waiting for the first, not with a flow."""
+        """A user whose journey has an arrival rate begins with the wait for its first planned start, not with a flow."""
         if self._schedule is not None:
             assert self._taskset_instance is not None
             self._taskset_instance.schedule_task(_nothing_yet, first=True)
 
     def on_stop(self) -> None:
-        """Whoever is stopped is not parked any more, and the start it waited for is somebody else's."""
+        """A stopped user leaves the parked ones; its planned start goes to another user."""
         self.generator.parked -= self._parked
         if self._schedule is not None:
             self._schedule.give_back(self._planned_s)
@@ -63,7 +63,7 @@ class JourneyUser(User):
         """
         As Locust does it: a flow under way is finished, a wait is cut short by killing the user.
 
-        The kill comes a moment later. A wait that is over by then would begin a flow, and that flow be killed half-way.
+        The kill comes a moment later. Without the mark, a wait that is over by then would begin a flow, which the kill would cut off.
         """
         self._stopping = True
         return bool(super().stop(force))

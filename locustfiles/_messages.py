@@ -1,4 +1,8 @@
-"""What owner and load-generating processes say to each other, over Locust's own channel."""
+"""
+What owner and load-generating processes say to each other, over Locust's own channel.
+
+Every message names its run. A worker that stood still may say what belongs to a run that is over, or hear it.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +58,7 @@ class CeilingShare(_Message):
     """Owner → process: send no more requests than this in a second, now that there are more of you."""
 
     TYPE: ClassVar = "loadtest:ceiling"
+    run_id: str
     per_second: int
 
 
@@ -103,6 +108,7 @@ class Trouble(_Message):
     """Process → owner: something in me failed; the run is not valid, and may as well end."""
 
     TYPE: ClassVar = "loadtest:trouble"
+    run_id: str
     code: str
     message: str
 
@@ -112,6 +118,7 @@ class StepBegins(_Message):
     """Owner → process: requests that start from now on belong to this step."""
 
     TYPE: ClassVar = "loadtest:step"
+    run_id: str
     index: int
 
 
@@ -120,6 +127,7 @@ class Finish(_Message):
     """Owner → process: let your users finish, send what is left, say so."""
 
     TYPE: ClassVar = "loadtest:finish"
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,7 @@ class Finished(_Message):
     """Process → owner: all is sent."""
 
     TYPE: ClassVar = "loadtest:finished"
+    run_id: str
     users: int
     """That it had before."""
 
@@ -136,6 +145,7 @@ class Report(_Message):
     """Process → owner, with each of Locust's reports and once at the end; travels in the report's data."""
 
     KEY: ClassVar = "loadtest"
+    run_id: str
     measurements: dict[str, bytes]
     recorded: int
     """Results since the start of the run, including those in *measurements*."""

@@ -169,11 +169,9 @@ class Owner:
         if cut_off := warn_of_short_stop(self._choice.settings, self._choice.journeys, stop_timeout_s):
             _log.warning("%s", cut_off)
         self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
-        hands = self._workers.begin() if self._workers else [""]
-        self._steps = Steps(
-            self._run, self._choice.plan, lambda step: self._send(StepBegins.TYPE, StepBegins(step).pack())
-        )
-        self._share_ceiling(hands)
+        hands = self._workers.begin(self._run.run_id) if self._workers else [""]
+        self._steps = Steps(self._run, self._choice.plan, self._tell_step)
+        self._share_ceiling(self._run, hands)
         for share, client in enumerate(hands):
             begin = self._begin(self._run, self._steps, client, share=share, shares=len(hands))
             self._send(Begin.TYPE, begin.pack(), client)
@@ -202,7 +200,8 @@ class Owner:
 
     def _on_trouble(self, msg: Any, **_: object) -> None:
         trouble = Trouble.unpack(msg.data)
-        self._fail(trouble.code, trouble.message)
+        if self._run is not None and trouble.run_id == self._run.run_id:
+            self._fail(trouble.code, trouble.message)
 
     def _on_death(self, what: str, error: BaseException) -> None:
         code = "not_written" if is_of_the_disk(error) else "suite_failed"
@@ -224,12 +223,12 @@ class Owner:
         if database.url is not None:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
 
-    def _share_ceiling(self, processes: Sequence[str]) -> None:
+    def _share_ceiling(self, run: Run, processes: Sequence[str]) -> None:
         """Once each: all that ever took part share it, for one that seems to have gone may still send requests."""
         most = self._choice.settings.target.max_requests_per_second
         self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
         for client, share in self._ceilings.items():
-            self._send(CeilingShare.TYPE, CeilingShare(share).pack(), client)
+            self._send(CeilingShare.TYPE, CeilingShare(run.run_id, share).pack(), client)
 
     def _read_fixture(self) -> Deck:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
@@ -262,13 +261,17 @@ class Owner:
         if client_id in self._runner.clients:
             return  # it says again that it is ready, since Locust's answer took too long
         if self._run is not None and self._steps is not None and self.is_running:
-            self._share_ceiling(list(dict.fromkeys([*self._ceilings, client_id])))
+            self._share_ceiling(self._run, list(dict.fromkeys([*self._ceilings, client_id])))
             begin = self._begin(self._run, self._steps, client_id, share=0, shares=0)
             self._send(Begin.TYPE, begin.pack(), client_id)
 
     def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
         """To one worker, to all, or to this process itself where it generates the load."""
         self._runner.send_message(message_type, data, client or None)
+
+    def _tell_step(self, step: int) -> None:
+        assert self._run is not None
+        self._send(StepBegins.TYPE, StepBegins(self._run.run_id, step).pack())
 
     def _on_step(self, index: int | None) -> None:
         if self._steps is not None:
@@ -279,8 +282,11 @@ class Owner:
             self._run.note_users(user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._run is not None and not self._run.ended and Report.KEY in data:
-            self._run.add(client_id, Report.unpack(data[Report.KEY]))
+        if self._run is None or self._run.ended or Report.KEY not in data:
+            return
+        report = Report.unpack(data[Report.KEY])
+        if report.run_id == self._run.run_id:
+            self._run.add(client_id, report)
 
     def _watch(self, run: Run) -> None:
         """Once a second: collect, note, report progress; end the run when every user has made its iterations."""

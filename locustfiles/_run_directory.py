@@ -8,8 +8,8 @@ import csv
 import errno
 import json
 import os
-import shutil
 import tempfile
+from contextlib import ExitStack, suppress
 from functools import partial
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import gevent
 
 from conf.errors import LoadTestError
-from conf.run_directory import unwritable
+from conf.run_directory import RUN_DIR_VARIABLE, unwritable
 from monitoring.appending import AppendedFile
 from monitoring.measurement import MeasurementLog
 from reports.output import write_text
@@ -54,35 +54,50 @@ class RunDirectory:
     def __init__(self, path: Path, environment: Environment, started_at: datetime) -> None:
         self.path = path
         self._environment = environment
-        self._reserve = _take_room(path)
-        self._files = measurements, memory, health = [AppendedFile(path / name) for name in _FILES]
+        with ExitStack() as undo:
+            self._reserve = undo.enter_context(_take_room(path))
+            self._files = [_open(path / name, undo) for name in _FILES]
+            self._begin_files(started_at)
+            undo.callback(_remove, *_csv_files(path))
+            self._csv = locust_stats.StatsCSVFileWriter(
+                environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
+            )
+            undo.pop_all()
+        self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
+
+    def _begin_files(self, started_at: datetime) -> None:
+        measurements, memory, health = self._files
         self._memory_csv, self._health_csv = csv.writer(memory), csv.writer(health)
         self._memory_csv.writerow(["time", "process", "rss_bytes"])
         self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
         self.log = MeasurementLog(measurements, started_at)
         for file in self._files:
             file.flush()
-        self._csv = locust_stats.StatsCSVFileWriter(
-            environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
-        )
-        self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
 
     @classmethod
     def create(cls, path: Path, environment: Environment, started_at: datetime) -> Self:
         """
         Make the directory and open its files.
 
+        A run that could not begin leaves nothing to judge: what was made here is removed, and nothing else.
+
         Raises:
-            LoadTestError: It cannot be written.
+            LoadTestError: It cannot be written, or holds a run.
         """
         was_there = path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
+            for file in (path / MANIFEST, *(path / name for name in _FILES), *_csv_files(path)):
+                if file.exists():
+                    raise LoadTestError(
+                        f"{path}: a run is there already: {file.name}",
+                        f"Set {RUN_DIR_VARIABLE} to a directory that does not exist yet, or begin the run once more.",
+                    )
             return cls(path, environment, started_at)
         except OSError as error:
-            # A run that could not begin leaves nothing to judge.
-            for made in [path / name for name in _FILES] if was_there else [path]:
-                shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
+            if not was_there:
+                with suppress(OSError):  # another run may have begun in it meanwhile
+                    path.rmdir()
             raise unwritable(path, error) from error
 
     def add_memory(self, now: datetime, rss_bytes: Mapping[str, int]) -> None:
@@ -148,6 +163,33 @@ class RunDirectory:
             self.write_manifest(manifest)
         except LoadTestError:
             (self.path / MANIFEST).unlink(missing_ok=True)
+
+
+def _csv_files(directory: Path) -> list[Path]:
+    """Those that Locust's own writer opens."""
+    return [
+        directory / f"{_CSV_PREFIX}_{name}.csv"
+        for name in ("stats", "stats_history", "failures", "exceptions")
+    ]
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+
+
+def _open(path: Path, undo: ExitStack) -> AppendedFile:
+    """A new file, which *undo* closes and removes."""
+    file = AppendedFile(path)
+    undo.callback(_remove, path)
+    undo.callback(_close, file)
+    return file
+
+
+def _close(file: AppendedFile) -> None:
+    with suppress(OSError):  # the disk may be full
+        file.close()
 
 
 def _take_room(directory: Path) -> IO[bytes]:

@@ -13,7 +13,7 @@ from conf.errors import LoadTestError
 from conf.failures import POOLER_SQLSTATES, sqlstate_words
 from conf.operations import Outcome
 from locustfiles._failure import RequestFailed
-from locustfiles._pool import PoolTimeout
+from locustfiles._pool import ConnectionPool, PoolTimeout
 from seed.database import (
     VECTOR_SEARCH,
     ConnectTimeout,
@@ -44,6 +44,41 @@ _PREPARE = """
     ORDER BY embedding <=> $1
     LIMIT $4
 """
+
+
+class Searches:
+    """
+    What the searching users of a process share in one run: connections, and each development's query vectors.
+
+    Until the next run, the database may be started anew, and seeded anew.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._random_seed = settings.run.random_seed
+        self._spaces: dict[str, SearchSpace] = {}
+        self.pool = ConnectionPool(
+            lambda: open_search_connection(settings),
+            settings.database.pool_size,
+            settings.database.pool_timeout_s,
+        )
+
+    def space_of(self, house: House) -> SearchSpace:
+        """
+        The query vectors of the house's development, drawn once.
+
+        Raises:
+            LoadTestError: No connection in time, or the development has no chunks.
+            psycopg2.Error: The database refuses, or falls silent.
+        """
+        development = house.development_id
+        if development not in self._spaces:
+            with self.pool.connection() as lent:
+                self._spaces[development] = load_search_space(lent, house, self._random_seed)
+        return self._spaces[development]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.pool.close()
 
 
 @dataclass(frozen=True, slots=True)

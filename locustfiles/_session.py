@@ -39,6 +39,7 @@ from locustfiles._exits import (
     require_web_port,
 )
 from locustfiles._generator import Generator
+from locustfiles._locust_clock import SteadyTime
 from locustfiles._locust_master import Dispatcher, WatchedNode, handle_message
 from locustfiles._messages import Begin
 from locustfiles._owner import Owner
@@ -214,6 +215,7 @@ WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as w
 MasterRunner.handle_message = handle_message  # type: ignore[method-assign, assignment]
 zmqrpc.Server, zmqrpc.Client = WorkerPort, MasterLink  # type: ignore[misc]
 runners.WorkerNode = WatchedNode  # type: ignore[misc]
+runners.time = SteadyTime()  # type: ignore[assignment]
 stats.bucket_response_time = fine_bucket
 # A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
 # event loop stood still for half a second, and requests in flight were timed too long.

@@ -46,6 +46,7 @@ class Workers:
 
     def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
+        self._run_id = ""
         self._users: dict[str, int] = {}
         """Of the workers that are there: how many users each has."""
         self._vanished: set[str] = set()
@@ -56,8 +57,9 @@ class Workers:
         self._all_finished = Event()
         runner.register_message(Finished.TYPE, self._on_finished)
 
-    def begin(self) -> list[str]:
+    def begin(self, run_id: str) -> list[str]:
         """Forget the last run; the ids of the workers that take part in this one."""
+        self._run_id = run_id
         self._users = self._live()
         self._take_missed()
         self._vanished, self._awaited, self._finished = set(), set(), {}
@@ -94,7 +96,7 @@ class Workers:
         """
         there = self._users | self._live()
         self._awaited = set(there)
-        self._runner.send_message(Finish.TYPE, Finish().pack())
+        self._runner.send_message(Finish.TYPE, Finish(self._run_id).pack())
         with gevent.Timeout(timeout_s, False):  # noqa: FBT003 - gevent's way to say: do not raise
             while not self._all_finished.wait(0.5) and (there.keys() & self._live()) - self._finished.keys():
                 pass
@@ -115,6 +117,9 @@ class Workers:
         return {node.id for node in missed}
 
     def _on_finished(self, msg: Any, **_: object) -> None:
-        self._finished[msg.node_id] = Finished.unpack(msg.data).users
+        finished = Finished.unpack(msg.data)
+        if finished.run_id != self._run_id:
+            return
+        self._finished[msg.node_id] = finished.users
         if self._awaited and self._finished.keys() >= self._awaited:
             self._all_finished.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,15 +89,31 @@ class OwnVitals:
         self._clock = clock
         self._process = psutil.Process(os.getpid())
         self._read_at, self._cpu_s = clock(), self._used_s()
+        self._last = Vitals(int(self._process.memory_info().rss), 0.0, self._open_files(), self._limit())
 
     def read(self) -> Vitals:
-        """The process as it is now."""
+        """
+        The process as it is now.
+
+        A reading opens files. A process that has as many open as it may is read as full, and otherwise as it last was.
+        """
+        try:
+            self._last = self._look()
+        except OSError:
+            limit = self._limit()
+            self._last = replace(self._last, open_files=limit, open_files_limit=limit)
+        return self._last
+
+    def _look(self) -> Vitals:
         now, used_s = self._clock(), self._used_s()
+        rss_bytes, open_files = int(self._process.memory_info().rss), self._open_files()
         elapsed_s = now - self._read_at
         ratio = (used_s - self._cpu_s) / elapsed_s if elapsed_s > 0 else 0.0
         self._read_at, self._cpu_s = now, used_s
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return Vitals(int(self._process.memory_info().rss), ratio, self._open_files(), limit)
+        return Vitals(rss_bytes, ratio, open_files, self._limit())
+
+    def _limit(self) -> int:
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def _open_files(self) -> int:
         """Linux 6.2 and later say how many there are; to list ten thousand takes a twentieth of a second."""

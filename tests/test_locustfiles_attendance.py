@@ -19,6 +19,7 @@ from locustfiles._workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RUN = "20261125T120000Z-chat"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
@@ -41,8 +42,8 @@ class Runner:
     def send_message(self, *_: object) -> None:
         """The test answers for the workers."""
 
-    def finish(self, worker: str) -> None:
-        self.listeners[Finished.TYPE](SimpleNamespace(node_id=worker, data=Finished(5).pack()))
+    def finish(self, worker: str, run_id: str = RUN) -> None:
+        self.listeners[Finished.TYPE](SimpleNamespace(node_id=worker, data=Finished(run_id, 5).pack()))
 
     def miss(self, worker: str) -> None:
         self.nodes[worker].state, self.nodes[worker].was_missed = "missing", True
@@ -58,7 +59,7 @@ def seen(workers: Workers) -> list[tuple[str, WorkerEvent, int]]:
 def test_a_worker_that_was_missed_and_is_back_before_anybody_looked_is_seen_all_the_same() -> None:
     runner = Runner("a", "b")
     workers = Workers(runner)  # type: ignore[arg-type]
-    workers.begin()
+    workers.begin(RUN)
     runner.miss("a")
     runner.hear("a")
     assert seen(workers) == [("a", WorkerEvent.VANISHED, 5), ("a", WorkerEvent.RETURNED, 0)]
@@ -75,14 +76,14 @@ def test_what_was_missed_before_a_run_is_not_the_runs() -> None:
     workers = Workers(runner)  # type: ignore[arg-type]
     runner.miss("a")
     runner.hear("a")
-    workers.begin()
+    workers.begin(RUN)
     assert seen(workers) == []
 
 
 def test_a_run_waits_for_a_worker_that_joined_since_the_last_look_and_for_none_that_joins_later() -> None:
     runner = Runner("a")
     workers = Workers(runner)  # type: ignore[arg-type]
-    workers.begin()
+    workers.begin(RUN)
     runner.join("b")
     ending = gevent.spawn(workers.finish, 20)
     gevent.sleep(0)
@@ -94,10 +95,24 @@ def test_a_run_waits_for_a_worker_that_joined_since_the_last_look_and_for_none_t
     assert ending.get(timeout=TIMEOUT_S) == []
 
 
+def test_a_worker_that_ends_an_earlier_run_has_not_finished_this_one() -> None:
+    runner = Runner("a")
+    workers = Workers(runner)  # type: ignore[arg-type]
+    workers.begin("20261125T110000Z-chat")
+    workers.begin(RUN)
+    ending = gevent.spawn(workers.finish, 20)
+    gevent.sleep(0)
+    runner.finish("a", "20261125T110000Z-chat")
+    gevent.sleep(0.1)
+    assert not ending.ready()
+    runner.finish("a")
+    assert ending.get(timeout=TIMEOUT_S) == []
+
+
 def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
     runner = Runner("a", "b")
     workers = Workers(runner)  # type: ignore[arg-type]
-    workers.begin()
+    workers.begin(RUN)
     ending = gevent.spawn(workers.finish, 0.2)
     gevent.sleep(0)
     runner.finish("a")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import gevent
 import psutil
 import pytest
+from patience import TIMEOUT_S
 
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.measurement import HIGHEST_US, new_histogram
@@ -152,3 +155,30 @@ def test_memory_is_that_of_this_process() -> None:
     read = OwnVitals().read()
     assert read.rss_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
     assert read.rss_bytes > 1_000_000
+
+
+FULL = """
+import os, resource
+from monitoring.health import OwnVitals
+vitals = OwnVitals()
+before = vitals.read()
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+opened = []
+try:
+    while True:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    full = vitals.read()
+for descriptor in opened:
+    os.close(descriptor)
+after = vitals.read()
+print(full.open_files, full.open_files_limit, full.rss_bytes == before.rss_bytes, after.open_files == before.open_files)
+"""
+
+
+def test_a_process_that_has_as_many_files_open_as_it_may_is_read_as_full() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", FULL], capture_output=True, text=True, check=True, timeout=TIMEOUT_S
+    )
+    assert said.stdout.split() == ["64", "64", "True", "True"]
