@@ -35,6 +35,7 @@ REFUSED = "refused"
 RESET = "reset"
 CLOSED_UNANSWERED = "closed without an answer"
 CLOSED_HALFWAY = "closed before the end of the answer"
+CLOSED_IN_HANDSHAKE = "closed in the TLS handshake"
 NOT_HTTP = "the answer is not HTTP/1.1"
 TLS = "TLS: "
 _BEGINNINGS = {

@@ -145,7 +145,7 @@ class Answers(_Section):
     header_lines: int = Field(ge=16, description="How many headers.")
     body_bytes: int = Field(ge=1, description="Of the body, as it comes and decoded.")
     cookies: int = Field(ge=0, description="That one user keeps.")
-    cookie_bytes: int = Field(ge=1, description="Of one cookie's name and value.")
+    cookie_bytes: int = Field(ge=1, description="Of one cookie's name, value and path.")
 
 
 class Database(_Section):

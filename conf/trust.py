@@ -111,8 +111,10 @@ _FAULTS = {
 """OpenSSL's verify codes (``X509_V_ERR_…``, x509_vfy.h)."""
 
 
-def tls_fault(error: ssl.SSLError) -> TlsFault:
-    """What an error of the ``ssl`` module means."""
+def tls_fault(error: ssl.SSLError) -> TlsFault | None:
+    """What an error of the ``ssl`` module means; None: the peer ended the connection, which is no fault of TLS."""
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return None
     if isinstance(error, ssl.SSLCertVerificationError):
         return _FAULTS.get(error.verify_code, TlsFault.CERTIFICATE)
     reason = error.reason or ""

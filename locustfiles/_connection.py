@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 import gevent
@@ -14,6 +15,8 @@ from locustfiles._failure import RequestFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_GONE = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""What sending raises once the portal has hung up."""
 _BLOCK_BYTES = 16_384
 _READ = 1
 _CLOSED_BY_RESET = 7
@@ -59,17 +62,22 @@ class Connection:
         """
         try:
             sent = self._socket.send(request)
-        except (BrokenPipeError, ConnectionResetError):
+        except _GONE:
             if self._is_used:
                 raise NeverArrivedError from None
             return  # a portal that refuses a request may hang up before it reads it: its answer is there all the same
         try:
             self._socket.sendall(request[sent:])
-        except (BrokenPipeError, ConnectionResetError):
+        except _GONE:
             return
 
     def receive(self) -> bytes:
-        """What comes next; empty at the end."""
+        """
+        What comes next; empty at the end.
+
+        Raises:
+            ssl.SSLEOFError: An end that the portal did not announce, as TLS demands: there may have been more.
+        """
         if self._is_tls and self._socket.pending():
             gevent.sleep(0)
         else:
@@ -85,9 +93,11 @@ class Connection:
             NeverArrivedError: Nothing, as the portal had closed the connection before the request came.
             RequestFailed: Nothing, for another reason.
         """
-        data = self.receive()
-        if data:
-            return data
+        try:
+            if data := self.receive():
+                return data
+        except ssl.SSLEOFError:
+            pass
         if self._is_used and self._was_refused():
             raise NeverArrivedError
         raise RequestFailed(Outcome.CONNECTION, CLOSED_UNANSWERED)

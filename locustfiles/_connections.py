@@ -14,7 +14,7 @@ import gevent
 from gevent import socket
 from gevent.ssl import SSLContext
 
-from conf.failures import NO_CONNECTION, REFUSED, RESET
+from conf.failures import CLOSED_HALFWAY, CLOSED_IN_HANDSHAKE, NO_CONNECTION, REFUSED, RESET
 from conf.operations import Outcome
 from conf.trust import tls_fault
 from locustfiles._answer_reader import AnswerReader
@@ -114,7 +114,9 @@ class Connections:
             opened = socket.create_connection(self._address, limit_s)
             try:
                 if self._tls is not None:
-                    opened = self._tls.wrap_socket(opened, server_hostname=self._address[0])
+                    opened = self._tls.wrap_socket(
+                        opened, server_hostname=self._address[0], suppress_ragged_eofs=False
+                    )
                 opened.settimeout(None)  # from now on, the timeout of the whole request holds
                 return Connection(opened)
             except BaseException:
@@ -127,6 +129,8 @@ class Connections:
 
 
 def _unconnected(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and tls_fault(error) is None:
+        return f"{NO_CONNECTION}: {CLOSED_IN_HANDSHAKE}"
     if isinstance(error, ConnectionRefusedError | ssl.SSLError):
         return _reason(error)
     return f"{NO_CONNECTION}: {_reason(error)}"
@@ -140,7 +144,8 @@ def _reason(error: OSError) -> str:
         case ConnectionResetError() | BrokenPipeError():
             return RESET
         case ssl.SSLError():
-            return tls_fault(error).words
+            fault = tls_fault(error)
+            return CLOSED_HALFWAY if fault is None else fault.words
         case OSError(strerror=str(words)):
             return words.lower()
     return type(error).__name__

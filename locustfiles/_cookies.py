@@ -95,7 +95,7 @@ class Cookies:
         if expires_at <= now:
             self._kept.pop(key, None)
             return None
-        if len(name) + len(value) > self._limits.cookie_bytes:
+        if len(name) + len(value) + len(path) > self._limits.cookie_bytes:
             return RequestFailed(Outcome.VALIDATION, "a cookie is larger than answers.cookie_bytes allows")
         if key not in self._kept and len(self._kept) >= self._limits.cookies:
             return RequestFailed(Outcome.VALIDATION, "more cookies are set than answers.cookies allows")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from threading import Timer
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -25,21 +27,38 @@ class Deadline:
         self._limit_s = limit_s
         self._timer = Timer(limit_s, self._shut)
         self._timer.daemon = True
+        self._ends_s = monotonic() + limit_s
         self._socket: socket.socket | None = None
         self._over = False
 
     def connect(self, address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
-        """As `socket.create_connection`; each address of a name may take the whole time, and no other comes after it."""
-        self._socket = socket.create_connection(address, self._limit_s)
-        if self._over:
-            self._shut()
-        return self._socket
+        """As `socket.create_connection`; all addresses of a name have the limit together. A name service has its own."""
+        refused: OSError | None = None
+        for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            left_s = self._ends_s - monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            try:
+                connected = socket.create_connection((str(found[4][0]), int(found[4][1])), left_s)
+            except OSError as error:
+                refused = error
+                continue
+            self.cover(connected)
+            return connected
+        raise refused or OSError("the name has no address")
 
     def cover(self, connected: socket.socket) -> None:
-        """The limit holds for a connection that is there already."""
-        self._socket = connected
+        """
+        The limit holds for a connection that is there already.
+
+        It is shut through a descriptor of its own: TLS takes the one of *connected* away.
+        """
+        self._socket = socket.socket(fileno=os.dup(connected.fileno()))
+        if self._over:
+            self._shut()
 
     def __enter__(self) -> Self:
+        self._ends_s = monotonic() + self._limit_s
         self._timer.start()
         return self
 
@@ -47,6 +66,8 @@ class Deadline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
         if isinstance(error, TimeoutError) or (
             self._over and (error is None or isinstance(error, Exception))
         ):

@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 
 from conf.address import parse_page
+from conf.failures import CLOSED_IN_HANDSHAKE
 from conf.trust import TlsFault, Trust, tls_fault
 from monitoring.deadline import Deadline
 
@@ -65,7 +66,9 @@ def read_page(
                 on_headers(dict(answer.headers.items()))
             return answer.status, answer.read(_MOST_BYTES)
     except ssl.SSLError as error:  # first: one about a certificate is a ValueError too
-        raise UntrustedError(tls_fault(error)) from error
+        if (fault := tls_fault(error)) is None:
+            raise OSError(CLOSED_IN_HANDSHAKE) from error
+        raise UntrustedError(fault) from error
     except OSError as error:
         raise OSError(error.strerror or str(error) or "no answer") from error
     except (HTTPException, ValueError) as error:

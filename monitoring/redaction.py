@@ -1,6 +1,8 @@
 """
 Texts from outside, made fit for people: no secrets, and no characters that steer a terminal.
 
+The work grows with the length of a text and no faster, whatever is in it: no pattern is tried twice over the same letters.
+
 Secrets of the process are known by value (`monitoring.known_secrets`). JWTs, addresses with passwords, headers and QR
 tokens, of which a run may have a hundred thousand, are known by their shape.
 """
@@ -11,15 +13,28 @@ import re
 
 from monitoring.known_secrets import hide_known
 
-_LINE_END = r"""(?:["']?(?:[\s\x00-\x1f]|\\+[nrtfv0x]+|%0[AaDd9]|%20|&\#1[03];)+["']?)"""
+_LINE_END = (
+    r"""(?:["']?+(?:[\s\x00-\x1f]|\\++(?:x[0-9A-Fa-f]{2}|[nrtfv0])|%0[AaDd9]|%20|&\#1[03];)++["']?+)"""
+)
 """How a text may go on behind a line end: in the clear, escaped, quoted anew, percent-encoded."""
 _BASE64 = r"(?:[\w-]|%3[Dd]|=)"
-_PIECE = rf"(?=[^\s\"']*[A-Z0-9_-])(?![A-Z]?[a-z]+(?![\w-]))(?![A-Z]+(?![\w-])){_BASE64}+"
-"""Of a token, behind a line end: what is no plain word."""
-_JWT = re.compile(
-    rf"(?<![A-Za-z0-9])(?:eyJ|eyAi|ewo){_BASE64}{{5,}}"
-    rf"(?:{_LINE_END}?(?:\.|%2[Ee]){_LINE_END}?{_BASE64}*|{_LINE_END}{_PIECE})*"
+_PIECE = (
+    r"""(?=[^\sA-Z0-9_"'\\%&\x00-\x1f-]*+[A-Z0-9_-])"""
+    rf"(?![A-Z]?[a-z]++(?![\w-]))(?![A-Z]++(?![\w-])){_BASE64}++"
 )
+"""Of a token, behind a line end: what is no plain word. It looks no further than the next line end."""
+_JWT = re.compile(
+    rf"(?<![A-Za-z0-9])(?:eyJ|eyAi|ewo){_BASE64}{{5,}}+"
+    rf"(?:{_LINE_END}?+(?:\.|%2[Ee]){_LINE_END}?+{_BASE64}*+|{_LINE_END}{_PIECE})*+"
+)
+
+
+def _without_password(address: re.Match[str]) -> str:
+    """It is everything before the last @ of the whole: searching for that in the pattern would begin anew at each address."""
+    ends = [at.end() for at in re.finditer("@|%40", address[2])]
+    return f"{address[1]}[hidden]@{address[2][ends[-1] :]}" if ends else address[0]
+
+
 _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key"
 _SECRETS = (
     (_JWT, "[token]"),
@@ -32,19 +47,19 @@ _SECRETS = (
         r"\1\2[hidden]",
     ),
     # PostgreSQL's address: an unencoded @ or / in the password may be anywhere before the last @.
-    (re.compile(r"(?i)\b(postgres(?:ql)?(?:\+\w+)?(?:://|%3A%2F%2F))[^\s'\"<>]*(?:@|%40)"), r"\1[hidden]@"),
-    (re.compile(r"://[^/\s'\"@]*:[^\s'\"/]*@"), "://[hidden]@"),
+    (re.compile(r"(?i)\b(postgres(?:ql)?(?:\+\w+)?(?:://|%3A%2F%2F))([^\s'\"<>]*+)"), _without_password),
+    (re.compile(r"://[^/\s'\"@:]*+:[^\s'\"/]*@"), "://[hidden]@"),
     (
         re.compile(
             r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)"""
-            r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s&'",;]+)"""
+            r"""('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^\s&'",;]+)"""
         ),
         r"\1[hidden]",
     ),
-    # As a dictionary or JSON shows it.
+    # As a dictionary or JSON shows it; what was cut off has no second quotation mark.
     (
         re.compile(
-            r"""(?i)(["']\w*(?:password|passwd|secret|token|jwt)["']\s?: ?b?)(["'])(?:\\.|(?!\2).)*\2"""
+            r"""(?i)(["']\w*(?:password|passwd|secret|token|jwt)["']\s?: ?b?)(["'])(?:\\.|(?!\2)[^\\\n])*+\\?\2?"""
         ),
         r"\1\2[hidden]\2",
     ),

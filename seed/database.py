@@ -102,11 +102,12 @@ def connect(
     Open a connection on which every wait has a limit of our own.
 
     The driver waits through `wait_within_limit` from then on, in the whole process. Where gevent has patched ``select``
-    other greenlets run meanwhile.
+    other greenlets run meanwhile. They do not while libpq looks up the name of a host: no limit holds for that but the
+    system's own (resolv.conf), so a slow name service stops the process; an address in numbers needs none.
 
     Args:
         url: A PostgreSQL address; a Unix socket is named by ``?host=/directory``.
-        connect_timeout_s: For the connection, all its addresses together. A name service has its own limits.
+        connect_timeout_s: For the connection, all its addresses together, once the name is looked up.
         statement_timeout_s: The server ends a statement that takes longer. Where it does not, the connection is closed a
             second later.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 DRIP_EVERY_S = 0.2
@@ -59,14 +60,17 @@ def silent() -> Iterator[HostileServer]:
 
 
 @contextmanager
-def dripping(head: bytes = b"", drop: bytes = b"x") -> Iterator[HostileServer]:
-    """It says *head*, and then *drop* again and again, for ever."""
+def dripping(
+    head: bytes = b"", drop: bytes = b"x", tls: ssl.SSLContext | None = None
+) -> Iterator[HostileServer]:
+    """It says *head*, and then *drop* again and again, for ever; over TLS where *tls* is given."""
 
     def behave(client: socket.socket, closing: threading.Event) -> None:
-        client.recv(_ONE_PIECE)
-        client.sendall(head)
-        while not closing.wait(DRIP_EVERY_S):
-            client.sendall(drop)
+        with client if tls is None else tls.wrap_socket(client, server_side=True) as speaking:
+            speaking.recv(_ONE_PIECE)
+            speaking.sendall(head)
+            while not closing.wait(DRIP_EVERY_S):
+                speaking.sendall(drop)
 
     with _running(behave) as server:
         yield server

@@ -16,6 +16,7 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from needs import lack
+from tls_front import issue
 
 from conf.address import parse_origin
 from conf.loading import load_settings
@@ -208,6 +209,47 @@ def test_behind_tls_too_where_the_authority_is_known_or_nothing_is_verified(
         gevent.sleep(0.2)
         assert ask(connections) == b"hello"
     assert running.asked == [[POST] * 2, [POST]]
+
+
+REST = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello"
+
+
+@contextmanager
+def closing_tls(directory: Path, answer: bytes, *, announced: bool) -> Iterator[Portal]:
+    """Over TLS, *answer* and the end, which TLS demands to be announced."""
+    ca_file, tls = issue(directory, "127.0.0.1")
+    running = Portal(tls=tls, trust=Trust(ca_file))
+
+    def serve() -> None:
+        accepted, _ = running._listener.accept()
+        client = tls.wrap_socket(accepted, server_side=True)
+        client.recv(65_536)
+        client.sendall(answer)
+        with client, suppress(OSError):  # the load need not announce its end
+            if announced:
+                client.unwrap().close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    with running._listener:
+        thread.start()
+        yield running
+        thread.join(60)
+
+
+def test_a_body_up_to_the_end_of_the_connection_is_whole_only_where_tls_announced_that_end(
+    opened: Open, tmp_path: Path
+) -> None:
+    with closing_tls(tmp_path, REST, announced=True) as running:
+        assert ask(opened(running)) == b"hello"
+    for answer, words in ((REST, "closed before the end of the answer"), (b"", "closed without an answer")):
+        with closing_tls(tmp_path, answer, announced=False) as running:
+            assert repr(failure(opened(running))) == f"connection: {words}"
+
+
+def test_a_portal_that_hangs_up_in_the_tls_handshake_has_closed_the_connection(opened: Open) -> None:
+    with portal([b""]) as running:
+        running.address = replace(running.address, scheme="https")
+        assert repr(failure(opened(running))) == "connection: no connection: closed in the TLS handshake"
 
 
 def test_a_portal_that_does_not_speak_tls_is_no_connection(opened: Open) -> None:

@@ -216,6 +216,9 @@ def test_no_more_cookies_are_kept_than_the_settings_say_and_none_that_is_larger(
     assert "other" not in cookies.header(BASE_URL)
     large = cookies.keep(BASE_URL, setting("c0=" + "a" * LIMITS.cookie_bytes))
     assert repr(large) == "validation: a cookie is larger than answers.cookie_bytes allows"
+    for name, path in (("n", "/" + "p" * LIMITS.cookie_bytes), ("n" * LIMITS.cookie_bytes, "/")):
+        large = cookies.keep(BASE_URL, setting(f"{name}=1; Path={path}"))
+        assert repr(large) == "validation: a cookie is larger than answers.cookie_bytes allows"
     assert cookies.keep(BASE_URL, setting("c0=; Max-Age=-1")) is None
     assert cookies.keep(BASE_URL, setting("other=1")) is None
 

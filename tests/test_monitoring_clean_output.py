@@ -119,6 +119,68 @@ def test_a_qr_token_is_hidden_and_the_id_of_a_house_only_where_no_log_of_the_sui
     assert redact(f"house {QR}", keep_ids=True) == f"house {QR}"
 
 
+AGAINST_A_PATTERN = {
+    "beginnings of JWTs": ("", "eyJ"),
+    "a JWT and encoded spaces": ("eyJhbGciOi", "%20"),
+    "a JWT and encoded spaces with letters": ("eyJhbGciOi", "%20%a"),
+    "a JWT and escaped line ends": ("eyJhbGciOi", "\\na"),
+    "a JWT and backslashes": ("eyJhbGciOi", "\\"),
+    "a JWT, dots and spaces": ("eyJhbGciOi", ". " * 20),
+    "JWTs and encoded spaces": ("", "-eyJhbGciOi%20%20"),
+    "addresses of databases": ("", "postgres://"),
+    "drivers of databases": ("", "postgres+"),
+    "ports": ("://", ":"),
+    "hosts": ("", "://a:b"),
+    "a token that has no end": ('"token": "', "\\a"),
+    "a token of backslashes": ("'jwt': '", "\\"),
+    "tokens that have no end": ("", "token='\\'"),
+    "words for secrets": ("", "token"),
+    "quoted words for secrets": ("", "'token"),
+    "headers": ("", "cookie: "),
+    "a header and line ends": ("cookie:", "\n"),
+    "kinds of tokens": ("", "bearer "),
+    "ids": ("", "0a1b2c3d-"),
+}
+TIME_REDACTING = """
+import json, sys
+from time import process_time
+from monitoring.redaction import redact
+def cost_s(text, times):
+    began_s = process_time()
+    for _ in range(times):
+        redact(text)
+    return process_time() - began_s
+start, part = json.load(sys.stdin)
+text = start + part * (1_000_000 // len(part))
+print(cost_s(text[:10_000], 100), cost_s(text, 1))
+"""
+HANGING_S = 240.0
+
+
+@pytest.mark.parametrize(("start", "part"), AGAINST_A_PATTERN.values(), ids=AGAINST_A_PATTERN)
+def test_a_long_text_costs_as_much_as_its_parts_whatever_is_in_it(start: str, part: str) -> None:
+    command = [sys.executable, "-c", TIME_REDACTING]
+    told = subprocess.run(
+        command,
+        input=json.dumps([start, part]),
+        check=True,
+        timeout=HANGING_S,
+        capture_output=True,
+        text=True,
+    )
+    parts_s, whole_s = map(float, told.stdout.split())
+    assert whole_s < 10 * parts_s  # where each part is compared with all that follow, a hundred times
+
+
+@pytest.mark.parametrize("text", ['{"token": "hush-hush', "{'jwt': 'hush\\", '"token": "hush\\"'])
+def test_a_secret_that_was_cut_off_is_hidden_too(text: str) -> None:
+    assert "hush" not in redact(text)
+
+
+def test_an_address_of_a_database_without_a_password_stays() -> None:
+    assert redact("postgresql://portal/openhouse is one") == "postgresql://portal/openhouse is one"
+
+
 WRITE_EVERYWHERE = r"""
 import json, logging, os, sys, threading, warnings
 from logging.handlers import RotatingFileHandler

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostile_server import answering, dripping, silent
+from tls_front import issue
 
 from conf.loading import load_settings
 from conf.trust import Trust
 from locustfiles._portal_watch import PortalWatch
 from monitoring.memory import exposed_rss_bytes
-from monitoring.page import read_page
+from monitoring.page import UntrustedError, read_page
 from monitoring.pool_figures import parse_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 TRUST = Trust()
 SHORT_S = 0.5
@@ -47,22 +51,73 @@ def test_a_page_is_waited_for_a_time_in_all_however_it_comes(hostile: Callable[[
     assert monotonic() - began_s < HANGING_S
 
 
-def test_the_limit_holds_where_gevent_has_taken_the_place_of_threads() -> None:
-    code = (
-        "from gevent import monkey; monkey.patch_all()\n"
-        "import sys; from conf.trust import Trust; from monitoring.page import read_page\n"
-        "try: read_page(sys.argv[1], 0.5, trust=Trust())\n"
-        "except OSError as error: print(error)\n"
-    )
-    with dripping(OK + b"\r\n") as server:
-        command = [sys.executable, "-c", code, server.url]
+READ_IN_A_PROCESS = """
+import sys
+if sys.argv[1] == "gevent":
+    from gevent import monkey; monkey.patch_all()
+from pathlib import Path
+from conf.trust import Trust
+from monitoring.page import read_page
+try: read_page(sys.argv[2], 0.5, trust=Trust(Path(sys.argv[3])))
+except OSError as error: print(error)
+"""
+
+
+@pytest.mark.parametrize("waits", ["gevent", "threads"])
+@pytest.mark.parametrize("over", ["plain", "TLS", "handshake"])
+def test_the_limit_holds_over_tls_too_and_where_gevent_has_taken_the_place_of_threads(
+    tmp_path: Path, waits: str, over: str
+) -> None:
+    ca_file, tls = issue(tmp_path, "127.0.0.1")
+    head = b"\x16\x03\x03\x40\x00" if over == "handshake" else OK + b"\r\n"
+    with dripping(head, tls=tls if over == "TLS" else None) as server:
+        url = server.url if over == "plain" else server.url.replace("http", "https")
+        command = [sys.executable, "-c", READ_IN_A_PROCESS, waits, url, str(ca_file)]
         told = subprocess.run(command, check=True, timeout=HANGING_S, capture_output=True, text=True)
     assert told.stdout == "no complete answer within 0.5 s\n"
 
 
-def test_a_tls_handshake_that_drips_has_the_same_limit() -> None:
-    with dripping(b"\x16\x03\x03\x40\x00") as server, pytest.raises(OSError, match=r".+"):
-        read_page(server.url.replace("http", "https"), SHORT_S, trust=TRUST)
+def test_all_addresses_of_a_name_have_the_limit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+
+    def many(host: str, *more: Any, **options: Any) -> list[Any]:
+        found: list[Any] = look_up("127.0.0.1" if host == "portal.example" else host, *more, **options)
+        return found * 200 if host == "portal.example" else found
+
+    monkeypatch.setattr(socket, "getaddrinfo", many)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as queued:
+        for _ in range(4):  # until the system lets no more of them in
+            waiting = queued.enter_context(socket.socket())
+            waiting.settimeout(0)
+            with suppress(BlockingIOError):
+                waiting.connect(full.getsockname())
+        began_s = monotonic()
+        with pytest.raises(OSError, match="no complete answer within"):
+            read_page(f"http://portal.example:{full.getsockname()[1]}/", SHORT_S, trust=TRUST)
+    assert monotonic() - began_s < HANGING_S
+
+
+def test_a_name_is_reached_at_whichever_of_its_addresses_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refusing = listener.getsockname()
+
+    def two(host: str, port: int, *more: Any, **options: Any) -> list[Any]:
+        if host != "portal.example":
+            return list(look_up(host, port, *more, **options))
+        return look_up(*refusing, *more, **options) + look_up("127.0.0.1", port, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with answering(OK + b"Content-Length: 5\r\n\r\nhello") as server:
+        assert read_page(server.url.replace("127.0.0.1", "portal.example"), HANGING_S, trust=TRUST) == (
+            200, b"hello",
+        )  # fmt: skip
+
+
+def test_a_peer_that_hangs_up_in_the_handshake_has_closed_the_connection() -> None:
+    with answering(b"") as server, pytest.raises(OSError, match="closed in the TLS handshake") as caught:
+        read_page(server.url.replace("http", "https"), HANGING_S, trust=TRUST)
+    assert not isinstance(caught.value, UntrustedError)
 
 
 def test_a_page_that_is_quick_is_read() -> None:
