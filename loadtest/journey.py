@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import locustfiles
 from conf.errors import ExitCode, LoadTestError, NoVerdictError
 from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory, unwritable
+from reports.own_files import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from conf.operations import Journey
     from conf.settings import Settings
     from loadtest.display import Display
-
-LOG = "locust.log"
 
 
 def run_journey(

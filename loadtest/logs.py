@@ -119,7 +119,7 @@ def _verify(directory: Path) -> ExitCode:
         )
         for missing in proof.missing:
             print(f"  {missing}")  # noqa: T201 - as above
-    return ExitCode.OK if all(proof.is_whole for proof in proofs.values()) else ExitCode.FAIL
+    return ExitCode.OK if all(proof.is_whole for proof in proofs.values()) else ExitCode.USAGE
 
 
 def _add_up_errors(directory: Path, wanted: Filter, *, as_json: bool) -> None:

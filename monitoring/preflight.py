@@ -148,7 +148,12 @@ def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_t
         {"target.request_timeout_s": settings.target.request_timeout_s} if _PORTAL & {*journeys} else {}
     )
     if Journey.RAG in journeys:
-        limits_s["database.statement_timeout_s"] = settings.database.statement_timeout_s
+        statement_s, pool_s = settings.database.statement_timeout_s, settings.database.pool_timeout_s
+        limits_s["database.statement_timeout_s"] = statement_s
+        if statement_s < stop_timeout_s:  # a search waits for a connection first
+            limits_s["database.pool_timeout_s and database.statement_timeout_s together"] = (
+                pool_s + statement_s
+            )
     shorter = [f"{name} ({limit_s:g} s)" for name, limit_s in limits_s.items() if limit_s >= stop_timeout_s]
     if not shorter:
         return ""

@@ -72,7 +72,7 @@ class Rule:
         evidence: What was seen, in words; empty where the rule stays silent.
         commands: ``{target}`` stands for the portal's address, ``{health}`` and ``{health_db}`` for its contract's pages,
             ``{journey}`` for the run's first journey, ``{since}`` for its beginning, ``{more_houses}`` for twice as many
-            as it had. A command with a place for which the run has nothing is left out.
+            as it had, ``{run_log}`` for what Locust said. A command with a place for which the run has nothing is left out.
     """
 
     code: str
@@ -350,7 +350,7 @@ RULES = (
         "A part of the suite failed",
         problem_noted("suite_failed"),
         "The run was ended, with what was measured until then. The traceback is in the run's log.",
-        ("less runs/*/locust.log",),
+        ("less {run_log}", "loadtest run {journey}"),
     ),
     Rule(
         "users_failed",
@@ -452,21 +452,21 @@ RULES_OF_OTHERS = (
 """For the run of another project: nothing is known of its target, so no command is given."""
 
 
-def advise(verdict: Verdict) -> tuple[Advice, ...]:
-    """Every rule that applies to the run, with its evidence."""
+def advise(verdict: Verdict, run_log: str = "") -> tuple[Advice, ...]:
+    """Every rule that applies to the run, with its evidence; *run_log* is the path of what Locust said, where it is there."""
     return tuple(
-        _advice(rule, evidence, verdict)
+        _advice(rule, evidence, verdict, run_log)
         for rule in (RULES if verdict.own else RULES_OF_OTHERS)
         if (evidence := rule.evidence(verdict))
     )
 
 
-def _advice(rule: Rule, evidence: str, verdict: Verdict) -> Advice:
+def _advice(rule: Rule, evidence: str, verdict: Verdict, run_log: str) -> Advice:
     cause, commands = rule.cause, rule.commands
     if verdict.manifest and verdict.manifest.settings.target.embedded:
         commands = _after_embedded(commands, verdict.journeys)
         cause += _GONE if _RUN_AGAIN in commands else ""
-    places = _places(verdict)
+    places = _places(verdict) | {"{run_log}": shlex.quote(run_log) if run_log else ""}
     filled = (_filled(command, places) for command in commands)
     return Advice(rule.code, rule.title, evidence, cause, tuple(filter(None, filled)))
 

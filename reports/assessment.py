@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reports.record import CutOff, FailureGroup, MemoryRow, OperationRow, Problem, Verdict
     from reports.sample import Measured, Sample
 
+NOT_THERE = "not among the figures of this run"
 _ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
 """Journeys that load the portal's process; vector search goes past it, to the database."""
 
@@ -144,7 +145,7 @@ def _judge(samples: Sequence[Sample], metric: Metric, limits: Limits, minimum_re
         note = f"too few answers: {answers:,} of at least {minimum_requests:,}"
         return _Judged(measured, None, note, Undecided.TOO_FEW)
     if measured is None or math.isnan(measured.value):
-        return _Judged(None, State.NO_VERDICT, "not among the figures of this run")
+        return _Judged(None, State.NO_VERDICT, NOT_THERE)
     return _judge_measured(measured, limits, sample.cut_off)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -69,7 +70,7 @@ def find_csv_files(run_dir: Path) -> CsvFiles:
         case several:
             raise LoadTestError(
                 f"{run_dir}: holds the CSV files of several Locust runs: {_listed(several)}",
-                f"Judge one at a time: mkdir /tmp/run && cp {run_dir}/{_shared_name(several[0])} /tmp/run && "
+                f"Judge one at a time: mkdir /tmp/run && cp {shlex.quote(str(run_dir))}/{_shared_name(several[0])} /tmp/run && "
                 "loadtest report /tmp/run",
             )
 
@@ -136,4 +137,4 @@ def _listed(paths: list[Path]) -> str:
 def _shared_name(stats: Path) -> str:
     """A pattern for the shell that matches all files of a run, where its names say so."""
     prefix = stats.name.removesuffix("_stats.csv")
-    return f"{prefix}_*.csv" if prefix != stats.name else stats.name
+    return shlex.quote(f"{prefix}_") + "*.csv" if prefix != stats.name else shlex.quote(stats.name)

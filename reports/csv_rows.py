@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from conf.metric import parse_metric
 from conf.operations import Operation
 from conf.subject import AGGREGATED, parse_subject, row_subject
-from reports.assessment import assess_subject
+from reports.assessment import NOT_THERE, assess_subject
 from reports.locust_sample import LocustSample
 from reports.record import Advice, Finding, Problem
 
@@ -26,6 +28,8 @@ _EXAMPLE = (
     "p95_ms = { pass_below = 3000, fail_above = 5000 }",
 )
 _MOST_NAMED = 8
+_ALL = 100.0
+"""Percent: the maximum, which has a metric of its own."""
 
 
 class JudgedRows(NamedTuple):
@@ -54,7 +58,8 @@ def judge_rows(run: RunFiles, thresholds: Thresholds, minimum_requests: int) -> 
             problems.append(problem)
         for row in rows:
             subject = AGGREGATED if row is run.total else row_subject(row.method, row.name)
-            findings += assess_subject(subject, [LocustSample(row)], demands, minimum_requests)
+            judged = assess_subject(subject, [LocustSample(row)], demands, minimum_requests)
+            findings += [_with_percentiles(finding, row) for finding in judged]
     return JudgedRows(tuple(findings), tuple(problems))
 
 
@@ -79,6 +84,16 @@ def _named(run: RunFiles, text: str) -> tuple[list[StatsRow], Problem | None]:
             f"Name one of them: {subjects}; or all: {_key('*', text)}",
         )
     return rows, None
+
+
+def _with_percentiles(finding: Finding, row: StatsRow) -> Finding:
+    """Where a percentile is missing, with the names of those that the row has."""
+    if finding.note != NOT_THERE or parse_metric(finding.metric).percent is None:
+        return finding
+    names = ", ".join(
+        f"p{percent:g}_ms".replace(".", "_") for percent in [p for p in sorted(row.percentiles) if p < _ALL]
+    )
+    return replace(finding, note=f"{NOT_THERE}; its percentiles are {names or 'none'}")
 
 
 def _missing(run: RunFiles, text: str) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import LoadTestError, NoVerdictError
@@ -35,6 +36,7 @@ from reports.naming import parse_operation
 from reports.output import write_text
 from reports.own_files import (
     JUNIT_FILE,
+    LOG,
     REPORT_FILE,
     SUMMARY_FILE,
     VERDICT_FILE,
@@ -54,7 +56,6 @@ from reports.validity import assess_validity, cut_off_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from conf.contract import Contract
     from conf.settings import Settings
@@ -144,6 +145,7 @@ def judge_files(
         *assess_stop(run.manifest.stopped_by if run.manifest else None, demands.thresholds),
         *assess_memory(run.memory, demands.thresholds, journeys),
     ]
+    profile = run.manifest.profile if run.manifest else ""
     health = build_health_rows(list(run.health), run.manifest)
     problems = [
         *run.problems,
@@ -151,7 +153,7 @@ def judge_files(
         *_invalidities(run, findings),
         *(assess_attendance(run.manifest) if run.manifest else ()),
         *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
-        *assess_validity(rows, findings, demands.minimum_requests, nothing_judged(run)),
+        *assess_validity(rows, findings, demands.minimum_requests, nothing_judged(run), profile),
     ]
     steps = build_step_rows(run.measurements, run.manifest, demands.thresholds, demands.minimum_requests)
     verdict = Verdict(
@@ -174,9 +176,15 @@ def judge_files(
         own=run.own,
         course=build_course(run.measurements, run.users, run.manifest) if run.finished else None,
     )
-    advice = (*advise_criteria(run, problems), *advise(verdict))
+    advice = (*advise_criteria(run, problems), *advise(verdict, _run_log(run)))
     beside = build_beside(run) if run.finished else None
     return clean_record(replace(verdict, advice=advice, beside=beside))
+
+
+def _run_log(run: RunFiles) -> str:
+    """The path of what Locust said; empty where that went elsewhere."""
+    path = Path(run.path) / LOG
+    return str(path) if run.own and run.path and path.is_file() else ""
 
 
 def write_reports(verdict: Verdict, run_dir: Path) -> Path:

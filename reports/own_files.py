@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST = "manifest.json"
+LOG = "locust.log"
 MEASUREMENTS = "measurements.hlog"
 VERDICT_FILE = "verdict.json"
 JUNIT_FILE = "junit.xml"
@@ -77,14 +79,16 @@ def output_directory(run_dir: Path, names: Iterable[str], *, own: bool) -> Path:
     if own and _foreign(run_dir, names) is None:
         return run_dir
     chosen = run_dir / OUTPUT_DIR
+    instead = "" if own else _copy_advice(run_dir)  # a run of the suite is more than its CSV files
     if chosen.is_symlink() or (chosen.exists() and not chosen.is_dir()):
-        raise _taken(chosen, run_dir)
+        raise _taken(chosen, instead)
     if foreign := _foreign(chosen, names):
-        raise _taken(foreign, run_dir)
+        raise _taken(foreign, instead)
     try:
         chosen.mkdir(exist_ok=True)
     except OSError as error:
-        raise LoadTestError(f"{chosen}: cannot be made: {error.strerror}", _copy_advice(run_dir)) from error
+        next_step = instead or f"Let this user write there: ls -ld {shlex.quote(str(run_dir))}"
+        raise LoadTestError(f"{chosen}: cannot be made: {error.strerror}", next_step) from error
     return chosen
 
 
@@ -100,12 +104,15 @@ def _foreign(directory: Path, names: Iterable[str]) -> Path | None:
     return None
 
 
-def _taken(path: Path, run_dir: Path) -> LoadTestError:
+def _taken(path: Path, instead: str) -> LoadTestError:
     return LoadTestError(
         f"{path}: was not written by this suite, and is not overwritten",
-        f"Move it away, or {_copy_advice(run_dir)[0].lower()}{_copy_advice(run_dir)[1:]}",
+        f"Move it away, or {instead[0].lower()}{instead[1:]}"
+        if instead
+        else "Move it away, and judge again.",
     )
 
 
 def _copy_advice(run_dir: Path) -> str:
-    return f"Judge a copy of the CSV files: mkdir /tmp/run && cp {run_dir}/*.csv /tmp/run && loadtest report /tmp/run"
+    copied = f"cp {shlex.quote(str(run_dir))}/*.csv /tmp/run"
+    return f"Judge a copy of the CSV files: mkdir /tmp/run && {copied} && loadtest report /tmp/run"

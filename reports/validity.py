@@ -19,7 +19,8 @@ _MS_PER_S = 1000
 _LONGER_RUN = (
     "Judge a longer run, or set run.minimum_requests in a file: loadtest report RUN_DIR --config FILE"
 )
-_MORE_LOAD = "See the failures below, or put on more load: loadtest run JOURNEY --profile phase17"
+_PROFILES = ("phase17", "capacity")
+"""Of little load, and of more."""
 
 
 def assess_validity(
@@ -27,12 +28,13 @@ def assess_validity(
     findings: Sequence[Finding],
     minimum_requests: int,
     nothing_judged: Problem,
+    profile: str = "",
 ) -> list[Problem]:
     """
     What makes the test itself invalid: nothing that is judged, too few requests to judge by, or nothing decided.
 
     A FAIL stands, whatever else could not be judged. Only an operation that was hardly asked is a problem then, if it
-    belongs to a journey in which nothing failed; in one that fails, it is a consequence.
+    belongs to a journey in which nothing failed; in one that fails, it is a consequence. *profile* is the run's.
     """
     binding = [finding for finding in findings if finding.limits is not None and not finding.limits.optional]
     failed = [finding for finding in findings if finding.state is State.FAIL]
@@ -49,10 +51,12 @@ def assess_validity(
     hardly = sorted(
         operation for operation in judged if operation and asked.get(operation, 0) < minimum_requests
     )
-    problems = [_hardly_asked(operation, asked.get(operation), minimum_requests) for operation in hardly]
+    problems = [
+        _hardly_asked(operation, asked.get(operation), minimum_requests, profile) for operation in hardly
+    ]
     if not failed:
         unjudged = [f for f in binding if f.undecided and parse_subject(f.subject).operation not in hardly]
-        problems += _undecided(unjudged, rows)
+        problems += _undecided(unjudged, rows, profile)
     return problems
 
 
@@ -65,7 +69,7 @@ def _journey(finding: Finding) -> Journey | None:
     return operation.journey if operation else None
 
 
-def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int) -> Problem:
+def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int, profile: str) -> Problem:
     if attempts is None:
         return Problem(
             "never_measured",
@@ -75,11 +79,11 @@ def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: 
     return Problem(
         "too_few_requests",
         f"{operation}: {attempts:,} requests are too few for a verdict; at least {minimum_requests:,} are needed",
-        _MORE_LOAD,
+        _more_load(operation, profile),
     )
 
 
-def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow]) -> Iterator[Problem]:
+def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profile: str) -> Iterator[Problem]:
     """One for each subject and reason, with the figures that it is about."""
     groups: dict[tuple[str, Undecided], list[Finding]] = {}
     for finding in findings:
@@ -92,25 +96,32 @@ def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow]) -> Ite
         if reason is Undecided.CUT_OFF:
             waited = [row.cut_off.longest_ms or 0.0 for row in rows if row.operation is operation]
             message += f", after up to {seconds(max(waited, default=0.0) / _MS_PER_S)}"
-        yield Problem(reason.value, message, _next_step(reason, operation))
+        yield Problem(reason.value, message, _next_step(reason, operation, profile))
 
 
-def _next_step(reason: Undecided, operation: Operation | None) -> str:
+def _next_step(reason: Undecided, operation: Operation | None, profile: str) -> str:
     is_search = operation is not None and operation.journey is Journey.RAG
     limit = "database.statement_timeout_s" if is_search else "target.request_timeout_s"
-    connecting = "database.connect_timeout_s" if is_search else "target.connect_timeout_s"
+    longest = f"database.pool_timeout_s and {limit} together" if is_search else limit
+    connecting = "target.connect_timeout_s where connecting timed out"
+    if is_search:
+        connecting = "database.connect_timeout_s and database.pool_timeout_s where connecting or waiting for a connection timed out"
     match reason:
         case Undecided.CUT_OFF:
-            return (
-                f"Let requests end: set run.stop_timeout_s (or -s) above {limit}, and run the journey again."
-            )
+            return f"Let requests end: set run.stop_timeout_s (or -s) above {longest}, and run the journey again."
         case Undecided.TIMED_OUT:
             return (
-                f"Set {limit}, and {connecting} where connecting timed out, above the limit of the criterion, and run the "
-                "journey again."
+                f"Set {limit}, and {connecting}, above the limit of the criterion, and run the journey again."
             )
         case Undecided.TOO_FEW:
-            return _MORE_LOAD if operation else _LONGER_RUN
+            return _more_load(operation, profile) if operation else _LONGER_RUN
+
+
+def _more_load(operation: Operation, profile: str) -> str:
+    another = next(name for name in _PROFILES if name != profile)
+    return (
+        f"See the failures below, or put on more load: loadtest run {operation.journey} --profile {another}"
+    )
 
 
 def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:

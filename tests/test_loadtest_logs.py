@@ -120,7 +120,7 @@ def test_verify_proves_the_logs_whole_or_says_what_is_missing(
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3] + lines[4:]))
     refuted = commands.run("loadtest", "logs", "--verify")
-    assert refuted.code == 1
+    assert refuted.code == 2
     assert "errors.jsonl: NOT WHOLE" in refuted.out
     assert "lacks 1 records" in refuted.out
 

@@ -22,7 +22,7 @@ from patience import TIMEOUT_S, await_true
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.preflight import check_criteria, preflight, require_ready
+from monitoring.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
 from seed.fixture import write_fixture
 from seed.tokens import with_new_tokens
 
@@ -157,6 +157,17 @@ def test_an_end_that_may_cut_requests_off_is_said_with_both_settings(
         "run.stop_timeout_s (30 s) is not longer than target.request_timeout_s (60 s) and "
         "database.statement_timeout_s (30 s): "
     )
+
+
+def test_a_search_has_waited_for_its_connection_before_the_end_of_the_run_may_cut_it_off() -> None:
+    values = {"database.pool_timeout_s": 50, "database.statement_timeout_s": 10}
+    settings = load_settings(values, environ={})
+    assert warn_of_short_stop(settings, [Journey.RAG], 60.0).startswith(
+        "run.stop_timeout_s (60 s) is not longer than database.pool_timeout_s and "
+        "database.statement_timeout_s together (60 s): "
+    )
+    assert warn_of_short_stop(settings, [Journey.RAG], 60.5) == ""
+    assert warn_of_short_stop(load_settings(environ={}), [Journey.RAG], 65.0) == ""
 
 
 def test_a_timeout_before_the_limit_of_a_latency_is_said_before_the_run(tmp_path: Path) -> None:

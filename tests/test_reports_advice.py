@@ -175,6 +175,15 @@ def test_commands_name_the_portal_that_was_tested(tmp_path: Path) -> None:
     )
 
 
+def test_the_log_of_a_run_is_named_where_it_is_and_only_if_it_is_there(tmp_path: Path) -> None:
+    results, built = FIRING["suite_failed"]
+    directory = tmp_path / "a run"
+    assert advice_on(directory, results, **built)["suite_failed"].commands == ("loadtest run chat",)
+    (directory / "locust.log").write_text("Traceback …\n")
+    commands = {advice.code: advice.commands for advice in judge_run(directory).advice}
+    assert commands["suite_failed"][0] == f"less '{directory}/locust.log'"
+
+
 def test_failures_of_the_warm_up_are_counted_with_its_requests(tmp_path: Path) -> None:
     early = [result._replace(step=WARM_UP) for result in failing("chat", 5, message=status_words(500))]
     results = [*evenly("chat", 900), *early]

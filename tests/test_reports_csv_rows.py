@@ -108,7 +108,12 @@ def test_a_row_of_too_few_requests_is_not_judged_to_pass(tmp_path: Path) -> None
 
 def test_a_percentile_that_the_file_does_not_hold_is_no_verdict(tmp_path: Path) -> None:
     demand = {"p97_ms": Limits(pass_below=3000)}
-    assert judged(tmp_path, evenly("/predict", 900), aggregated=demand).state is State.NO_VERDICT
+    verdict = judged(tmp_path, evenly("/predict", 900), aggregated=demand)
+    assert verdict.state is State.NO_VERDICT
+    assert verdict.findings[0].note == (
+        "not among the figures of this run; its percentiles are p50_ms, p66_ms, p75_ms, p80_ms, p90_ms, p95_ms, p98_ms, "
+        "p99_ms, p99_9_ms, p99_99_ms"
+    )
 
 
 def test_the_rate_of_a_row_is_of_its_successes(tmp_path: Path) -> None:

@@ -88,6 +88,21 @@ def test_the_next_step_of_a_refusal_can_be_followed(foreign_run: Path, tmp_path:
     assert subprocess.run(command, check=False, shell=True, capture_output=True).returncode == 0  # noqa: S602
 
 
+def test_a_directory_with_odd_characters_can_be_copied_too_and_a_run_of_the_suite_is_not_one_of_csv_files(
+    foreign_run: Path, finished_run: Path, tmp_path: Path
+) -> None:
+    odd = foreign_run.rename(tmp_path / "their run; $(x)")
+    for directory in (odd, finished_run):
+        (directory / OUTPUT_DIR).write_text("a file")
+    with pytest.raises(LoadTestError, match="not overwritten") as caught:
+        report_on(odd)
+    assert f"cp '{odd}'/*.csv" in caught.value.next_step
+    (finished_run / REPORT_FILE).write_text("a page of another program")
+    with pytest.raises(LoadTestError, match="not overwritten") as caught:
+        report_on(finished_run)
+    assert ".csv" not in caught.value.next_step
+
+
 def test_a_link_is_nothing_that_the_suite_wrote(
     foreign_run: Path, finished_run: Path, tmp_path: Path
 ) -> None:
