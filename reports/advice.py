@@ -350,7 +350,7 @@ RULES = (
         "A part of the suite failed",
         problem_noted("suite_failed"),
         "The run was ended, with what was measured until then. The traceback is in the run's log.",
-        ("less {run_log}", "loadtest run {journey}"),
+        ("less {run_log}", "loadtest run {journey} --profile smoke"),
     ),
     Rule(
         "users_failed",

@@ -178,7 +178,9 @@ def test_commands_name_the_portal_that_was_tested(tmp_path: Path) -> None:
 def test_the_log_of_a_run_is_named_where_it_is_and_only_if_it_is_there(tmp_path: Path) -> None:
     results, built = FIRING["suite_failed"]
     directory = tmp_path / "a run"
-    assert advice_on(directory, results, **built)["suite_failed"].commands == ("loadtest run chat",)
+    assert advice_on(directory, results, **built)["suite_failed"].commands == (
+        "loadtest run chat --profile smoke",
+    )
     (directory / "locust.log").write_text("Traceback …\n")
     commands = {advice.code: advice.commands for advice in judge_run(directory).advice}
     assert commands["suite_failed"][0] == f"less '{directory}/locust.log'"
