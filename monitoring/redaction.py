@@ -51,7 +51,7 @@ _SECRETS = (
     (re.compile(r"://[^/\s'\"@:]*+:[^\s'\"/]*@"), "://[hidden]@"),
     (
         re.compile(
-            r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)"""
+            r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)(?!…)"""  # … stands for one, in advice
             r"""('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^\s&'",;]+)"""
         ),
         r"\1[hidden]",

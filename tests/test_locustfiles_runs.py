@@ -81,7 +81,8 @@ def test_the_report_counts_what_the_portal_served_however_a_run_ends(
     (row,) = csv_rows(finished.run_dir / "locust_stats.csv", "chat")
     (ours,) = finished.verdict.operations
     assert ours.latency.max_ms is not None
-    assert float(row["100%"]) == pytest.approx(ours.latency.max_ms, rel=1e-3, abs=1)
+    # Ours is the upper edge of its bucket, a thousandth wide; Locust's is a whole number of milliseconds.
+    assert float(row["100%"]) == pytest.approx(ours.latency.max_ms, abs=ours.latency.max_ms * 1e-3 + 0.5)
 
 
 @pytest.mark.parametrize("first", ["master", "workers"])

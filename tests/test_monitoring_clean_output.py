@@ -309,3 +309,8 @@ def test_every_secret_of_the_environment_is_known_by_value_also_where_a_file_hol
     assert done.stdout.split("\n") == [
         "[hidden]", "[hidden]", "[hidden]", "a hushedb", "top", "sec/[hidden]", "[hidden]", "",
     ]  # fmt: skip
+
+
+def test_the_word_for_a_secret_in_advice_stays_and_a_secret_does_not() -> None:
+    assert redact("export SESSION_SECRET=…") == "export SESSION_SECRET=…"
+    assert redact("export SESSION_SECRET=abc…") == "export SESSION_SECRET=[hidden]"
