@@ -65,6 +65,8 @@ class JourneyUser(User):
 
         The kill comes a moment later. Without the mark, a wait that is over by then would begin a flow, which the kill would cut off.
         """
+        if self._stopping and not force:
+            return False  # Locust asks twice where two of its greenlets stop users, and takes the second time for a fault
         self._stopping = True
         return bool(super().stop(force))
 

@@ -97,7 +97,9 @@ def test_a_portal_with_another_secret_answers_401_and_the_report_says_why_and_wh
 ) -> None:
     with running_portal(stack.database_url, tmp_path, QUICK) as portal:
         target = "http://{}:{}".format(*portal.address)
-        ended = commands.run("loadtest", "run", "chat", LOADTEST_TARGET=target, SESSION_SECRET="")
+        ended = commands.run(
+            "loadtest", "run", "chat", LOADTEST_TARGET=target, SESSION_SECRET="", LOADTEST_TARGET_EMBEDDED=""
+        )
     assert ended.code == 1, ended.output
     assert "30 of 30 requests: HTTP 401 Unauthorized" in ended.out
     assert "The portal accepts none of the homeowners' JWTs" in ended.out
