@@ -106,7 +106,7 @@ def test_nothing_of_the_environment_is_read(commands: Commands) -> None:
 
 def test_a_baseline_is_kept_where_it_is_asked_for_and_replaced_by_the_next(commands: Commands) -> None:
     for factor in (1.0, 1.3):
-        run = BuiltRun(chat(factor, 4)).write(commands.directory / "runs" / "another")
+        run = BuiltRun(chat(factor, 4)).write(commands.directory / "runs" / f"another-{factor}")
         save = ("loadtest", "baseline", "save", str(run), "another", "--directory", "kept/here")
         saved = commands.run(*save)
         assert (saved.code, saved.out) == (0, "kept/here/another.json: 1,000 results of chat\n")

@@ -31,7 +31,7 @@ def test_a_passing_run_exits_with_0_and_leaves_both_reports(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert "● PASS" in done.stdout
     assert f"Report: {directory / 'report.html'}" in done.stdout
-    assert (directory / "report.html").exists()
+    assert (directory / "verdict" / "report.html").exists()
     assert (directory / "verdict.json").exists()
 
 
@@ -55,7 +55,7 @@ def test_a_plain_locust_directory_is_judged_in_its_place(tmp_path: Path) -> None
     done = loadtest_report(directory)
     assert done.returncode == 0
     assert "two significant digits" in " ".join(done.stdout.split())
-    assert (directory / "report.html").exists()
+    assert (directory / "verdict" / "report.html").exists()
 
 
 def test_a_run_is_judged_by_other_thresholds_when_they_are_given(tmp_path: Path) -> None:
