@@ -31,7 +31,7 @@ def test_a_passing_run_exits_with_0_and_leaves_both_reports(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert "● PASS" in done.stdout
     assert f"Report: {directory / 'report.html'}" in done.stdout
-    assert (directory / "verdict" / "report.html").exists()
+    assert (directory / "report.html").exists()
     assert (directory / "verdict.json").exists()
 
 
