@@ -41,7 +41,7 @@ types: $(VENV)/.dev  ## mypy, strict
 	$(BIN)/mypy
 
 test-all: lint types  ## The same with nothing skipped: a missing browser, Prometheus or Docker engine is a failure
-	@$(MAKE) unit ARGS="--skip-nothing $(ARGS)"
+	@LOADTEST_TESTS_COLD=1 $(MAKE) unit ARGS="--skip-nothing $(ARGS)"
 
 # Ubuntu's own Chromium is a snap, which sees no temporary directory: Playwright fetches one.
 test-tools: $(VENV)/.dev  ## Install what test-all needs, on Debian and Ubuntu: Chromium, Prometheus, a Docker engine

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import warm_python
 from patience import TIMEOUT_S, await_true
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class Commands:
         """Start ``python -m`` *command*; an empty variable takes one away."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_SUITES_OWN)}
         found = {**plain, **self.environ, "NO_COLOR": "1", "COLUMNS": "200", **environ, _MARK: self._mark}
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
+        process = warm_python.start(
+            list(command),
             cwd=self.directory,
             env={name: value for name, value in found.items() if value},
             stdin=subprocess.DEVNULL,
@@ -98,7 +98,9 @@ class Commands:
 
     def running(self) -> list[psutil.Process]:
         """Everything that these commands started and that still runs, however far it has gone away."""
-        return [process for process in psutil.process_iter() if _environ(process).get(_MARK) == self._mark]
+        started = [psutil.Process(process.pid) for process in self._started if process.poll() is None]
+        marked = (process for process in psutil.process_iter() if _environ(process).get(_MARK) == self._mark)
+        return [*started, *(process for process in marked if process not in started)]
 
     def await_nothing_running(self) -> None:
         await_true(lambda: not self.running(), otherwise=lambda: f"still running: {self.running()}")

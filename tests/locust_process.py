@@ -7,13 +7,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+import warm_python
 from patience import TIMEOUT_S, await_true
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -79,8 +79,8 @@ def start(stack: Stack, output_dir: Path, arguments: Sequence[str], **environ: s
     """
     port = str(free_port())
     meeting = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
-    return subprocess.Popen(
-        [sys.executable, "-m", "locust", *arguments],
+    return warm_python.start(
+        ["locust", *arguments],
         env={**os.environ, **stack.environ, **meeting, "LOADTEST_OUTPUT_DIR": str(output_dir), **environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -2,13 +2,11 @@ from __future__ import annotations
 
 import operator
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from patience import TIMEOUT_S
+import warm_python
 
 from conf.alert_rule import Condition, Runbook, Severity, crossed
 from conf.alerts import RUNBOOK, rules_file
@@ -24,6 +22,8 @@ from reports.assessment import assess_metric
 from reports.record import State
 
 if TYPE_CHECKING:
+    import subprocess
+
     from conf.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -168,8 +168,7 @@ def test_every_runbook_link_leads_to_a_heading() -> None:
 
 
 def alerts(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "loadtest", "alerts", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    return warm_python.run(["loadtest", "alerts", *arguments])
 
 
 def test_the_command_prints_the_rules() -> None:

@@ -32,6 +32,7 @@ from urllib.request import urlopen
 import psycopg2
 import pytest
 import typer
+import warm_python
 from built_run import BuiltRun, evenly
 from doc_pages import page, rows, section
 from locust_process import free_port
@@ -444,8 +445,8 @@ class Sandbox:
             "LOCUST_MASTER_NODE_PORT": master_port,
         }
         log = self.directory / f"log-{web_port}"
-        with log.open("w") as output, subprocess.Popen(
-            [sys.executable, "-m", *words],
+        with log.open("w") as output, warm_python.start(
+            list(words),
             cwd=self.directory,
             env=self.environ | environ | (self.seeding if fills else {}),
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,

@@ -12,6 +12,7 @@ import pytest
 import requests
 from locust_process import LOCUSTFILES, free_port, served, start
 from patience import TIMEOUT_S, await_true
+from warm_python import COLD
 from web_ui import WebUI, web_ui
 
 if TYPE_CHECKING:
@@ -222,7 +223,11 @@ def test_prometheus_gives_user_and_password_itself(ui: WebUI) -> None:
 
 
 def test_the_password_is_in_no_file_no_output_and_no_list_of_processes(stack: Stack, tmp_path: Path) -> None:
-    with web_ui(stack, tmp_path, "--web-login", LOADTEST_LOG_DIR=str(tmp_path / "logs"), **CREDENTIALS) as ui:
+    environ = {
+        "LOADTEST_LOG_DIR": str(tmp_path / "logs"),
+        COLD: "so that its words are its own",
+    } | CREDENTIALS
+    with web_ui(stack, tmp_path, "--web-login", **environ) as ui:
         log_in(ui.http, ui, "wrong")
         log_in(ui.http, ui)
         run = ui.run(journey="chat", profile="smoke")

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+import warm_python
 from built_run import BuiltRun, evenly, failing
-from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 
 def loadtest_report(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadtest", "report", *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environ},
-        timeout=TIMEOUT_S,
-    )
+    return warm_python.run(["loadtest", "report", *map(str, arguments)], env={**os.environ, **environ})
 
 
 def test_a_passing_run_exits_with_0_and_leaves_both_reports(tmp_path: Path) -> None:

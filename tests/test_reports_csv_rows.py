@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import warm_python
 from built_run import BuiltRun, Result, evenly, failing
 
 from conf.errors import SettingsError
@@ -178,10 +179,8 @@ def test_each_row_has_a_subject_that_names_it(method: str, name: str) -> None:
 
 
 def report_on(directory: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadtest", "report", str(directory), *map(str, arguments)],
-        check=False, capture_output=True, text=True, timeout=300, env={**os.environ, "COLUMNS": "120"},
-    )  # fmt: skip
+    words = ["loadtest", "report", str(directory), *map(str, arguments)]
+    return warm_python.run(words, env={**os.environ, "COLUMNS": "120"})
 
 
 def test_without_a_criterion_the_figures_are_shown_and_the_advice_can_be_followed(tmp_path: Path) -> None:

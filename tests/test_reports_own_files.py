@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import warm_python
 from built_run import BuiltRun, evenly
 
 from conf.errors import LoadTestError
@@ -25,10 +26,7 @@ WRITTEN = (VERDICT_FILE, JUNIT_FILE, SUMMARY_FILE, REPORT_FILE)
 
 
 def loadtest(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadtest", *map(str, arguments)],
-        check=False, capture_output=True, text=True, timeout=300, env={**os.environ, "COLUMNS": "200"},
-    )  # fmt: skip
+    return warm_python.run(["loadtest", *map(str, arguments)], env={**os.environ, "COLUMNS": "200"})
 
 
 def report_on(directory: Path) -> Path:

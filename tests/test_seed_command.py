@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import jwt
 import pytest
-from patience import TIMEOUT_S
+import warm_python
 
 from seed.fixture import load_fixture
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of the tests
@@ -32,15 +31,7 @@ class Shell:
         }
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "loadtest", *arguments],
-            cwd=self.directory,
-            env=self.environ | environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=TIMEOUT_S,
-        )
+        return warm_python.run(["loadtest", *arguments], cwd=self.directory, env=self.environ | environ)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import locust_process
 import pytest
+import warm_python
 from locust_process import LOCUSTFILES, free_port
 from portal_process import bearer, running_portal
 from trace_collector import running_collector
@@ -491,11 +492,11 @@ def test_spans_are_sent_to_no_host_that_is_not_named(
     with socket.create_server(("127.0.0.2", 0)) as listener:
         listener.settimeout(0)
         elsewhere = {variable: f"http://127.0.0.2:{listener.getsockname()[1]}"}
-        ended = subprocess.run(
-            [sys.executable, "-m", *command],
+        ended = warm_python.run(
+            [*command],
             env=without_otel() | stack.environ | elsewhere | {"OTEL_EXPORTER_OTLP_HEADERS": "key=hush-hush"},
-            cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+        )
         with pytest.raises(BlockingIOError):
             listener.accept()
     assert ended.returncode == 2, ended

@@ -1,0 +1,187 @@
+"""
+Python processes that begin where the imports are done: most of a short command's time is spent on them.
+
+A process that has imported the libraries waits for commands, and forks itself for each; so each has arguments, an
+environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. `make test-all` starts each cold, and
+so does `start` wherever a variable is another that Python or the loader reads as it starts.
+
+    python tests/warm_python.py FD MODULE …   # what waits, at the other end of a socket
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import json
+import os
+import random
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from functools import cache
+from inspect import signature
+from pathlib import Path
+from typing import Any, NoReturn
+
+from patience import TIMEOUT_S
+
+COLD = "LOADTEST_TESTS_COLD"
+"""Where it is set, here or for the process, that starts cold."""
+_LIBRARIES = {
+    "locust": ("locust.main", "numpy", "pydantic", "hdrh.histogram", "jwt", "psycopg2", "prometheus_client", "rich.console", "zmq.asyncio", "conf.loading", "monitoring.measurement"),
+    "loadtest": ("typer", "rich.table", "pydantic", "jwt", "psycopg2", "pandas", "scipy.special", "jinja2", "segno", "loadtest.app", "reports.judging"),
+}  # fmt: skip
+"""By the module that is run; no pandas in a process whose memory is measured, and nothing that registers itself with Locust."""
+_READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT")
+_SET_CHILD_SUBREAPER = 36
+_one_at_a_time = threading.Lock()
+
+
+def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
+    """``python -m`` *words*, as `subprocess.Popen` starts it."""
+    environ = options.get("env") or os.environ
+    is_warm = words[0] in _LIBRARIES and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
+    if not is_warm or _start_up(environ) != _start_up(os.environ):
+        return subprocess.Popen([sys.executable, "-m", *words], **options)
+    return _Warm(words, **options)
+
+
+def run(
+    words: list[str], *, timeout_s: float = TIMEOUT_S, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """``python -m`` *words* to its end, with all that it says."""
+    options = {"stdin": subprocess.DEVNULL, "text": True} | options
+    with start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def _start_up(environ: Any) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name.startswith(_READ_AT_THE_START)}
+
+
+class _Warm(subprocess.Popen[Any]):
+    """A process that `_waiting` forks; it is this process's child as soon as the one in between has ended."""
+
+    def _execute_child(self, *given: Any) -> None:
+        bound = signature(subprocess.Popen._execute_child).bind(self, *given).arguments  # type: ignore[attr-defined]
+        streams = [bound["p2cread"], bound["c2pwrite"], bound["errwrite"]]
+        request = {
+            "words": bound["args"],
+            "environ": dict(bound["env"] or os.environ),
+            "directory": str(bound["cwd"] or Path.cwd()),
+            "session": bound["start_new_session"],
+        }
+        message = json.dumps(request).encode()
+        with _one_at_a_time:
+            waiting = _waiting(bound["args"][0])
+            waiting.sendall(len(message).to_bytes(4, "big"))
+            socket.send_fds(waiting, [b"f"], [own if fd == -1 else fd for own, fd in enumerate(streams)])
+            _adopt(
+                True
+            )  # this child alone: other processes that lose their parent are left to init, which reaps them
+            waiting.sendall(message)
+            self.pid = int.from_bytes(_received(waiting, 4), "big")
+            _adopt(False)
+        self._child_created = True
+        for fd in {*streams} - {-1, getattr(self, "_devnull", None)}:
+            os.close(fd)
+        if getattr(self, "_devnull", None) is not None:
+            os.close(self._devnull)  # type: ignore[attr-defined]
+
+
+def _adopt(adopts: bool) -> None:  # noqa: FBT001 - prctl's own argument
+    """Whether a process below this one that loses its parent becomes a child of this one."""
+    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(adopts), 0, 0, 0)
+
+
+@cache
+def _waiting(kind: str) -> socket.socket:
+    """The socket to a process that has imported what *kind* needs; it ends with this one."""
+    ours, its = socket.socketpair()
+    with its:
+        words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES[kind]]
+        process = subprocess.Popen(words, pass_fds=[its.fileno()], start_new_session=True)
+    atexit.register(process.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def _received(connection: socket.socket, length: int) -> bytes:
+    parts = b""
+    while len(parts) < length:
+        part = connection.recv(length - len(parts))
+        if not part:
+            raise EOFError
+        parts += part
+    return parts
+
+
+def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
+    """Fork for every command that comes; returns in each fork, whose words they are."""
+    fork, waitpid = os.fork, os.waitpid  # before gevent puts its own in their place
+    for library in libraries:
+        __import__(library)
+    forked, forks = os.pipe()
+    while True:
+        length = int.from_bytes(_received(connection, 4), "big")
+        _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+        request = json.loads(_received(connection, length))
+        if between := fork():
+            waitpid(between, 0)
+            connection.sendall(os.read(forked, 4))
+            for stream in streams:
+                os.closerange(stream, stream + 1)
+        elif child := fork():
+            os.write(forks, child.to_bytes(4, "big"))
+            os._exit(0)
+        else:
+            connection.close()
+            os.closerange(forked, forks + 1)
+            _become(request, streams)
+            words: list[str] = request["words"]
+            return words
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Take over what a process is started with."""
+    if request["session"]:
+        os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.closerange(stream, stream + 1)  # gevent's own `close` waits for its event loop
+    if gevent := sys.modules.get("gevent"):
+        gevent.reinit()  # its event loop is the one of the process that waits
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        was = getattr(sys, name)
+        fresh = open(was.fileno(), mode, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115 - as Python opens it
+        fresh.reconfigure(line_buffering=name == "stderr" or os.isatty(was.fileno()))
+        setattr(sys, name, fresh)
+        setattr(sys, f"__{name}__", fresh)
+    random.seed()
+
+
+def _run(words: list[str]) -> NoReturn:
+    sys.argv = words
+    sys.path[0] = str(Path.cwd())
+    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python does
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        try:
+            command = _wait(channel, sys.argv[2:])
+        except EOFError:
+            sys.exit()
+    _run(command)
