@@ -1,9 +1,10 @@
 """
-Python processes that begin where the imports are done: most of a short command's time is spent on them.
+``loadtest`` processes that begin where the imports are done: most of a short command's time is spent on them.
 
 A process that has imported the libraries waits for commands, and forks itself for each; so each has arguments, an
-environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. `make test-all` starts each cold, and
-so does `start` wherever a variable is another that Python or the loader reads as it starts.
+environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. Started cold are Locust (gevent's
+event loop does not survive such a fork), the portal (its memory is measured), everything under `make test-all`, and each command
+for which a variable is another that Python or the loader reads as it starts.
 
     python tests/warm_python.py FD MODULE …   # what waits, at the other end of a socket
 """
@@ -21,21 +22,24 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from functools import cache
 from inspect import signature
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from patience import TIMEOUT_S
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
-_LIBRARIES = {
-    "locust": ("locust.main", "numpy", "pydantic", "hdrh.histogram", "jwt", "psycopg2", "prometheus_client", "rich.console", "zmq.asyncio", "conf.loading", "monitoring.measurement"),
-    "loadtest": ("typer", "rich.table", "pydantic", "jwt", "psycopg2", "pandas", "scipy.special", "jinja2", "segno", "loadtest.app", "reports.judging"),
-}  # fmt: skip
-"""By the module that is run; no pandas in a process whose memory is measured, and nothing that registers itself with Locust."""
-_READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT")
+_LIBRARIES = (
+    "typer", "rich.table", "pydantic", "jwt", "psycopg2", "pandas", "scipy.special", "jinja2", "segno", "loadtest.app",
+    "reports.judging",
+)  # fmt: skip
+_READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 _SET_CHILD_SUBREAPER = 36
 _one_at_a_time = threading.Lock()
 
@@ -43,7 +47,7 @@ _one_at_a_time = threading.Lock()
 def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
     """``python -m`` *words*, as `subprocess.Popen` starts it."""
     environ = options.get("env") or os.environ
-    is_warm = words[0] in _LIBRARIES and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
+    is_warm = words[0] == "loadtest" and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
     if not is_warm or _start_up(environ) != _start_up(os.environ):
         return subprocess.Popen([sys.executable, "-m", *words], **options)
     return _Warm(words, **options)
@@ -80,33 +84,32 @@ class _Warm(subprocess.Popen[Any]):
         }
         message = json.dumps(request).encode()
         with _one_at_a_time:
-            waiting = _waiting(bound["args"][0])
+            waiting = _waiting()
             waiting.sendall(len(message).to_bytes(4, "big"))
             socket.send_fds(waiting, [b"f"], [own if fd == -1 else fd for own, fd in enumerate(streams)])
-            _adopt(
-                True
-            )  # this child alone: other processes that lose their parent are left to init, which reaps them
-            waiting.sendall(message)
-            self.pid = int.from_bytes(_received(waiting, 4), "big")
-            _adopt(False)
+            with _adopting():
+                waiting.sendall(message)
+                self.pid = int.from_bytes(_received(waiting, 4), "big")
         self._child_created = True
-        for fd in {*streams} - {-1, getattr(self, "_devnull", None)}:
-            os.close(fd)
-        if getattr(self, "_devnull", None) is not None:
-            os.close(self._devnull)  # type: ignore[attr-defined]
+        pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*map(bound.get, pipes))  # type: ignore[attr-defined]
 
 
-def _adopt(adopts: bool) -> None:  # noqa: FBT001 - prctl's own argument
-    """Whether a process below this one that loses its parent becomes a child of this one."""
-    ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(adopts), 0, 0, 0)
+@contextmanager
+def _adopting() -> Iterator[None]:
+    """Within it, what loses its parent below this process becomes its child; elsewhere init's, which reaps it."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @cache
-def _waiting(kind: str) -> socket.socket:
-    """The socket to a process that has imported what *kind* needs; it ends with this one."""
+def _waiting() -> socket.socket:
+    """The socket to a process that has imported the libraries; it ends with this one."""
     ours, its = socket.socketpair()
     with its:
-        words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES[kind]]
+        words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES]
         process = subprocess.Popen(words, pass_fds=[its.fileno()], start_new_session=True)
     atexit.register(process.wait)
     atexit.register(ours.close)
@@ -125,7 +128,6 @@ def _received(connection: socket.socket, length: int) -> bytes:
 
 def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
     """Fork for every command that comes; returns in each fork, whose words they are."""
-    fork, waitpid = os.fork, os.waitpid  # before gevent puts its own in their place
     for library in libraries:
         __import__(library)
     forked, forks = os.pipe()
@@ -133,12 +135,12 @@ def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
         length = int.from_bytes(_received(connection, 4), "big")
         _, streams, _, _ = socket.recv_fds(connection, 1, 3)
         request = json.loads(_received(connection, length))
-        if between := fork():
-            waitpid(between, 0)
+        if between := os.fork():
+            os.waitpid(between, 0)
             connection.sendall(os.read(forked, 4))
             for stream in streams:
-                os.closerange(stream, stream + 1)
-        elif child := fork():
+                os.close(stream)
+        elif child := os.fork():
             os.write(forks, child.to_bytes(4, "big"))
             os._exit(0)
         else:
@@ -155,9 +157,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
         os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-        os.closerange(stream, stream + 1)  # gevent's own `close` waits for its event loop
-    if gevent := sys.modules.get("gevent"):
-        gevent.reinit()  # its event loop is the one of the process that waits
+        os.close(stream)
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environ"])
