@@ -185,6 +185,9 @@ class Seed(_Section):
     )
     index: Literal["ivfflat", "hnsw"]
     ivfflat_lists: int = Field(ge=1)
+    step_timeout_s: float = Field(
+        gt=0, le=_LONGEST_WAIT_S, description="A step that the database has not answered by then is given up."
+    )
 
     @field_validator("portal_url")
     @classmethod

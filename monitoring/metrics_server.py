@@ -11,8 +11,8 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Self
 
 from conf.address import is_loopback
+from conf.deadline import Deadline
 from conf.errors import LoadTestError
-from monitoring.deadline import Deadline
 from monitoring.run_metrics import CONTENT_TYPE
 from monitoring.web_address import WebAddress
 

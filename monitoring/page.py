@@ -8,9 +8,9 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 
 from conf.address import parse_page
+from conf.deadline import Deadline
 from conf.failures import CLOSED_IN_HANDSHAKE
 from conf.trust import TlsFault, Trust, tls_fault
-from monitoring.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg2
 
+from conf.deadline import Deadline
 from conf.errors import LoadTestError
 from seed.database import blocking_driver, connect_blocking
 from seed.fixture import FIXTURE_MARK, write_fixture
@@ -23,7 +25,8 @@ from seed.tokens import with_new_tokens
 from seed.vector_index import create_vector_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -90,10 +93,11 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
     timeout_s = settings.database.connect_timeout_s
     lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
     with blocking_driver(), closing(connect_blocking(url, connect_timeout_s=timeout_s)) as connection:
-        with _step(connection, "check the database") as cursor:
+        step = partial(_step, connection, settings.seed.step_timeout_s)
+        with step("check the database") as cursor:
             refuse_foreign_database(cursor, adopt)
-        documents = _fill(connection, settings, everything, progress, renew_qr_tokens=renew_qr_tokens)
-        with _step(connection, "fixture"):
+        documents = _fill(step, settings, everything, progress, renew_qr_tokens=renew_qr_tokens)
+        with step("fixture"):
             written = _write_fixture(
                 settings.seed.fixture,
                 with_new_tokens(stored_houses(connection, carrying), secret, now, lifetime),
@@ -111,7 +115,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
 
 
 def _fill(
-    connection: Connection,
+    step: Callable[[str], AbstractContextManager[Cursor]],
     settings: Settings,
     parts: list[Part],
     progress: Progress,
@@ -120,23 +124,23 @@ def _fill(
 ) -> int:
     """Every step that writes to the database; returns the number of documents."""
     developments = [part.development for part in parts]
-    with _step(connection, "tables") as cursor:
+    with step("tables") as cursor:
         advance = counter(progress, "tables", 1)
         create_tables(cursor)
         advance()
-    with _step(connection, "developments") as cursor:
+    with step("developments") as cursor:
         advance = counter(progress, "developments", 1)
         write_developments(cursor, developments)
         advance()
-    with _step(connection, "houses") as cursor:
+    with step("houses") as cursor:
         total = sum(len(development.type_codes) for development in developments)
         advance = counter(progress, "houses", total)
         write_houses(cursor, developments, renew_qr_tokens=renew_qr_tokens, advance=advance)
-    with _step(connection, "documents") as cursor:
+    with step("documents") as cursor:
         advance = counter(progress, "documents", sum(part.chunk_count for part in parts))
         documents = write_documents(cursor, developments)
         write_chunks(cursor, parts, advance)
-    with _step(connection, "index") as cursor:
+    with step("index") as cursor:
         advance = counter(progress, "index", 1)
         create_vector_index(cursor, settings.seed)
         advance()
@@ -155,15 +159,22 @@ def _write_fixture(path: Path, houses: Iterable[House], total: int, progress: Pr
 
 
 @contextmanager
-def _step(connection: Connection, name: str) -> Iterator[Cursor]:
+def _step(connection: Connection, limit_s: float, name: str) -> Iterator[Cursor]:
     """
-    One transaction; a failure of the database becomes a sentence.
+    One transaction, given up after *limit_s*; a failure of the database becomes a sentence.
 
     The driver's own exception is dropped: its details quote rows, and rows hold QR tokens.
     """
     try:
-        with connection, connection.cursor() as cursor:
-            yield cursor
+        with Deadline(limit_s) as deadline:
+            deadline.cover(connection)
+            with connection, connection.cursor() as cursor:
+                yield cursor
+    except TimeoutError:
+        raise LoadTestError(
+            f"database: step {name!r} failed: not done within {limit_s:g} s (seed.step_timeout_s)",
+            "Look whether the database answers, or allow it more; earlier steps are kept",
+        ) from None
     except psycopg2.Error as error:
         reason = error.diag.message_primary or "the connection was lost"
         raise LoadTestError(

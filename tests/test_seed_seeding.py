@@ -333,6 +333,15 @@ def test_a_failing_step_keeps_the_ones_before_it_and_the_old_fixture(
     assert settings.seed.fixture.read_bytes() == fixture
 
 
+def test_a_step_that_the_database_never_answers_is_given_up(empty_database: str, settings: Settings) -> None:
+    seed(empty_database, settings)
+    hurried = settings.seed.model_copy(update={"step_timeout_s": 0.5})
+    with closing(psycopg2.connect(empty_database)) as holder, holder, holder.cursor() as cursor:
+        cursor.execute("LOCK TABLE doc_chunks IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(LoadTestError, match=r"not done within 0\.5 s \(seed\.step_timeout_s\)"):
+            seed(empty_database, settings.model_copy(update={"seed": hurried}))
+
+
 def test_a_fixture_that_cannot_be_written_is_found_out_before_the_database_is_touched(
     empty_database: str, settings: Settings, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from _typeshed import HasFileno
+
 
 class Deadline:
     """
@@ -47,9 +49,9 @@ class Deadline:
             return connected
         raise refused or OSError("the name has no address")
 
-    def cover(self, connected: socket.socket) -> None:
+    def cover(self, connected: HasFileno) -> None:
         """
-        The limit holds for a connection that is there already.
+        The limit holds for a connection that is there already: a socket, or a driver's.
 
         It is shut through a descriptor of its own: TLS takes the one of *connected* away.
         """
