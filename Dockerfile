@@ -30,5 +30,5 @@ ARG LOADTEST_COMMIT=
 ENV LOADTEST_COMMIT=$LOADTEST_COMMIT
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=90s \
-    CMD ["python3", "-I", "-m", "monitoring.container_health"]
+    CMD ["python3", "-I", "-m", "monitoring.probing.container_health"]
 CMD ["loadtest", "--help"]

@@ -55,8 +55,8 @@ test-tools: $(VENV)/.dev  ## Install what test-all needs, on Debian and Ubuntu: 
 unit: $(VENV)/.dev  ## The tests; they start the real database, portal and Locust
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS)
 
-schema: $(VENV)/.run  ## Write reports/verdict.schema.json anew, after a change of the record
-	$(BIN)/python -m reports.schema
+schema: $(VENV)/.run  ## Write reports/rendering/verdict.schema.json anew, after a change of the record
+	$(BIN)/python -m reports.rendering.schema
 
 alerts: $(VENV)/.run  ## Write Prometheus's rules and Grafana's dashboard anew, after a change of the thresholds
 	$(BIN)/loadtest alerts --output conf/prometheus/rules.yml --dashboard conf/grafana/dashboards/openhouse.json

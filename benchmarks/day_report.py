@@ -26,9 +26,9 @@ import numpy as np
 from benchmarks.figures import Figure, as_table
 from conf.loading import load_settings
 from conf.operations import Journey, Kind, Operation, Outcome
-from locustfiles._provenance import package_versions, recorded_settings
-from locustfiles._run_directory import RunDirectory
 from monitoring.measurement import Recorder, Tag, new_histogram
+from swarm.owner.run_writer import RunDirectory
+from swarm.provenance import package_versions, recorded_settings
 
 if TYPE_CHECKING:
     from hdrh.histogram import HdrHistogram

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 import gevent
 
 from conf.operations import Journey
-from locustfiles._journey_user import JourneyUser
+from swarm.users.journey_user import JourneyUser
 
 if TYPE_CHECKING:
     from locust.env import Environment

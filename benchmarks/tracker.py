@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
 from monitoring.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from conf.operations import Operation, Outcome
 from conf.subject import Subject
 from conf.thresholds import Limits
 from monitoring.measurement import Recorder, Tag
-from reports.assessment import assess_subject
-from reports.distribution import Distribution
+from reports.judgement.assessment import assess_subject
+from reports.judgement.sample import MeasuredSample
 from reports.record import State
-from reports.sample import MeasuredSample
-from reports.series import Series
+from reports.statistics.distribution import Distribution
+from reports.statistics.series import Series
 
 RUNS = 1_000
 COUNTS = (60, 300, 1_500)

@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from conf.errors import ExitCode, LoadTestError
-from monitoring.clean_output import CleanConsole
+from monitoring.redaction.clean_output import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.baseline import Baseline
+    from reports.baselines.baseline import Baseline
 
 app = typer.Typer(
     help="Keep runs to compare later ones with.",
@@ -44,12 +44,12 @@ def save(
 
     Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not a name.
     """
-    from reports.baseline import (  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.baselines.baseline import (  # noqa: PLC0415 - pandas takes a while; --help does without
         Machine,
         parse_name,
         write_baseline,
     )
-    from reports.baseline_search import reduce_run  # noqa: PLC0415
+    from reports.baselines.baseline_search import reduce_run  # noqa: PLC0415
 
     baseline = reduce_run(run_dir, parse_name(name), Machine.here())
     path = write_baseline(baseline, directory)
@@ -66,7 +66,7 @@ def list_(directory: Directory = OWN_DIR) -> None:
 
     Exits with 0, or with 2 when one of them is damaged.
     """
-    from reports.baseline import SHIPPED_DIR, load_baseline  # noqa: PLC0415 - as above
+    from reports.baselines.baseline import SHIPPED_DIR, load_baseline  # noqa: PLC0415 - as above
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Name", "Journeys", "Profile", "Results", "Made", "Commit", "In"):

@@ -12,9 +12,9 @@ from rich.text import Text
 from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.clean_output import CleanConsole
-from monitoring.preflight import preflight
-from monitoring.probe import probe
+from monitoring.probing.preflight import preflight
+from monitoring.probing.probe import probe
+from monitoring.redaction.clean_output import CleanConsole
 
 
 def command(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from conf.loading import load_settings
 from loadtest.baseline import OWN_DIR, Directory
-from monitoring.clean_output import CleanConsole
+from monitoring.redaction.clean_output import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from conf.settings import Floor
-    from reports.baseline import Made
-    from reports.comparison import Change, Comparison, Difference
+    from reports.baselines.baseline import Made
+    from reports.baselines.comparison import Change, Comparison, Difference
 
 _CHANGED = {"REGRESSED", "IMPROVED"}
 _FORMAT = 1
@@ -57,7 +57,7 @@ def command(
     Exits with 0 for NO CHANGE and IMPROVED, 1 for REGRESSED, 2 when there is no such baseline or run, 3 for NOT
     DECIDABLE and NOT COMPARABLE.
     """
-    from reports.comparison import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.baselines.comparison import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
     from reports.output import write_text  # noqa: PLC0415
     from reports.own_files import COMPARISON_FILE, is_own_run, output_directory  # noqa: PLC0415
 
@@ -71,13 +71,13 @@ def command(
 
 
 def _compare(baseline: str, run_dir: Path, directory: Path, floor: Floor) -> Comparison:
-    from reports.baseline import (  # noqa: PLC0415 - as above
+    from reports.baselines.baseline import (  # noqa: PLC0415 - as above
         SHIPPED_DIR,
         Machine,
         NotComparableError,
     )
-    from reports.baseline_search import find_baseline, reduce_run  # noqa: PLC0415
-    from reports.comparison import compare, not_comparable  # noqa: PLC0415
+    from reports.baselines.baseline_search import find_baseline, reduce_run  # noqa: PLC0415
+    from reports.baselines.comparison import compare, not_comparable  # noqa: PLC0415
 
     name, here = run_dir.resolve().name, Machine.here()
     try:
@@ -170,7 +170,7 @@ def _headline(comparison: Comparison) -> str:
 
 
 def _table(differences: Sequence[Difference]) -> Table:
-    from reports import figures  # noqa: PLC0415 - as above
+    from reports.wording import figures  # noqa: PLC0415 - as above
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Change", no_wrap=True)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from conf.errors import LoadTestError
 from loadtest.embedded_server import start_server
-from monitoring.known_secrets import remember_secret
+from monitoring.redaction.known_secrets import remember_secret
 from portal import READY
 
 if TYPE_CHECKING:

@@ -15,19 +15,19 @@ from rich.text import Text
 
 from conf.errors import ExitCode, LoadTestError
 from conf.loading import load_settings
-from monitoring.clean_output import CleanConsole, print_record
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader, newest
-from monitoring.log_lines import Filter, parse_since, show_record
-from monitoring.log_summary import PerformanceTimes, count_errors
-from monitoring.output_streams import output_is_lost
-from monitoring.segments import current_path, timestamp
+from monitoring.journal.log_lines import Filter, parse_since, show_record
+from monitoring.journal.log_summary import PerformanceTimes, count_errors
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader, newest
+from monitoring.journal.segments import current_path, timestamp
+from monitoring.redaction.clean_output import CleanConsole, print_record
+from monitoring.redaction.output_streams import output_is_lost
 from monitoring.tracker import ERRORS, PERFORMANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitoring.journal_reading import Record
+    from monitoring.journal.reading import Record
 
 _POLL_S = 0.25
 

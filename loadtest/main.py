@@ -14,8 +14,8 @@ _WITH_VERDICT = {"run", "report", "compare"}
 
 def main() -> NoReturn:
     """Run the command; mistakes that people can put right end as a sentence on stderr and exit code 2."""
-    from monitoring.clean_output import clean_output  # noqa: PLC0415 - what is imported may fail, and is seen to
-    from monitoring.output_streams import protect_output  # noqa: PLC0415 - as above
+    from monitoring.redaction.clean_output import clean_output  # noqa: PLC0415 - what is imported may fail, and is seen to
+    from monitoring.redaction.output_streams import protect_output  # noqa: PLC0415 - as above
 
     protect_output()
     clean_output()

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from conf.loading import load_settings
-from monitoring.clean_output import CleanConsole
+from monitoring.redaction.clean_output import CleanConsole
 
 
 def command(
@@ -41,9 +41,9 @@ def command(
 
     Exits with 0 for PASS and WARN, 1 for FAIL, 2 when RUN_DIR holds no run or cannot be written to, 3 for NO VERDICT.
     """
-    from reports.assessment import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
-    from reports.judging import judge_run, write_reports  # noqa: PLC0415
-    from reports.terminal import print_verdict  # noqa: PLC0415
+    from reports.judgement.assessment import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.rendering.terminal import print_verdict  # noqa: PLC0415
+    from reports.verdict import judge_run, write_reports  # noqa: PLC0415
 
     given = load_settings(config_files=config, environ={}) if config else None
     verdict = judge_run(

@@ -19,8 +19,8 @@ from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
-from monitoring.clean_output import CleanConsole
-from monitoring.preflight import check_output, require_ready, warn_of_short_stop
+from monitoring.probing.preflight import check_output, require_ready, warn_of_short_stop
+from monitoring.redaction.clean_output import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         _print_verdicts(runs, strict=settings.run.strict)
     if interrupted:
         raise typer.Exit(INTERRUPTED)
-    from reports.assessment import exit_code  # noqa: PLC0415 - pandas is for runs; the portal's memory does without
+    from reports.judgement.assessment import exit_code  # noqa: PLC0415 - pandas is for runs; the portal's memory does without
 
     raise typer.Exit(max(exit_code(verdict, strict=settings.run.strict) for verdict, _ in runs))
 
@@ -175,8 +175,8 @@ def _run_all(
     runs: list[tuple[Verdict, Path]],
 ) -> bool:
     """Run *journeys* in order and add each verdict to *runs*; whether they were interrupted."""
-    from reports.judging import judge_run, write_what_fits  # noqa: PLC0415 - as above
     from reports.own_files import REPORT_FILE  # noqa: PLC0415
+    from reports.verdict import judge_run, write_what_fits  # noqa: PLC0415 - as above
 
     for journey in journeys:
         run_dir, interrupted = run_journey(journey, settings, environ, display)
@@ -192,7 +192,7 @@ def _run_all(
 def _print_verdicts(runs: Sequence[tuple[Verdict, Path]], *, strict: bool) -> None:
     if not runs:
         return
-    from reports.terminal import print_verdict, print_verdicts  # noqa: PLC0415 - as above
+    from reports.rendering.terminal import print_verdict, print_verdicts  # noqa: PLC0415 - as above
 
     console = CleanConsole()
     for verdict, report in runs:

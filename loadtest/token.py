@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from conf.loading import load_settings
-from monitoring.clean_output import print_secret
+from monitoring.redaction.clean_output import print_secret
 from seed.fixture import find_house, load_fixture, write_fixture
 from seed.tokens import homeowner_token, require_secret, with_new_tokens
 

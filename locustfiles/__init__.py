@@ -1,1 +1,1 @@
-"""The load: user classes, and the private modules they share."""
+"""What Locust loads and an engineer edits: one user class per journey."""

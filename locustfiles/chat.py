@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from gevent.pool import Group
 
 from conf.operations import Journey, Operation
-from locustfiles._portal_user import PortalUser
 from seed.questions import sample_questions
+from swarm.users.portal_user import PortalUser
 
 if TYPE_CHECKING:
-    from locustfiles._houses import Lease
+    from swarm.generator.houses import Lease
 
 _questions = cache(sample_questions)
 

@@ -6,7 +6,7 @@ from locust import task
 from locust.exception import StopUser
 
 from conf.operations import Journey, Operation
-from locustfiles._portal_user import PortalUser
+from swarm.users.portal_user import PortalUser
 
 
 class OnboardingUser(PortalUser):

@@ -12,8 +12,8 @@ import psycopg2
 
 from conf.errors import LoadTestError
 from conf.operations import Journey, Operation, Outcome
-from locustfiles._journey_user import JourneyUser
-from locustfiles._search import (
+from swarm.users.journey_user import JourneyUser
+from swarm.users.search import (
     Searches,
     SearchSpace,
     assess_rows,

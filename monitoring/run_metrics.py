@@ -19,10 +19,10 @@ from prometheus_client.core import (
     Metric,
 )
 
-from conf.buckets import BOUNDS_S
 from conf.operations import Outcome
 from monitoring.cumulative import cumulative
-from monitoring.redaction import redact
+from monitoring.histogram_bounds import BOUNDS_S
+from monitoring.redaction.texts import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,7 +120,7 @@ class RunMetrics:
         results: How many results each operation has had, by outcome.
         latencies: Of each operation's successes, slow and quick failures; histograms in microseconds.
         steps: Of each operation, by the step that the portal's ``Server-Timing`` names.
-        bounds_s: Of all histograms; from `conf.buckets.latency_bounds_s`.
+        bounds_s: Of all histograms; from `monitoring.histogram_bounds.latency_bounds_s`.
         problems: What makes the run no verdict: code → how often.
         verdict: One of `STATE_NUMBERS`; None before there is one.
     """

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from monitoring.current_segment import DEFAULT_LIMITS, Limits
-from monitoring.error_record import LONGEST_VALUE, clean_text, describe_context, describe_error
-from monitoring.journal import Journal
-from monitoring.segments import timestamp
+from monitoring.journal.current_segment import DEFAULT_LIMITS, Limits
+from monitoring.journal.error_record import LONGEST_VALUE, clean_text, describe_context, describe_error
+from monitoring.journal.segments import timestamp
+from monitoring.journal.writer import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -34,7 +34,7 @@ class Metrics:
 
     Args:
         pool: Reads the connection pool, with each scrape.
-        bounds_s: Of the histograms; from `conf.buckets.latency_bounds_s`.
+        bounds_s: Of the histograms; from `monitoring.histogram_bounds.latency_bounds_s`.
     """
 
     def __init__(self, pool: Callable[[], PoolStats], bounds_s: tuple[float, ...]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING
 
-from conf.buckets import latency_bounds_s
+from monitoring.histogram_bounds import latency_bounds_s
 from monitoring.tracker import build_tracker
 from portal.faults import Faults
 from portal.metrics import Metrics

@@ -10,20 +10,20 @@ import numpy as np
 
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
-from reports.health_log import Readings
-from reports.judging import judge_files
-from reports.locust_csv import parse_failure
 from reports.manifest import Manifest, noted_problems
-from reports.memory_log import build_memory_row, portal_first
-from reports.run_directory import RunFiles
-from reports.series import Series
+from reports.reading.health_log import Readings
+from reports.reading.locust_csv import parse_failure
+from reports.reading.memory_log import build_memory_row, portal_first
+from reports.reading.run_files import RunFiles
+from reports.statistics.series import Series
+from reports.verdict import judge_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from reports.measurement_log import Measurements
+    from reports.reading.measurement_log import Measurements
     from reports.record import Verdict
 
 _MOST_SAMPLES = 1000

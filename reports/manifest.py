@@ -10,7 +10,7 @@ from conf.input_file import build_model, parse_json, read_file
 from conf.operations import Journey, Operation
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
-from monitoring.redaction import redact
+from monitoring.redaction.texts import redact
 from reports.record import Problem
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from conf.metric import Metric
     from conf.operations import Journey, Operation, Outcome
     from conf.thresholds import Limits
-    from reports.certainty import Interval
-    from reports.course import Course
+    from reports.charts.course import Course
     from reports.manifest import Manifest
-    from reports.scalability import Scalability
+    from reports.statistics.certainty import Interval
+    from reports.statistics.scalability import Scalability
 
 ISOLATION = "isolation_failures"
 """A finding's metric that no threshold names: answers with somebody else's data, of which none is tolerated."""

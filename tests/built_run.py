@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from hdrh.histogram import HdrHistogram
 
-    from locustfiles._messages import Report
+    from swarm.messages import Report
 
 with pytest.MonkeyPatch.context() as _patch:
     _patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # the tests' own process is none of gevent's
     from locust.env import Environment
 
-    from locustfiles._failure import RequestFailed
-    from locustfiles._run_directory import RunDirectory, write_locust_csv
+    from swarm.failure import RequestFailed
+    from swarm.owner.run_writer import RunDirectory, write_locust_csv
 
 STARTED = datetime(2025, 11, 15, 20, 0, 0, tzinfo=UTC)
 HISTORY = "Timestamp,User Count,Type,Name,50%\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Journey, Outcome
-from reports.judging import judge_run
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path

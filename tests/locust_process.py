@@ -17,7 +17,7 @@ import warm_python
 from patience import TIMEOUT_S, await_true
 from prometheus_client.parser import text_string_to_metric_families
 
-from reports.judging import judge_run
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from conf.operations import Operation, Outcome
 from monitoring.measurement import Recorder, Tag
-from reports.distribution import Distribution
-from reports.series import Series
+from reports.statistics.distribution import Distribution
+from reports.statistics.series import Series
 
 TAG = Tag(Operation.CHAT, Outcome.SUCCESS, 0)
 

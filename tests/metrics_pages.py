@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import generate_latest
 
-from conf.buckets import BOUNDS_S
 from conf.operations import Operation, Outcome
+from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.measurement import new_histogram
 from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
 from portal.database import PoolStats

@@ -21,7 +21,7 @@ from truthful_target import Served, Target, running_target
 
 from conf.operations import Journey, Operation
 from loadtest.embedded import Stack
-from reports.judging import judge_run
+from reports.verdict import judge_run
 from seed.fixture import House, write_fixture
 from seed.tokens import homeowner_token
 

@@ -9,7 +9,7 @@ import pytest
 from patience import TIMEOUT_S
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("conf", "seed", "monitoring", "reports", "locustfiles", "loadtest")
+ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest")
 """In order: a room may import those to its left."""
 ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
 ALLOWED["portal"] = {"conf", "seed", "monitoring", "portal"}
@@ -44,7 +44,7 @@ def test_a_wrong_arrow_would_be_seen_wherever_it_stands() -> None:
     assert wrong_arrows("conf", "from seed.fixture import House") == {"seed"}
     assert wrong_arrows("reports", "def f():\n    import locustfiles.chat") == {"locustfiles"}
     assert wrong_arrows("locustfiles", "import portal") == {"portal"}
-    assert wrong_arrows("loadtest", "import portal, reports.judging") == set()
+    assert wrong_arrows("loadtest", "import portal, reports.verdict") == set()
 
 
 def test_every_package_is_a_room_of_the_house() -> None:
@@ -52,7 +52,7 @@ def test_every_package_is_a_room_of_the_house() -> None:
     assert packages == ALLOWED.keys()
 
 
-@pytest.mark.parametrize("module", ["reports.judging", "reports.terminal"])
+@pytest.mark.parametrize("module", ["reports.verdict", "reports.rendering.terminal"])
 def test_reports_needs_neither_gevent_nor_locust(module: str) -> None:
     code = f"import {module}, sys; sys.exit(bool({{'gevent', 'locust'}} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=TIMEOUT_S).returncode == 0

@@ -12,7 +12,7 @@ from benchmarks.figures import Figure, as_table
 from benchmarks.null_server import null_server
 from conf.address import parse_origin
 from conf.loading import load_settings
-from locustfiles._connections import Connections
+from swarm.http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 import warm_python
 
-from conf.alert_rule import Condition, Runbook, Severity, crossed
-from conf.alerts import RUNBOOK, rules_file
-from conf.alerts_of_portal import ROUTES, portal_rules
-from conf.alerts_of_run import run_rules
 from conf.loading import CONF_DIR, load_settings
 from conf.metric import MetricKind
 from conf.thresholds import Limits
+from monitoring.alerting.alerts_of_portal import ROUTES, portal_rules
+from monitoring.alerting.alerts_of_run import run_rules
+from monitoring.alerting.rule import Condition, Runbook, Severity, crossed
+from monitoring.alerting.rules_file import RUNBOOK, rules_file
 from monitoring.cumulative import cumulative
 from monitoring.measurement import new_histogram
 from portal import chat, onboarding
-from reports.assessment import assess_metric
+from reports.judgement.assessment import assess_metric
 from reports.record import State
 
 if TYPE_CHECKING:

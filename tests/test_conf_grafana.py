@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
 from shipped_dashboard import DASHBOARD, GRAFANA, PANELS, QUERIES
 
-from conf.alerts_of_portal import portal_rules
-from conf.alerts_of_run import run_rules
-from conf.buckets import BOUNDS_S
-from conf.dashboard import dashboard_file
 from conf.loading import load_settings
 from conf.operations import Operation
-from conf.panel import DATASOURCE
+from monitoring.alerting.alerts_of_portal import portal_rules
+from monitoring.alerting.alerts_of_run import run_rules
+from monitoring.alerting.dashboard import dashboard_file
+from monitoring.alerting.panel import DATASOURCE
+from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.run_metrics import RunMetrics, render
 from portal.database import PoolStats
 from portal.metrics import Metrics

@@ -8,7 +8,7 @@ import pytest
 
 from conf.errors import SettingsError
 from conf.loading import CONF_DIR, ENVIRONMENT, absolute_choice, choice_name, load_settings
-from locustfiles._provenance import recorded_settings
+from swarm.provenance import recorded_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

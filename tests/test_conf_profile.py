@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import Load, Profile, Step
-from locustfiles._plan import Plan, Typed, build_plan
+from swarm.owner.plan import Plan, Typed, build_plan
 
 STEPS = (Step(users=1, duration_s=2), Step(users=5, duration_s=3))
 PROFILE = Profile(

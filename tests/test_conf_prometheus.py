@@ -8,9 +8,9 @@ import pytest
 from alerting import PORTAL_UP, RULES, Series, assert_alerts, constant, counter, histogram, run_case
 from promtool import needs_promtool, promtool
 
-from conf.alerts import rules_file
-from conf.alerts_of_portal import CHAT
 from conf.loading import CONF_DIR, load_settings
+from monitoring.alerting.alerts_of_portal import CHAT
+from monitoring.alerting.rules_file import rules_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import pytest
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.secret import read_secret
-from locustfiles._login import Login
+from swarm.web.login import Login
 
 if TYPE_CHECKING:
     from pathlib import Path

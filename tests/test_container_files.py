@@ -372,7 +372,7 @@ def test_every_pod_runs_without_rights_within_bounds_and_takes_secrets_from_file
     volumes = {volume["name"] for volume in spec["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
     probes = [probe["exec"]["command"] for key, probe in container.items() if key.endswith("Probe")]
-    assert probes == [["python3", "-I", "-m", "monitoring.container_health"]] * len(probes)
+    assert probes == [["python3", "-I", "-m", "monitoring.probing.container_health"]] * len(probes)
     assert probes or "seed" in name
 
 

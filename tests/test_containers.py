@@ -13,8 +13,8 @@ import requests
 from compose_project import COMMIT, Project, compose_project
 from patience import TIMEOUT_S, UNHURRIED, await_true
 
-from reports.judging import judge_run
 from reports.record import State
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -49,11 +49,11 @@ from conf.settings import Settings
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
 from conf.thresholds import Limits
 from loadtest.app import app
-from locustfiles._login import PASSWORD_VARIABLE, USER_VARIABLE
-from locustfiles._provenance import COMMIT_VARIABLE
-from locustfiles._worker_secret import VARIABLE as WORKER_SECRET
 from monitoring.tracker import Tracker
-from reports.advice import RULES
+from reports.advice.rules import RULES
+from swarm.provenance import COMMIT_VARIABLE
+from swarm.web.login import PASSWORD_VARIABLE, USER_VARIABLE
+from swarm.worker_secret import VARIABLE as WORKER_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from loadtest.embedded import Stack
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("conf", "seed", "monitoring", "reports", "locustfiles", "loadtest", "portal")
+ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest", "portal")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

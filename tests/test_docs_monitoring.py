@@ -10,9 +10,9 @@ from doc_pages import page, rows, section
 from metrics_pages import full_run, portal_page
 from prometheus_client.parser import text_string_to_metric_families
 
-from conf.alerts_of_portal import portal_rules
-from conf.alerts_of_run import run_rules
 from conf.loading import load_settings
+from monitoring.alerting.alerts_of_portal import portal_rules
+from monitoring.alerting.alerts_of_run import run_rules
 from monitoring.run_metrics import render
 
 if TYPE_CHECKING:

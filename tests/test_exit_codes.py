@@ -17,7 +17,7 @@ from command_process import LOCUSTFILES, Commands, await_true
 
 from conf.errors import ExitCode, LoadTestError, NoVerdictError
 from loadtest.main import run_command
-from reports.judging import judge_run
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_figures_that_break_the_judge_are_a_report_without_a_verdict(
     def broken(*_: object) -> None:
         raise OverflowError("cannot convert float infinity to integer")
 
-    monkeypatch.setattr("reports.judging.build_operation_rows", broken)
+    monkeypatch.setattr("reports.verdict.build_operation_rows", broken)
     verdict = judge_run(failed_run)
     assert verdict.state.word == "NO VERDICT"
     (problem,) = verdict.problems
@@ -189,7 +189,7 @@ LOCUSTFILE = f"""
 import sys
 sys.path.insert(0, {str(LOCUSTFILES.parent)!r})
 from locustfiles.chat import HomeownerChatUser
-import locustfiles._session as session
+import swarm.session as session
 """
 
 

@@ -17,13 +17,13 @@ from conf.errors import LoadTestError
 from conf.input_file import MOST_NESTED, open_file, parse_json, parse_toml
 from conf.loading import load_settings, split_paths
 from loadtest.logs import command as show_logs
-from monitoring.journal_reading import LONGEST_LINE, JournalReader, newest, parse_record
-from monitoring.last_day import LastDay, Routes
-from monitoring.log_lines import show_record
-from reports.baseline import Machine, load_baseline, write_baseline
-from reports.baseline_search import reduce_run
-from reports.judging import judge_run, write_reports
+from monitoring.journal.last_day import LastDay, Routes
+from monitoring.journal.log_lines import show_record
+from monitoring.journal.reading import LONGEST_LINE, JournalReader, newest, parse_record
+from reports.baselines.baseline import Machine, load_baseline, write_baseline
+from reports.baselines.baseline_search import reduce_run
 from reports.record import State
+from reports.verdict import judge_run, write_reports
 from seed.fixture import House, load_fixture, write_fixture
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from command_process import Commands
 
 from conf.errors import LoadTestError
-from monitoring.log_lines import parse_age_s, show_record
+from monitoring.journal.log_lines import parse_age_s, show_record
 from monitoring.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from conf.loading import load_settings
 from conf.operations import Outcome
-from locustfiles._answer import assess_answer
-from locustfiles._failure import RequestFailed
-from locustfiles._response import Headers, Response
 from seed.fixture import House
 from seed.request import build_request
+from swarm.failure import RequestFailed
+from swarm.http.response import Headers, Response
+from swarm.users.answer import assess_answer
 
 if TYPE_CHECKING:
     from conf.contract import Answer

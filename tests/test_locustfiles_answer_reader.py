@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from conf.loading import load_settings
 from conf.operations import Outcome
-from locustfiles._answer_reader import AnswerReader
-from locustfiles._failure import RequestFailed
+from swarm.failure import RequestFailed
+from swarm.http.answer_reader import AnswerReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

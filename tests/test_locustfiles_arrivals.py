@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from conf.profile import Arrivals
-from locustfiles._arrivals import Schedule
+from swarm.generator.arrivals import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,7 +111,7 @@ def test_the_same_seed_plans_the_same_starts(
 def test_every_process_plans_the_same_starts_from_the_same_seed() -> None:
     """Python hashes texts differently in each process."""
     program = (
-        "from locustfiles._arrivals import Schedule; from conf.profile import Arrivals; import json;"
+        "from swarm.generator.arrivals import Schedule; from conf.profile import Arrivals; import json;"
         "s = Schedule(20, Arrivals.POISSON, '17/chat', 0, 2); print(json.dumps([s.take() for _ in range(20)]))"
     )
     told = [

@@ -15,14 +15,14 @@ from truthful_target import Fate, Route
 
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
-from locustfiles._attempt import Attempt
-from locustfiles._failure import RequestFailed
-from locustfiles._failure_log import FailureLog
-from locustfiles._results import Results
-from monitoring.journal_reading import JournalReader
+from monitoring.journal.reading import JournalReader
 from monitoring.measurement import Attempts, Tag
 from monitoring.tracker import Tracker
-from reports.measurement_log import load_measurements
+from reports.reading.measurement_log import load_measurements
+from swarm.failure import RequestFailed
+from swarm.generator.failure_log import FailureLog
+from swarm.generator.results import Results
+from swarm.users.attempt import Attempt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +161,7 @@ def test_what_an_answer_says_beside_its_content_costs_no_result(
 
 EXPLODES = """
 from itertools import count
-import locustfiles._portal_user as portal_user
+import swarm.users.portal_user as portal_user
 from locustfiles.chat import HomeownerChatUser
 
 _as_it_is, _numbers = portal_user.assess_answer, count()
@@ -262,7 +262,7 @@ def test_an_exception_in_judging_is_a_result_said_in_one_line_with_its_stack_in_
 
 
 LOSES = """
-import locustfiles._results as results
+import swarm.generator.results as results
 from locustfiles.chat import HomeownerChatUser
 
 _as_it_is = results.Results.end

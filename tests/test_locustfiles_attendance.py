@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import TIMEOUT_S
 
-from locustfiles._attendance import Attendance, WorkerChange, WorkerEvent
-from locustfiles._messages import Finished
-from locustfiles._workers import Workers
+from swarm.messages import Finished
+from swarm.owner.attendance import Attendance, WorkerChange, WorkerEvent
+from swarm.owner.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ def test_a_worker_that_does_not_finish_in_time_has_vanished() -> None:
 
 def test_locusts_account_of_a_worker_remembers_that_it_was_missed() -> None:
     script = """
-from locustfiles._locust_master import WatchedNode
+from swarm.locust_patches.master import WatchedNode
 node, other = WatchedNode("a", state="ready"), WatchedNode("b", state="running")
 node.state = "missing"
 node.state = "running"

@@ -106,7 +106,7 @@ def test_a_user_that_cannot_begin_is_such_a_part(stack: Stack, tmp_path: Path) -
 
 DEAF = """
 from locust import events, runners
-from locustfiles import _houses
+from swarm.generator import houses as _houses
 
 @events.init.add_listener
 def _(environment, **_):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles._buckets import fine_bucket
 from monitoring.measurement import new_histogram
+from swarm.locust_patches.percentile_buckets import fine_bucket
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles._ceiling import Ceiling, share_out
+from swarm.generator.ceiling import Ceiling, share_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable

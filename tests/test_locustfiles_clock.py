@@ -16,9 +16,9 @@ from patience import TIMEOUT_S, UNHURRIED, await_true
 from profiled_run import Plan, run_one, started
 
 from conf.operations import Journey, Operation
-from locustfiles._locust_clock import SteadyTime
 from monitoring.run_clock import RunClock
-from reports.judging import judge_run
+from reports.verdict import judge_run
+from swarm.locust_patches.clock import SteadyTime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +143,7 @@ def test_the_clock_of_locusts_runners_begins_with_the_wall_clock_and_cannot_be_s
 def test_locusts_runners_have_that_clock_and_ask_it_for_nothing_but_the_time() -> None:
     script = """
 import inspect
-from locustfiles import _session
+from swarm import session as _session
 from locust import runners
 print(type(runners.time).__name__)
 print(inspect.getsource(runners))

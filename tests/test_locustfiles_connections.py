@@ -22,8 +22,8 @@ from conf.address import parse_origin
 from conf.loading import load_settings
 from conf.operations import Outcome
 from conf.trust import Trust
-from locustfiles._connections import Connections
-from locustfiles._failure import RequestFailed
+from swarm.failure import RequestFailed
+from swarm.http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

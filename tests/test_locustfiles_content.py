@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from patience import TIMEOUT_S
 
 from conf.operations import Outcome
-from locustfiles._content import decode_content
-from locustfiles._failure import RequestFailed
+from swarm.failure import RequestFailed
+from swarm.http.content import decode_content
 
 TEXT = b"Where is the stopcock? " * 200
 MOST_BYTES = 2_000_000
@@ -109,8 +109,8 @@ def test_a_body_of_nothing_but_empty_parts_is_given_up() -> None:
 
 _BOMBS = """
 import gzip, resource, sys, zlib, brotli
-from locustfiles._content import decode_content
-from locustfiles._failure import RequestFailed
+from swarm.http.content import decode_content
+from swarm.failure import RequestFailed
 name, layers = sys.argv[1], int(sys.argv[2])
 packing = {"gzip": zlib.compressobj(wbits=31), "deflate": zlib.compressobj(), "br": brotli.Compressor(quality=1)}[name]
 add = packing.process if name == "br" else packing.compress

@@ -18,11 +18,11 @@ from truthful_target import Route
 
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
-from locustfiles._early_stop import EarlyStop
 from monitoring.measurement import WARM_UP, Recorder, Snapshot, Tag
-from reports.distribution import Distribution
-from reports.judging import judge_run
 from reports.record import State
+from reports.statistics.distribution import Distribution
+from reports.verdict import judge_run
+from swarm.owner.early_stop import EarlyStop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ from patience import UNHURRIED
 from profiled_run import Plan, run_together
 
 from conf.operations import Journey, Outcome
-from locustfiles._failure import RequestFailed
-from locustfiles._failure_log import FailureLog
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader
 from monitoring.tracker import Tracker
+from swarm.failure import RequestFailed
+from swarm.generator.failure_log import FailureLog
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,17 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from patience import TIMEOUT_S
 
-from locustfiles._dealer import Dealer, Deck
-from locustfiles._houses import Houses
-from locustfiles._messages import Back, Dealt, NewTokens, Want
 from monitoring.measurement import utc_now
 from seed.fixture import House, pack_house
 from seed.tokens import Signer, homeowner_token, token_expiry
+from swarm.generator.houses import Houses
+from swarm.messages import Back, Dealt, NewTokens, Want
+from swarm.owner.dealer import Dealer, Deck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from locustfiles._houses import Lease
+    from swarm.generator.houses import Lease
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"  # noqa: S105 - of no portal
 RUN = "a-run"

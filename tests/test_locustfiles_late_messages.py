@@ -19,8 +19,8 @@ from locust.runners import WorkerRunner
 from types import SimpleNamespace
 
 from conf.loading import load_settings
-from locustfiles._generator import Generator
-from locustfiles._messages import Begin, CeilingShare, Finish, Finished, Report, StepBegins, Trouble
+from swarm.generator.generator import Generator
+from swarm.messages import Begin, CeilingShare, Finish, Finished, Report, StepBegins, Trouble
 
 def begin(run_id, known=()):
     said = Begin(run_id, list(known), False, 0, 0, 1, 0.0, 50, [], "smoke", "", False)
@@ -57,8 +57,8 @@ from locust.env import Environment
 from dataclasses import fields
 from types import SimpleNamespace
 
-from locustfiles._messages import Report, Trouble
-from locustfiles._owner import Owner
+from swarm.messages import Report, Trouble
+from swarm.owner.owner import Owner
 
 run = SimpleNamespace(run_id="two", ended=False, ending=True, ended_by="", added=[], problems=[])
 run.add = lambda client, report: run.added.append(report.run_id)
@@ -137,7 +137,7 @@ def test_a_run_searches_on_connections_and_for_vectors_of_its_own(
     seeded_database: SeededDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = f"""
-from locustfiles import _session
+from swarm import session as _session
 from locustfiles.rag import RagQueryUser
 from seed.fixture import load_fixture, pack_house
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locustfiles._login_attempts import _MOST_ADDRESSES, _MOST_PROVEN, LoginAttempts
+from swarm.web.login_attempts import _MOST_ADDRESSES, _MOST_PROVEN, LoginAttempts
 
 
 class Clock:

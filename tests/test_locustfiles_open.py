@@ -12,8 +12,8 @@ from profiled_run import Plan, Told, command, ended_at_last, run_together, site_
 
 from conf.operations import Journey
 from conf.profile import Arrivals
-from locustfiles._arrivals import Schedule
 from reports.record import State
+from swarm.generator.arrivals import Schedule
 
 RATE = 20
 LENGTH_S = 6
@@ -39,7 +39,7 @@ events.init.add_listener(lambda **_: parsers.clear())
 def note(environment, **_):
     if isinstance(environment.runner, MasterRunner):
         return
-    from locustfiles._session import generator_of
+    from swarm.session import generator_of
     path = pathlib.Path(__file__).with_name(f"{os.getpid()}.stopped")
     path.write_text(json.dumps([generator_of(environment).elapsed_s, len(parsers)]))
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from locustfiles._progress import Progress
+from swarm.owner.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from patience import TIMEOUT_S
 
-from locustfiles._provenance import COMMIT_VARIABLE, find_commit
+from swarm.provenance import COMMIT_VARIABLE, find_commit
 
 if TYPE_CHECKING:
     from pathlib import Path

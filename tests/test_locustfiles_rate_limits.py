@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locustfiles._rate_limits import RateLimits, rate_limits_of, wait_s
+from swarm.generator.rate_limits import RateLimits, rate_limits_of, wait_s
 
 NOW_S = 1_795_560_000.0
 

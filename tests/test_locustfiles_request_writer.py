@@ -16,12 +16,12 @@ from conf.contract import Answer, Endpoint
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Operation
-from locustfiles._cookies import Cookies
-from locustfiles._failure import RequestFailed
-from locustfiles._request_writer import RequestWriter
-from locustfiles._response import Headers
 from seed.fixture import House
 from seed.request import require_sendable
+from swarm.failure import RequestFailed
+from swarm.http.cookies import Cookies
+from swarm.http.request_writer import RequestWriter
+from swarm.http.response import Headers
 
 SETTINGS = load_settings(environ={})
 CHAT, LIMITS = SETTINGS.contract.chat, SETTINGS.answers

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locustfiles._server_timing import parse_server_timing
+from swarm.generator.server_timing import parse_server_timing
 
 STEPS = ("auth", "retrieval", "llm", "insert")
 

@@ -9,7 +9,7 @@ from patience import TIMEOUT_S
 
 TWICE = """
 from locust import User
-from locustfiles._journey_user import JourneyUser
+from swarm.users.journey_user import JourneyUser
 
 user = JourneyUser.__new__(JourneyUser)
 user._stopping, user._state = False, "running"

@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from web_ui import TIMEOUT_S, WebUI, settings_file, web_ui
 
 from monitoring.tracker import Tracker
-from reports import figures, wording
-from reports.judging import judge_run
+from reports.verdict import judge_run
+from reports.wording import figures
+from reports.wording import sentences as wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import pytest
 from patience import TIMEOUT_S, await_true
 from web_ui import WebUI, web_ui
 
-from reports import figures
-from reports.judging import judge_run
+from reports.verdict import judge_run
+from reports.wording import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,8 +21,8 @@ from quick_stack import QUICK, stack_with
 from severable_link import link_to
 
 from conf.errors import LoadTestError
-from locustfiles._worker_secret import MasterKeys, find_worker_secret
 from reports.record import State
+from swarm.worker_secret import MasterKeys, find_worker_secret
 
 if TYPE_CHECKING:
     import subprocess

@@ -15,8 +15,8 @@ from patience import TIMEOUT_S
 from quick_stack import QUICK, stack_with
 from severable_link import link_to
 
-from reports.judging import judge_run
 from reports.record import State
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     import subprocess

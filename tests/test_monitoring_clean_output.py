@@ -15,8 +15,8 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from monitoring.clean_output import CleanConsole
-from monitoring.redaction import redact
+from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.texts import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +144,7 @@ AGAINST_A_PATTERN = {
 TIME_REDACTING = """
 import json, sys
 from time import process_time
-from monitoring.redaction import redact
+from monitoring.redaction.texts import redact
 def cost_s(text, times):
     began_s = process_time()
     for _ in range(times):
@@ -185,7 +185,7 @@ WRITE_EVERYWHERE = r"""
 import json, logging, os, sys, threading, warnings
 from logging.handlers import RotatingFileHandler
 early = logging.StreamHandler(sys.stderr)
-from monitoring.clean_output import clean_output
+from monitoring.redaction.clean_output import clean_output
 clean_output()
 texts = json.loads(sys.stdin.read())
 logging.basicConfig(handlers=[early, logging.FileHandler("log.txt"), RotatingFileHandler("rotated.txt")], level="DEBUG")
@@ -283,7 +283,7 @@ def test_styles_of_the_suites_own_stay() -> None:
 def test_every_secret_of_the_environment_is_known_by_value_also_where_a_file_holds_it(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of-the-file-named-here\n")
     script = (
-        "from monitoring.clean_output import clean_output; clean_output()\n"
+        "from monitoring.redaction.clean_output import clean_output; clean_output()\n"
         "import sys; [print(text) for text in sys.argv[1:]]"
     )
     texts = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from locust_process import free_port
 
-from monitoring.container_health import Socket, find_problem, parse_sockets
+from monitoring.probing.container_health import Socket, find_problem, parse_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ def test_sockets_are_read_as_the_kernel_writes_them() -> None:
 
 
 def test_it_imports_nothing_of_the_suite_and_takes_no_packages_along() -> None:
-    code = "import sys, monitoring.container_health as h; h.main(); print(*sys.modules)"
+    code = "import sys, monitoring.probing.container_health as h; h.main(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not loaded & {"locust", "gevent", "pydantic", "http.client", "urllib.request", "monitoring.health"}

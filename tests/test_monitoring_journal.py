@@ -19,10 +19,10 @@ import pytest
 from journal_writers import TIMEOUT_S, append_as_documented, rotate_as_documented, started, together
 from needs import OWN_MOUNTS
 
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader, newest, segments
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader, newest, segments
+from monitoring.journal.writer import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,8 @@ WRITER = f"""
 import json, sys
 from pathlib import Path
 from journal_writers import await_go
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
 
 directory, writer, records = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 journal = Journal(directory, "errors", Limits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
@@ -48,8 +48,8 @@ for number in range(records):
 ENDLESS_WRITER = f"""
 import json, sys
 from pathlib import Path
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
 
 journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
 number = 0
@@ -86,10 +86,10 @@ class Clock:
 FULL_DISK = """
 import json, sys
 from pathlib import Path
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader
 
 disk = Path(sys.argv[1])
 journal = Journal(disk, "errors", Limits(segment_bytes=10_000))
@@ -231,8 +231,8 @@ def test_whoever_is_killed_while_it_rolls_leaves_a_log_that_goes_on(
     code = """
 import os, signal, sys
 from pathlib import Path
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
 
 journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=1_000))
 journal.append(b'{"number": 0}')
@@ -289,8 +289,8 @@ def test_a_forked_child_is_a_writer_of_its_own(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from monitoring.current_segment import Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.writer import Journal
 
 journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=5_000, patience_s=60))
 journal.append(b'{"from": "parent", "number": 0}')
@@ -322,8 +322,8 @@ def test_a_child_forked_while_its_parent_holds_the_lock_neither_waits_for_it_nor
     code = """
 import os, signal, sys, threading
 from pathlib import Path
-from monitoring.current_segment import CurrentSegment, Limits
-from monitoring.journal import Journal
+from monitoring.journal.current_segment import CurrentSegment, Limits
+from monitoring.journal.writer import Journal
 
 journal = Journal(Path(sys.argv[1]), "errors", Limits(patience_s=60))
 journal.append(b'{"number": 0}')

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitoring.current_segment import Limits
-from monitoring.journal_reading import parse_record
-from monitoring.last_day import STRETCH_S, STRETCHES, DayTally, LastDay, Routes
-from monitoring.segments import timestamp
+from monitoring.journal.current_segment import Limits
+from monitoring.journal.last_day import STRETCH_S, STRETCHES, DayTally, LastDay, Routes
+from monitoring.journal.reading import parse_record
+from monitoring.journal.segments import timestamp
 from monitoring.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_log_is_read_once_over_all_its_segments_and_then_what_is_new(
         read.append(line)
         return parse_record(line)
 
-    monkeypatch.setattr("monitoring.journal_reading.parse_record", counting)
+    monkeypatch.setattr("monitoring.journal.reading.parse_record", counting)
     for _ in range(100):
         host.chat(100.0)
     assert len(list(tmp_path.glob("performance.*.jsonl"))) > 3

@@ -13,10 +13,10 @@ from tls_front import issue
 
 from conf.loading import load_settings
 from conf.trust import Trust
-from locustfiles._portal_watch import PortalWatch
 from monitoring.memory import exposed_rss_bytes
-from monitoring.page import UntrustedError, read_page
-from monitoring.pool_figures import parse_pool
+from monitoring.probing.page import UntrustedError, read_page
+from monitoring.probing.pool_figures import parse_pool
+from swarm.owner.portal_watch import PortalWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ if sys.argv[1] == "gevent":
     from gevent import monkey; monkey.patch_all()
 from pathlib import Path
 from conf.trust import Trust
-from monitoring.page import read_page
+from monitoring.probing.page import read_page
 try: read_page(sys.argv[2], 0.5, trust=Trust(Path(sys.argv[3])))
 except OSError as error: print(error)
 """

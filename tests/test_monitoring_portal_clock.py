@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from monitoring.portal_clock import PortalClock, clock_ahead_s
+from monitoring.probing.portal_clock import PortalClock, clock_ahead_s
 
 NOW_S = 1_763_236_800.0
 

@@ -22,7 +22,7 @@ from patience import TIMEOUT_S, await_true
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
+from monitoring.probing.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
 from seed.fixture import write_fixture
 from seed.tokens import with_new_tokens
 
@@ -309,7 +309,7 @@ def test_a_proxy_of_the_environment_is_not_asked() -> None:
             [
                 sys.executable,
                 "-c",
-                f"import conf.trust as t, monitoring.page as p; print(p.read_page('{server.url}/m', 5, trust=t.Trust()))",
+                f"import conf.trust as t, monitoring.probing.page as p; print(p.read_page('{server.url}/m', 5, trust=t.Trust()))",
             ],
             env={**os.environ, **dict.fromkeys(("http_proxy", "HTTP_PROXY", "all_proxy"), proxy.url)},
             capture_output=True,

@@ -17,8 +17,8 @@ from portal_process import SECRET, running_portal
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from monitoring.probe import check_token, probe
-from monitoring.vector_index import COSTLY_MS, look_at_vector_index
+from monitoring.probing.probe import check_token, probe
+from monitoring.probing.vector_index import COSTLY_MS, look_at_vector_index
 from seed.tokens import homeowner_token
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from portal_process import Estate, Portal
 
     from conf.settings import Settings
-    from monitoring.preflight import Check
+    from monitoring.probing.preflight import Check
     from seed.fixture import House
 
 pytest_plugins = ["portal_estate"]

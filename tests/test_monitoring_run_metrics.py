@@ -7,10 +7,10 @@ from metrics_pages import full_run, histogram
 from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
 
-from conf.buckets import BOUNDS_S, latency_bounds_s
 from conf.loading import load_settings
 from conf.thresholds import Limits
 from monitoring.cumulative import cumulative
+from monitoring.histogram_bounds import BOUNDS_S, latency_bounds_s
 from monitoring.measurement import HIGHEST_US
 from monitoring.run_metrics import (
     LONGEST_MESSAGE,

@@ -14,11 +14,11 @@ import pytest
 
 from conf.loading import load_settings
 from monitoring import tracker as module
-from monitoring.error_record import LONGEST_MESSAGE, MOST_FRAMES
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader
-from monitoring.log_summary import TOTAL, PerformanceTimes, count_errors
-from monitoring.run_errors import RUN_ERRORS, copy_errors
+from monitoring.journal.error_record import LONGEST_MESSAGE, MOST_FRAMES
+from monitoring.journal.log_summary import TOTAL, PerformanceTimes, count_errors
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader
+from monitoring.journal.run_errors import RUN_ERRORS, copy_errors
 from monitoring.tracker import (
     PerformanceTimer,
     Tracker,
@@ -28,7 +28,7 @@ from monitoring.tracker import (
     log_database_error,
     log_llm_error,
 )
-from reports.tracked_errors import load_tracked_errors
+from reports.reading.tracked_errors import load_tracked_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

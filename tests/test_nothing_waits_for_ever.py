@@ -18,8 +18,8 @@ from hostile_server import answering, dripping, silent
 from patience import TIMEOUT_S, await_true
 from severable_link import Link
 
-from reports.judging import judge_run
 from reports.record import State
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

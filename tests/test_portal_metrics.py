@@ -9,7 +9,7 @@ from portal_process import Estate, Portal, at_once, bearer, running_portal, serv
 from prometheus_client.parser import text_string_to_metric_families
 from promtool import needs_promtool, promtool
 
-from conf.buckets import BOUNDS_S
+from monitoring.histogram_bounds import BOUNDS_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from portal_process import QUICK, SECRET, Estate, Portal, bearer, running_portal
 
-from conf.buckets import BOUNDS_S
-from monitoring.journal_proof import prove
-from monitoring.journal_reading import JournalReader, newest
+from monitoring.histogram_bounds import BOUNDS_S
+from monitoring.journal.proof import prove
+from monitoring.journal.reading import JournalReader, newest
 from monitoring.tracker import Tracker
 from portal.app import build_app
 from portal.database import PoolStats

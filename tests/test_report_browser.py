@@ -13,9 +13,9 @@ from built_run import STARTED, evenly, failing, write_run
 from patience import TIMEOUT_S
 
 from conf.operations import Outcome
-from reports import figures
-from reports.judging import judge_run, write_reports
 from reports.record import State
+from reports.verdict import judge_run, write_reports
+from reports.wording import figures
 
 if TYPE_CHECKING:
     from reports.record import Verdict

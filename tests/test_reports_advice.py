@@ -14,13 +14,13 @@ from conf.failures import CLOSED_UNANSWERED, NOT_HTTP, REFUSED, sqlstate_words, 
 from conf.loading import load_settings
 from conf.operations import Journey, Outcome
 from conf.trust import TlsFault
-from locustfiles._failure import RequestFailed
-from locustfiles._provenance import recorded_settings
-from locustfiles._search import assess_rows, failure_of
 from monitoring.measurement import WARM_UP
-from reports.advice import RULES
-from reports.judging import judge_run
+from reports.advice.rules import RULES
+from reports.verdict import judge_run
 from seed.fixture import House
+from swarm.failure import RequestFailed
+from swarm.provenance import recorded_settings
+from swarm.users.search import assess_rows, failure_of
 
 if TYPE_CHECKING:
     from pathlib import Path

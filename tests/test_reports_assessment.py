@@ -11,7 +11,7 @@ from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
-from reports.assessment import (
+from reports.judgement.assessment import (
     assess_isolation,
     assess_memory,
     assess_metric,
@@ -21,8 +21,9 @@ from reports.assessment import (
     judged_subjects,
     worst_state,
 )
-from reports.locust_csv import StatsRow
-from reports.locust_sample import LocustSample
+from reports.judgement.locust_sample import LocustSample
+from reports.judgement.validity import assess_validity
+from reports.reading.locust_csv import StatsRow
 from reports.record import (
     FailureGroup,
     Finding,
@@ -34,7 +35,6 @@ from reports.record import (
     State,
     Verdict,
 )
-from reports.validity import assess_validity
 
 NOTHING_JUDGED = Problem("nothing_judged", "No criterion names any operation of this run")
 

@@ -13,7 +13,7 @@ from built_run import STARTED, BuiltRun, Result, evenly, failing
 from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.subject import Subject
-from reports.baseline import (
+from reports.baselines.baseline import (
     Baseline,
     Machine,
     NotComparableError,
@@ -21,9 +21,9 @@ from reports.baseline import (
     parse_name,
     write_baseline,
 )
-from reports.baseline_search import find_baseline, reduce_run
-from reports.run_directory import load_run
-from reports.sample import select_sample
+from reports.baselines.baseline_search import find_baseline, reduce_run
+from reports.judgement.sample import select_sample
+from reports.reading.run_files import load_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

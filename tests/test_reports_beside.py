@@ -11,7 +11,7 @@ from built_run import BuiltRun, Result, evenly
 
 from conf.loading import load_settings
 from conf.operations import Journey
-from reports.baseline import (
+from reports.baselines.baseline import (
     SHIPPED_DIR,
     Machine,
     baseline_path,
@@ -19,11 +19,11 @@ from reports.baseline import (
     load_baseline,
     write_baseline,
 )
-from reports.beside import build_beside
-from reports.html_page import render_html
-from reports.judging import judge_run
-from reports.run_directory import load_run
-from reports.wording import beside_text
+from reports.baselines.beside import build_beside
+from reports.reading.run_files import load_run
+from reports.rendering.html_page import render_html
+from reports.verdict import judge_run
+from reports.wording.sentences import beside_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def test_a_run_is_held_against_the_baseline_of_its_journey(
 def test_what_the_comparison_itself_fails_at_harms_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.beside.compare", lambda *_: 1 / 0)
+    monkeypatch.setattr("reports.baselines.beside.compare", lambda *_: 1 / 0)
     found = beside(tmp_path, answers(1500, count=200))
     assert (found.change, found.reasons) == ("NOT COMPARABLE", ("ZeroDivisionError: division by zero",))
 

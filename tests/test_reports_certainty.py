@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import binom, binomtest
 
-from reports.certainty import (
+from reports.statistics.certainty import (
     Method,
     Windows,
     bootstrap_interval,
@@ -22,7 +22,7 @@ from reports.certainty import (
     quantile_ranks,
     ratio_interval,
 )
-from reports.distribution import nearest_rank
+from reports.statistics.distribution import nearest_rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,26 +11,26 @@ from page_reader import Page
 
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits
-from reports.canvas import INK, Axis, Box, Plane
-from reports.charts import draw_charts
-from reports.course import OperationCourse, Window
-from reports.html_page import render_html
-from reports.judging import judge_run
-from reports.spread_charts import draw_percentiles
-from reports.time_charts import (
+from reports.charts.canvas import INK, Axis, Box, Plane
+from reports.charts.course import OperationCourse, Window
+from reports.charts.gallery import draw_charts
+from reports.charts.spread_charts import draw_percentiles
+from reports.charts.time_charts import (
     build_timeline,
     draw_latency,
     draw_server_steps,
     moment,
     value_axis,
 )
+from reports.rendering.html_page import render_html
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.canvas import Drawing
+    from reports.charts.canvas import Drawing
+    from reports.charts.time_charts import Timeline
     from reports.record import Verdict
-    from reports.time_charts import Timeline
 
 USERS = "1763236800,20,,Aggregated,N/A\n"
 FAR = Limits(pass_below=90_000, fail_above=99_000)

@@ -12,8 +12,8 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation
 from conf.settings import Floor
 from monitoring.measurement import new_histogram
-from reports.baseline import Account, Baseline, Machine, Made
-from reports.comparison import (
+from reports.baselines.baseline import Account, Baseline, Machine, Made
+from reports.baselines.comparison import (
     METRICS,
     Change,
     Comparison,

@@ -12,16 +12,16 @@ from measured_series import distribution, series
 
 from conf.operations import Operation, Outcome
 from monitoring.measurement import WARM_UP, Tag
-from reports.course import Level, build_course, round_up
-from reports.html_page import render_html
-from reports.json_file import render_json
-from reports.judging import judge_run
-from reports.series import Series
+from reports.charts.course import Level, build_course, round_up
+from reports.rendering.html_page import render_html
+from reports.rendering.json_file import render_json
+from reports.statistics.series import Series
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.course import Course, OperationCourse
+    from reports.charts.course import Course, OperationCourse
     from reports.record import Verdict
 
 CHAT = Tag(Operation.CHAT, Outcome.SUCCESS, 0)

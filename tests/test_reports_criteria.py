@@ -13,11 +13,11 @@ from conf.loading import load_settings
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import WARM_UP
-from reports.certainty import Method
-from reports.figures import certainty_text, interval_text, metric_label, subject_label
-from reports.judging import judge_run
 from reports.record import State
-from reports.wording import capacity_text, strict_text
+from reports.statistics.certainty import Method
+from reports.verdict import judge_run
+from reports.wording.figures import certainty_text, interval_text, metric_label, subject_label
+from reports.wording.sentences import capacity_text, strict_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,9 +16,9 @@ from conf.errors import SettingsError
 from conf.loading import CONF_DIR, load_settings
 from conf.subject import Subject, parse_subject, row_subject
 from conf.thresholds import Limits
-from reports.judging import judge_run
 from reports.record import State
-from reports.summary import render_summary
+from reports.rendering.summary import render_summary
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path

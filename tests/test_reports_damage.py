@@ -11,9 +11,9 @@ import pytest
 from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Outcome
-from reports.judging import judge_run
+from reports.reading.table import load_table
 from reports.record import State
-from reports.table import load_table
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.thresholds import Limits
-from reports.assessment import assess_metric
-from reports.figures import Column, fails_text, figure, passes_text, per_second, seconds
+from reports.judgement.assessment import assess_metric
+from reports.wording.figures import Column, fails_text, figure, passes_text, per_second, seconds
 
 P95 = Limits(pass_below=3000, fail_above=5000)
 RATIO = Limits(pass_above=0.95, fail_below=0.9)

@@ -11,9 +11,9 @@ from built_run import BuiltRun, Result, evenly, failing
 
 from conf.errors import LoadTestError
 from conf.operations import Operation
-from reports.decoding import decode_text
-from reports.judging import judge_run
+from reports.reading.decoding import decode_text
 from reports.record import State
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

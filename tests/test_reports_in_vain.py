@@ -16,25 +16,25 @@ from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
-from locustfiles._early_stop import EarlyStop
 from monitoring.measurement import Recorder, Tag
-from reports.assessment import exit_code
-from reports.baseline import Machine, build_baseline
-from reports.comparison import Change, compare
-from reports.html_page import render_html
-from reports.json_file import render_json
-from reports.judging import judge_run
-from reports.junit_file import render_junit
+from reports.baselines.baseline import Machine, build_baseline
+from reports.baselines.comparison import Change, compare
+from reports.judgement.assessment import exit_code
 from reports.live import LiveRun
+from reports.reading.run_files import load_run
 from reports.record import State
-from reports.run_directory import load_run
-from reports.summary import render_summary
-from reports.terminal import print_verdict
+from reports.rendering.html_page import render_html
+from reports.rendering.json_file import render_json
+from reports.rendering.junit_file import render_junit
+from reports.rendering.summary import render_summary
+from reports.rendering.terminal import print_verdict
+from reports.verdict import judge_run
+from swarm.owner.early_stop import EarlyStop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.baseline import Baseline
+    from reports.baselines.baseline import Baseline
     from reports.record import Verdict
 
 SETTINGS = load_settings(environ={})

@@ -13,9 +13,9 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import new_histogram
-from reports.distribution import Distribution
-from reports.judging import judge_run
 from reports.record import ISOLATION, Source, State
+from reports.statistics.distribution import Distribution
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,16 +15,16 @@ from conf.operations import Operation, Outcome
 from conf.subject import Subject
 from conf.thresholds import Limits
 from monitoring.measurement import Tag
-from reports.assessment import assess_state, assess_subject
-from reports.distribution import nearest_rank
-from reports.latencies import Bound, Latencies
+from reports.judgement.assessment import assess_state, assess_subject
+from reports.judgement.sample import MeasuredSample, build_sample
 from reports.record import Finding, State, Undecided
-from reports.sample import MeasuredSample, build_sample
+from reports.statistics.distribution import nearest_rank
+from reports.statistics.latencies import Bound, Latencies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reports.series import Series
+    from reports.statistics.series import Series
 
 PHASE17 = load_settings(environ={}).thresholds["chat"]
 QUICK = [

@@ -12,14 +12,14 @@ from hdrh.log import HistogramLogReader
 
 from conf.operations import Operation, Outcome
 from monitoring.measurement import MeasurementLog, Recorder, Tag, new_histogram
-from reports import measurement_log
-from reports.measurement_log import load_measurements
+from reports.reading import measurement_log
+from reports.reading.measurement_log import load_measurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from reports.measurement_log import Measurements
+    from reports.reading.measurement_log import Measurements
     from reports.record import Problem
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 
 from conf.loading import load_settings
 from conf.operations import Operation
-from reports.naming import parse_operation
+from reports.reading.naming import parse_operation
 
 CONTRACT = load_settings(environ={}).contract
 

@@ -23,15 +23,16 @@ from conf.loading import CONF_DIR
 from conf.operations import Journey
 from conf.thresholds import Limits
 from loadtest.app import app
-from reports import judging, summary
-from reports.certainty import Interval, Method
-from reports.json_file import render_json
-from reports.judging import judge_run, write_reports
-from reports.junit_file import render_junit
+from reports import verdict as judging
 from reports.record import ISOLATION, Advice, FailureGroup, Finding, Problem, State
-from reports.schema import SCHEMA_FILE, build_schema, render_schema
-from reports.summary import render_summary
-from reports.terminal import state_text
+from reports.rendering import summary
+from reports.rendering.json_file import render_json
+from reports.rendering.junit_file import render_junit
+from reports.rendering.schema import SCHEMA_FILE, build_schema, render_schema
+from reports.rendering.summary import render_summary
+from reports.rendering.terminal import state_text
+from reports.statistics.certainty import Interval, Method
+from reports.verdict import judge_run, write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ from profiled_run import Plan, Told, run_one
 from conf.loading import load_settings
 from conf.operations import Journey
 from conf.settings import Generator
-from reports.health_log import Readings
-from reports.judging import judge_run
+from reports.judgement.saturation import assess_saturation
+from reports.reading.health_log import Readings
 from reports.record import HealthRow, Latency, State
-from reports.saturation import assess_saturation
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from reports.scalability import Estimate, Level, Scalability, fit_scalability, largest_holding
+from reports.statistics.scalability import Estimate, Level, Scalability, fit_scalability, largest_holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

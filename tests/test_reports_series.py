@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured_series import distribution, series
 
-from reports.distribution import nearest_rank
-from reports.series import Series
+from reports.statistics.distribution import nearest_rank
+from reports.statistics.series import Series
 
 
 def test_results_of_the_same_five_seconds_are_one_window() -> None:

@@ -9,12 +9,12 @@ import pytest
 from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Operation
-from reports.charts import draw_charts
-from reports.html_page import render_html
-from reports.judging import judge_run
-from reports.server_steps import slowest_step
-from reports.summary import render_summary
-from reports.wording import server_steps_text
+from reports.charts.gallery import draw_charts
+from reports.judgement.server_steps import slowest_step
+from reports.rendering.html_page import render_html
+from reports.rendering.summary import render_summary
+from reports.verdict import judge_run
+from reports.wording.sentences import server_steps_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import Tag, new_histogram
-from reports.distribution import Distribution
+from reports.judgement.silence import assess_silence
 from reports.manifest import Manifest
 from reports.record import State
-from reports.series import Series
-from reports.silence import assess_silence
+from reports.statistics.distribution import Distribution
+from reports.statistics.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

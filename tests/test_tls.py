@@ -15,7 +15,7 @@ from command_process import Commands
 from tls_front import issue, server_context, sign_itself, tls_front
 
 from conf.trust import TlsFault, Trust
-from monitoring.page import UntrustedError, read_page
+from monitoring.probing.page import UntrustedError, read_page
 
 if TYPE_CHECKING:
     import ssl

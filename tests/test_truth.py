@@ -37,7 +37,7 @@ from truthful_target import Fate, Route, Served, Target, running_target
 from conf.operations import Operation, Outcome
 from loadtest.embedded import Stack
 from monitoring.measurement import new_histogram
-from reports.judging import judge_run
+from reports.verdict import judge_run
 from seed.fixture import House, write_fixture
 from seed.tokens import homeowner_token
 

@@ -37,7 +37,7 @@ COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
 _LIBRARIES = (
     "typer", "rich.table", "pydantic", "jwt", "psycopg2", "pandas", "scipy.special", "jinja2", "segno", "loadtest.app",
-    "reports.judging",
+    "reports.verdict",
 )  # fmt: skip
 _READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 _SET_CHILD_SUBREAPER = 36

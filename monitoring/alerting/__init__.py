@@ -1,0 +1,1 @@
+"""Prometheus's alert rules and Grafana's dashboard, made of the thresholds."""

@@ -1,0 +1,302 @@
+"""What can be known before the first request, so that a run that cannot succeed does not begin."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+import psycopg2
+
+from conf.criteria import require_measurable
+from conf.errors import LoadTestError
+from conf.metric import parse_metric
+from conf.operations import Journey
+from conf.run_directory import unwritable
+from conf.subject import parse_subject
+from conf.trace_exporters import named_exporters, require_allowed_exporters
+from monitoring.probing.page import UntrustedError, read_page
+from monitoring.probing.vector_index import find_vector_index
+from seed.database import QueryTimeout, connect, require_url
+from seed.fixture import load_fixture
+from seed.questions import sample_questions
+from seed.request import require_sendable
+from seed.tokens import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from conf.settings import Settings
+    from seed.fixture import House
+
+_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
+"""Journeys that ask the portal."""
+_SPARE = timedelta(minutes=5)
+"""Tokens must outlive the planned run by this much: requests in flight, a slow start."""
+_LEAST_ROOM_BYTES = 1 << 18
+"""Less than this no run leaves behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    error: LoadTestError | None = None
+    found: str = ""
+    """What was seen where all is well."""
+
+
+class UsableHouses(NamedTuple):
+    """Houses of a fixture, and when the JWT of each expires."""
+
+    houses: list[House]
+    expiries: list[datetime]
+
+
+def preflight(
+    settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime
+) -> Iterator[Check]:
+    """Look at everything that a run of *journeys* needs; each check stands for itself."""
+    needs = set(journeys)
+    yield check("criteria", lambda: check_criteria(settings, needs))
+    cut_off = warn_of_short_stop(settings, needs, settings.run.stop_timeout_s)
+    yield Check("end of the run", found=cut_off or "what is in flight then has time to finish")
+    yield check("run directory", lambda: check_output(settings))
+    if named_exporters(os.environ):
+        yield check("traces", lambda: require_allowed_exporters(settings, os.environ))
+    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now).houses))
+    house = _first_house(settings)
+    if house is not None:
+        yield check("secret", lambda: check_secret(settings, house))
+    if needs & _PORTAL:
+        yield check("portal", lambda: check_portal(settings))
+    if Journey.RAG in needs:
+        yield check("database", lambda: check_database(settings, house))
+
+
+def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime) -> None:
+    """
+    Stop before a run that cannot succeed.
+
+    Raises:
+        LoadTestError: Everything that `preflight` found missing, each sentence with its next step.
+    """
+    found = [str(check.error) for check in preflight(settings, journeys, run_time_s, now) if check.error]
+    if found:
+        raise LoadTestError("\n".join(found).removeprefix("Error: "))
+
+
+def check(name: str, look: Callable[[], str]) -> Check:
+    """Look, and remember what was seen, or what is wrong."""
+    try:
+        return Check(name, found=look())
+    except LoadTestError as error:
+        return Check(name, error)
+
+
+def _first_house(settings: Settings) -> House | None:
+    try:
+        return load_fixture(settings.seed.fixture)[0]
+    except LoadTestError:
+        return None  # the fixture's own check says why
+
+
+def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
+    """
+    Whether every criterion about *journeys* is about something that the profile's load makes.
+
+    Raises:
+        LoadTestError: One is not.
+    """
+    require_measurable(settings.thresholds, settings.profile, journeys)
+    count = sum(map(len, settings.thresholds.values()))
+    said = f"{count} criteria, all of them about what will be measured"
+    return "; ".join(filter(None, (said, warn_of_short_timeout(settings, journeys))))
+
+
+def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> str:
+    """Which latencies a timeout decides nothing about, because it comes before their limit; empty where none are."""
+    short = []
+    for text, demands in settings.thresholds.items():
+        subject = parse_subject(text)
+        if subject.operation is None or subject.outcome or subject.operation.journey not in journeys:
+            continue
+        is_search = subject.operation.journey is Journey.RAG
+        limit_s = settings.database.statement_timeout_s if is_search else settings.target.request_timeout_s
+        for name, limits in demands.items():
+            largest_ms = max(limits.pass_below or 0, limits.fail_above or 0)
+            if parse_metric(name).is_latency and largest_ms >= limit_s * 1000:
+                short.append(f"{text}.{name} ({largest_ms:g} ms)")
+    if not short:
+        return ""
+    return (
+        f"timeouts decide nothing about {', '.join(short)}: target.request_timeout_s "
+        f"({settings.target.request_timeout_s:g} s), or of searches database.statement_timeout_s "
+        f"({settings.database.statement_timeout_s:g} s), ends before"
+    )
+
+
+def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:
+    """Which requests may be cut off by the end of a run that gives them so many seconds; empty where none are."""
+    limits_s = (
+        {"target.request_timeout_s": settings.target.request_timeout_s} if _PORTAL & {*journeys} else {}
+    )
+    if Journey.RAG in journeys:
+        statement_s, pool_s = settings.database.statement_timeout_s, settings.database.pool_timeout_s
+        limits_s["database.statement_timeout_s"] = statement_s
+        if statement_s < stop_timeout_s:  # a search waits for a connection first
+            limits_s["database.pool_timeout_s and database.statement_timeout_s together"] = (
+                pool_s + statement_s
+            )
+    shorter = [f"{name} ({limit_s:g} s)" for name, limit_s in limits_s.items() if limit_s >= stop_timeout_s]
+    if not shorter:
+        return ""
+    return (
+        f"run.stop_timeout_s ({stop_timeout_s:g} s) is not longer than {' and '.join(shorter)}: what is in "
+        "flight then is cut off, and the verdict may be NO VERDICT for it"
+    )
+
+
+def check_output(settings: Settings) -> str:
+    """
+    Whether a run directory can be made; makes none.
+
+    Raises:
+        LoadTestError: It cannot.
+    """
+    directory = settings.run.output_dir
+    path = directory.absolute()
+    try:
+        there = next(part for part in (path, *path.parents) if part.exists())
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(_LEAST_ROOM_BYTES))
+            file.flush()
+            return f"{directory} can be written"
+    except OSError as error:
+        raise unwritable(directory, error) from error
+
+
+def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> UsableHouses:
+    """
+    The fixture's houses, all of whose JWTs outlive the run, or can be renewed.
+
+    Raises:
+        LoadTestError: There are none, one has no QR token or no JWT, or what no header may hold, or JWTs expire too early and SESSION_SECRET did
+            not sign them.
+    """
+    houses = load_fixture(settings.seed.fixture)
+    if without := [house.lot for house in houses if not house.qr_token.strip()]:
+        raise LoadTestError(
+            f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
+            "Make them: loadtest seed && loadtest qrs",
+        )
+    require_sendable(settings.contract, houses, sample_questions())
+    expiries = [token_expiry(house.jwt) for house in houses]
+    if find_signer(settings, houses[0]) is None:
+        refuse_expiring(houses, expiries, now, timedelta(seconds=run_time_s) + _SPARE)
+    return UsableHouses(houses, expiries)
+
+
+def find_signer(settings: Settings, house: House) -> Signer | None:
+    """Who renews JWTs in a run that outlives them: SESSION_SECRET, where it is set and signed that of *house*."""
+    secret = "" if settings.session_secret is None else settings.session_secret.get_secret_value()
+    if len(secret.encode()) < SHORTEST_SECRET:
+        return None
+    signer = Signer(secret, timedelta(seconds=settings.seed.jwt_lifetime_s))
+    return signer if signer.signed(house) else None
+
+
+def _fixture_words(settings: Settings, houses: Sequence[House]) -> str:
+    renewed = find_signer(settings, houses[0]) is not None
+    tokens = "tokens, which are renewed before they expire" if renewed else "valid tokens"
+    return f"{len(houses):,} houses with {tokens}"
+
+
+def check_secret(settings: Settings, house: House) -> str:
+    """
+    Whether SESSION_SECRET, where it is set here, signed the fixture's tokens, of which *house* has one.
+
+    Raises:
+        LoadTestError: It is too short, or another one did; the portal would answer 401 to everything.
+    """
+    if settings.session_secret is None:
+        return "SESSION_SECRET is not set here: whether the fixture's tokens are the portal's cannot be told before a run"
+    require_secret(settings.session_secret)
+    if find_signer(settings, house) is None:
+        raise LoadTestError(
+            "SESSION_SECRET: the fixture's tokens were signed with another secret; every answer would be 401",
+            "Set the portal's own secret and sign anew: loadtest token",
+        )
+    return "signed the fixture's tokens"
+
+
+def check_portal(settings: Settings) -> str:
+    """
+    Whether the portal says that it is up.
+
+    Raises:
+        LoadTestError: It does not answer, or not with 200.
+    """
+    target = settings.target
+    url = target.base_url + settings.contract.health
+    start = "Start it (loadtest portal), name another (--host URL), or run everything embedded (--embedded)"
+    try:
+        status, _ = read_page(url, target.connect_timeout_s, trust=target.trust)
+    except OSError as error:
+        next_step = error.fault.next_step if isinstance(error, UntrustedError) else start
+        raise LoadTestError(f"{url}: the portal cannot be reached: {error}", next_step) from None
+    if status != HTTPStatus.OK:
+        raise LoadTestError(f"{url}: the portal answered {status}, not 200", start)
+    return f"{url} answered {status}"
+
+
+def check_database(settings: Settings, house: House | None) -> str:
+    """
+    Whether the database can be searched, and holds chunks of the development of *house*.
+
+    Raises:
+        LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
+    """
+    database = settings.database
+    opened = connect(
+        require_url(database.url),
+        connect_timeout_s=database.connect_timeout_s,
+        statement_timeout_s=database.statement_timeout_s,
+    )
+    try:
+        with closing(opened), opened.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
+            if cursor.fetchone() != (True,):
+                raise LoadTestError(
+                    "DATABASE_URL: the database holds no doc_chunks table", "Seed it: loadtest seed"
+                )
+            if house is None:
+                return "holds a doc_chunks table"
+            cursor.execute(
+                "SELECT count(embedding) FROM doc_chunks WHERE tenant_id = %s AND development_id = %s",
+                (house.tenant_id, house.development_id),
+            )
+            counted = cursor.fetchone()
+            index = find_vector_index(cursor, house)
+    except QueryTimeout as error:
+        raise LoadTestError(
+            f"DATABASE_URL: the database fell silent: {error} (database.statement_timeout_s)",
+            "Look at its own log, and at what stands between; then check again: loadtest check",
+        ) from None
+    except psycopg2.Error as error:  # its own text quotes the fixture
+        raise LoadTestError(
+            f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
+            "Name the portal's database, as a user who may read it; or seed an empty one: loadtest seed",
+        ) from None
+    if not counted or not counted[0]:
+        raise LoadTestError(
+            f"DATABASE_URL: the database holds no chunks of the fixture's development {house.development_id}",
+            "Seed it, which writes a fixture that fits: loadtest seed",
+        )
+    return f"{counted[0]:,} chunks of the first development; {index}"

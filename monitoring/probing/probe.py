@@ -1,0 +1,155 @@
+"""What the portal itself can say before a run: one request each for a JWT, a QR token and the pool of connections."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from time import time
+from typing import TYPE_CHECKING
+
+from conf.errors import LoadTestError
+from monitoring.probing.page import read_page
+from monitoring.probing.pool_figures import parse_pool
+from monitoring.probing.portal_clock import PortalClock
+from monitoring.probing.preflight import Check, check
+from seed.fixture import load_fixture
+from seed.request import build_request
+from seed.tokens import token_expiry, token_issue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conf.contract import Endpoint
+    from conf.settings import Settings
+    from seed.fixture import House
+
+_CLOCK_SPARE_S = 1.0
+"""The Date of an answer is in whole seconds."""
+_RESEED = "Seed the portal's own database, with its own SESSION_SECRET: loadtest seed"
+
+
+def probe(settings: Settings) -> Iterator[Check]:
+    """
+    Ask the portal as its first homeowner would; nothing is written, and no token is used up.
+
+    Nothing is asked where there is no fixture, or the contract names no such request.
+    """
+    try:
+        house = load_fixture(settings.seed.fixture)[0]
+    except LoadTestError:
+        return
+    contract = settings.contract
+    if contract.token_check is not None:
+        endpoint = contract.token_check
+        yield check("JWT", lambda: check_token(settings, endpoint, house))
+    yield check("QR token", lambda: check_qr_token(settings, house))
+    if contract.health_db:
+        yield check("pool", lambda: check_pool(settings))
+
+
+def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
+    """
+    Whether the portal lets the first house in.
+
+    Raises:
+        LoadTestError: It does not, or says nothing that can be understood.
+    """
+    clock = PortalClock()
+    status = _ask(settings, endpoint, house, clock)
+    if status == HTTPStatus.UNAUTHORIZED and (fault := _clock_fault(clock, house)):
+        raise LoadTestError(
+            f"{endpoint.path}: the portal refuses the first house's JWT (401): {fault}",
+            "Set the clocks of both machines by NTP: timedatectl status",
+        )
+    if status == HTTPStatus.UNAUTHORIZED:
+        raise LoadTestError(
+            f"{endpoint.path}: the portal refuses the first house's JWT (401): it was signed with another SESSION_SECRET",
+            "Set the portal's own secret and sign anew: loadtest token",
+        )
+    if status == HTTPStatus.FORBIDDEN:
+        raise LoadTestError(
+            f"{endpoint.path}: the portal says that the first house belongs to another tenant or development (403)",
+            _RESEED,
+        )
+    if status not in endpoint.answer.statuses:
+        raise LoadTestError(f"{endpoint.path}: the portal answered {status}", _RESEED)
+    return f"the portal accepts the first house's ({endpoint.path} answered {status})"
+
+
+def check_qr_token(settings: Settings, house: House) -> str:
+    """
+    Whether the portal knows the first house's QR code; loads the page behind it, and resolves nothing.
+
+    Raises:
+        LoadTestError: It does not know it.
+    """
+    endpoint = settings.contract.onboarding_page
+    status = _ask(settings, endpoint, house)
+    if status not in endpoint.answer.statuses:
+        raise LoadTestError(
+            f"{endpoint.path}: the portal does not know the first house's QR token ({status})",
+            "Make the tokens in the portal's own database: loadtest seed && loadtest qrs",
+        )
+    used = status in {HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT}
+    return "the portal knows the first house's" + (", which has been used" if used else "")
+
+
+def check_pool(settings: Settings) -> str:
+    """
+    Whether the portal's pool of database connections is at hand.
+
+    Raises:
+        LoadTestError: Requests wait for a connection before there is any load, or the portal does not reach its database.
+    """
+    path = settings.contract.health_db
+    status, page = _read(settings, path)
+    try:
+        total, idle, waiting, _ = parse_pool(page)
+    except ValueError:
+        raise LoadTestError(
+            f"{path}: the portal answered {status}, and nothing about its pool",
+            "Leave health_db out of the contract, if the portal has no such page.",
+        ) from None
+    if status != HTTPStatus.OK or waiting:
+        raise LoadTestError(
+            f"{path}: the portal answered {status}: of {total} connections {idle} are idle, {waiting} requests wait",
+            "Wait until it is idle, or give it more connections; something else uses it now.",
+        )
+    return f"{total} connections, {idle} of them idle"
+
+
+def _clock_fault(clock: PortalClock, house: House) -> str:
+    """Why the JWT is not valid by the portal's clock; empty where it is, and where nothing is known of the clock."""
+    if clock.ahead_s is None:
+        return ""
+    try:
+        issued, expires = token_issue(house.jwt), token_expiry(house.jwt)
+    except LoadTestError:
+        return ""
+    portal_s = time() - clock.ahead_s
+    if issued.timestamp() > portal_s + _CLOCK_SPARE_S:
+        return f"by its clock, which is {clock.ahead_s:,.0f} s behind this machine's, it was issued in the future"
+    if clock.ahead_s < 0 and expires.timestamp() < portal_s:
+        return f"by its clock, which is {-clock.ahead_s:,.0f} s ahead of this machine's, it has expired"
+    return ""
+
+
+def _ask(settings: Settings, endpoint: Endpoint, house: House, clock: PortalClock | None = None) -> int:
+    request = build_request(endpoint, house)
+    return _read(settings, request.path, request.headers, clock)[0]
+
+
+def _read(
+    settings: Settings, path: str, headers: dict[str, str] | None = None, clock: PortalClock | None = None
+) -> tuple[int, bytes]:
+    target = settings.target
+    try:
+        return read_page(
+            target.base_url + path,
+            target.connect_timeout_s,
+            headers or {},
+            trust=target.trust,
+            on_headers=clock.look if clock else None,
+        )
+    except OSError as error:
+        place = path if headers is None else "the portal"
+        raise LoadTestError(f"{place}: cannot be reached: {error}", "Start it: loadtest portal") from None

@@ -1,0 +1,1 @@
+"""A run compared with earlier ones."""

@@ -1,0 +1,97 @@
+"""
+Which charts a report has.
+
+One line of `_of_journey` is one chart: a further one is a function that makes a `Drawing`, and a line there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from conf.metric import parse_metric
+from conf.operations import Journey, Kind
+from conf.subject import Subject, parse_subject
+from reports.charts.spread_charts import draw_distribution, draw_percentiles
+from reports.charts.time_charts import (
+    build_timeline,
+    draw_latency,
+    draw_server_steps,
+    draw_throughput,
+    draw_users,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conf.operations import Operation
+    from conf.thresholds import Limits
+    from reports.charts.canvas import Drawing
+    from reports.charts.course import Course, OperationCourse
+    from reports.charts.time_charts import Timeline
+    from reports.record import Verdict
+
+
+class Gallery(NamedTuple):
+    """The charts of one journey; *subject* is the operation that they are about, where one does not say another."""
+
+    subject: str
+    drawings: tuple[Drawing, ...]
+
+
+def draw_charts(verdict: Verdict) -> list[Gallery]:
+    """The charts of each journey of the run; none where the record holds nothing to draw."""
+    course = verdict.course
+    if course is None:
+        return []
+    limits, timeline = _latency_limits(verdict), build_timeline(verdict, course)
+    return [*_galleries(course, timeline, limits)]
+
+
+def _galleries(
+    course: Course, timeline: Timeline, limits: dict[Operation, dict[str, Limits]]
+) -> Iterable[Gallery]:
+    users = draw_users(course, timeline)
+    for journey in Journey:
+        if rows := [row for row in course.operations if row.operation.journey is journey]:
+            drawings = [*_of_journey(rows, timeline, limits)]
+            subject = drawings[0].subject
+            drawings[2:2] = _present(users)
+            yield Gallery(subject, tuple(drawings))
+            users = None  # of the run, not of a journey
+
+
+def _of_journey(
+    rows: Sequence[OperationCourse], timeline: Timeline, limits: dict[Operation, dict[str, Limits]]
+) -> Iterable[Drawing]:
+    main, *others = sorted(
+        rows, key=lambda row: (row.operation not in limits, row.operation.kind is not Kind.FLOW)
+    )
+    demanded = limits.get(main.operation, {})
+    yield from _present(draw_latency(main, timeline, demanded.get("p95_ms")))
+    yield draw_throughput(main, timeline)
+    for row in rows:
+        yield from _present(draw_server_steps(row, timeline))
+    yield from _present(draw_percentiles(main, others, demanded))
+    yield from _present(draw_distribution(main))
+    for row in others:
+        if row.operation in limits:
+            yield from _present(draw_latency(row, timeline, limits[row.operation].get("p95_ms")))
+
+
+def _present(drawing: Drawing | None) -> Iterable[Drawing]:
+    return [] if drawing is None else [drawing]
+
+
+def _latency_limits(verdict: Verdict) -> dict[Operation, dict[str, Limits]]:
+    """Operation → metric → limits, of the criteria about a latency of a whole operation."""
+    found: dict[Operation, dict[str, Limits]] = {}
+    for finding in verdict.findings:
+        if finding.limits is None:  # no criterion of the settings
+            continue
+        subject = parse_subject(finding.subject)
+        operation = subject.operation
+        if operation is None or subject != Subject(operation):
+            continue
+        if parse_metric(finding.metric).is_latency:
+            found.setdefault(operation, {})[finding.metric] = finding.limits
+    return found

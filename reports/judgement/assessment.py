@@ -1,0 +1,322 @@
+"""Judgement: pure functions from what was measured to findings, and from findings to one state."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from conf.errors import ExitCode
+from conf.metric import MetricKind, parse_metric
+from conf.operations import Journey, Operation, Outcome
+from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
+from reports.record import ISOLATION, Finding, State, Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from conf.metric import Metric
+    from conf.thresholds import Limits, Thresholds
+    from reports.judgement.sample import Measured, Sample
+    from reports.manifest import Stop
+    from reports.record import CutOff, FailureGroup, MemoryRow, OperationRow, Problem, Verdict
+    from reports.statistics.certainty import Interval
+
+NOT_THERE = "not among the figures of this run"
+_ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
+"""Journeys that load the portal's process; vector search goes past it, to the database."""
+
+
+def assess_metric(value: float | None, limits: Limits) -> State:
+    """
+    Judge one value; no value is NO VERDICT, never PASS.
+
+    Args:
+        value: In the unit of the metric.
+        limits: A value on a limit is a WARN, unless the limit is ``pass_at_least``. Where only one limit is
+            given, PASS and FAIL meet WARN there: a value beyond ``pass_below`` alone warns, a value short of
+            ``fail_above`` alone passes.
+    """
+    if value is None or not math.isfinite(value):
+        return State.NO_VERDICT
+    if limits.pass_below is not None or limits.fail_above is not None:
+        return _assess_small(value, limits)
+    return _assess_large(value, limits)
+
+
+def _assess_small(value: float, limits: Limits) -> State:
+    passes_below = limits.pass_below if limits.pass_below is not None else limits.fail_above
+    assert passes_below is not None
+    if limits.fail_above is not None and value > limits.fail_above:
+        return State.FAIL
+    return State.PASS if value < passes_below else State.WARN
+
+
+def _assess_large(value: float, limits: Limits) -> State:
+    if limits.fail_below is not None and value < limits.fail_below:
+        return State.FAIL
+    if limits.pass_at_least is not None:
+        return State.PASS if value >= limits.pass_at_least else State.WARN
+    passes_above = limits.pass_above if limits.pass_above is not None else limits.fail_below
+    assert passes_above is not None
+    return State.PASS if value > passes_above else State.WARN
+
+
+def assess_subject(
+    subject: str, samples: Sequence[Sample], demands: Mapping[str, Limits], minimum_requests: int
+) -> list[Finding]:
+    """
+    Judge some of a run's results by all that is demanded of them.
+
+    Args:
+        subject: As the settings spell it.
+        samples: The results; several where Locust's statistics have them under several names.
+        demands: Limits by metric.
+        minimum_requests: Of fewer results nothing is judged, and no latency of fewer answers.
+    """
+    findings = (
+        assess_demand(subject, samples, name, limits, minimum_requests) for name, limits in demands.items()
+    )
+    return [_with_certainty(finding, samples) for finding in findings]
+
+
+def assess_state(findings: Collection[Finding]) -> State | None:
+    """
+    The state of what all *findings* are about: a FAIL, else NO VERDICT where one is undecided, else the worst.
+
+    Returns:
+        None where nothing is judged.
+    """
+    states = [finding.state for finding in findings if finding.state is not None]
+    if State.FAIL in states:
+        return State.FAIL
+    if any(finding.undecided for finding in findings):
+        return State.NO_VERDICT
+    return max(states, default=None)
+
+
+class _Judged(NamedTuple):
+    """One criterion before it is asked how sure it is."""
+
+    measured: Measured | None
+    state: State | None
+    note: str = ""
+    undecided: Undecided | None = None
+
+
+def assess_demand(
+    subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
+) -> Finding:
+    """As `assess_subject` judges one metric, but for how sure it is."""
+    measured, state, note, undecided = _judge(samples, parse_metric(name), limits, minimum_requests)
+    if limits.optional:
+        state, undecided = State.WARN if state is None else _milder(state), None
+    value = measured.value if measured and math.isfinite(measured.value) else None
+    at_least = measured is not None and (measured.at_least or value is None)
+    return Finding(subject, name, value, limits, state, note, at_least=at_least, undecided=undecided)
+
+
+def _with_certainty(finding: Finding, samples: Sequence[Sample]) -> Finding:
+    """With the interval of what was judged."""
+    value, limits, metric = finding.value, finding.limits, parse_metric(finding.metric)
+    if value is None or limits is None or finding.note:
+        return finding
+    interval, count = samples[0].interval(metric, limits), samples[0].count(metric)
+    certain = None if count is None else _is_certain(value, interval, limits)
+    return replace(finding, count=count, interval=interval, certain=certain)
+
+
+def _judge(samples: Sequence[Sample], metric: Metric, limits: Limits, minimum_requests: int) -> _Judged:
+    measured = samples[0].measured(metric, limits) if len(samples) == 1 else None
+    if not any(sample.attempts or sample.cut_off.count for sample in samples):
+        return _Judged(None, State.NO_VERDICT, "never measured")
+    if len(samples) > 1:
+        note = (
+            f"{len(samples)} rows are this operation, and percentiles cannot be added up: give them one name"
+        )
+        return _Judged(None, State.NO_VERDICT, note)
+    sample = samples[0]
+    if sample.attempts < minimum_requests:
+        note = f"too few requests: {sample.attempts:,} of at least {minimum_requests:,}"
+        return _Judged(measured, None, note, Undecided.TOO_FEW)
+    answers = sample.judged_count(metric)
+    if metric.is_latency and answers is not None and answers < minimum_requests:
+        note = f"too few answers: {answers:,} of at least {minimum_requests:,}"
+        return _Judged(measured, None, note, Undecided.TOO_FEW)
+    if measured is None or math.isnan(measured.value):
+        return _Judged(None, State.NO_VERDICT, NOT_THERE)
+    return _judge_measured(measured, limits, sample.cut_off)
+
+
+def _judge_measured(measured: Measured, limits: Limits, cut_off: CutOff) -> _Judged:
+    if math.isinf(measured.value):
+        return _Judged(measured, State.FAIL, "so many attempts failed that it has no end")
+    state = _assess_any(measured.value, limits)
+    if any(_assess_any(value, limits) > state for value in measured.cut_off_failed):
+        note = f"would not be {state.word} if the {cut_off.count:,} requests had failed that the end of the run cut off"
+        return _Judged(measured, None, note, Undecided.CUT_OFF)
+    if any(_assess_any(value, limits) > state for value in measured.never_answered):
+        return _Judged(
+            measured, None, "timeouts were given up before the limit of the criterion", Undecided.TIMED_OUT
+        )
+    return _Judged(measured, state)
+
+
+def _assess_any(value: float, limits: Limits) -> State:
+    """As `assess_metric`; a latency without an end is beyond every limit."""
+    return assess_metric(min(value, sys.float_info.max), limits)
+
+
+def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool | None:
+    """
+    Whether the whole interval is judged as the value is.
+
+    None where all must succeed: that is demanded of these very results, and no number of successes would make it
+    certain of further ones.
+    """
+    if limits.pass_at_least == 1:
+        return None
+    if interval is None:
+        return False
+    high = math.inf if interval.at_least else interval.high
+    return {_assess_any(end, limits) for end in (interval.low, high)} == {assess_metric(value, limits)}
+
+
+def _milder(state: State) -> State:
+    """An optional criterion can only warn, also where its figure is missing."""
+    return min(state, State.WARN)
+
+
+def assess_isolation(rows: Iterable[OperationRow], failures: Iterable[FailureGroup]) -> list[Finding]:
+    """A FAIL for each name under which somebody else's data was seen, however rarely."""
+    seen = {row.name: row.isolation for row in rows}
+    listed: dict[str, int] = {}
+    for group in failures:
+        if group.outcome is Outcome.ISOLATION:
+            listed[group.name] = listed.get(group.name, 0) + group.count
+    return [
+        Finding(name, ISOLATION, count, None, State.FAIL, "never tolerated, whatever the success rate")
+        for name in dict.fromkeys([*seen, *listed])
+        if (count := max(seen.get(name, 0), listed.get(name, 0)))
+    ]
+
+
+def assess_success(
+    rows: Sequence[OperationRow], findings: Collection[Finding], minimum_requests: int
+) -> list[Finding]:
+    """
+    A FAIL for each operation of which not one attempt succeeded, where no criterion about its successes says so.
+
+    Names that are none of the suite's operations are looked at together: one of them may be meant to fail.
+    """
+    said = {finding.subject for finding in findings if finding.state is State.FAIL and _is_success(finding)}
+    others = [row for row in rows if row.operation is None]
+    failed = [
+        row.name
+        for row in rows
+        if row.operation and row.name not in said and _is_broken([row], minimum_requests)
+    ]
+    if _is_broken(rows, minimum_requests) and others:
+        failed.append("all requests")
+    return [
+        Finding(name, MetricKind.SUCCESS_RATIO, 0.0, None, State.FAIL, "not one succeeded") for name in failed
+    ]
+
+
+def _is_broken(rows: Iterable[OperationRow], minimum_requests: int) -> bool:
+    rows = list(rows)
+    attempts = sum(row.attempts for row in rows)
+    return attempts >= minimum_requests and not any(row.successes for row in rows)
+
+
+def _is_success(finding: Finding) -> bool:
+    return finding.metric == MetricKind.SUCCESS_RATIO
+
+
+def assess_stop(stop: Stop | None, thresholds: Thresholds) -> list[Finding]:
+    """A FAIL for the criterion that ended the run, by its value over the window that did it."""
+    if stop is None:
+        return []
+    limits = thresholds.get(stop.subject, {}).get(stop.metric)
+    note = (
+        f"stopped the run at {stop.at:%H:%M:%S} UTC: this is its value over the {stop.window_s:.0f} s before"
+    )
+    return [Finding(stop.subject, stop.metric, stop.value, limits, State.FAIL, note, at_least=stop.at_least)]
+
+
+def assess_memory(
+    memory: Iterable[MemoryRow], thresholds: Thresholds, journeys: Collection[Journey]
+) -> list[Finding]:
+    """
+    Judge the memory of the portal, where the journeys load it, and of the processes that generate load.
+
+    Memory that nobody could see is reported as such and changes no verdict: it is an optional observation.
+    """
+    rows = list(memory)
+    findings = []
+    if _ASKS_THE_PORTAL & set(journeys):
+        unseen = (
+            "not seen, so not judged: the run was given neither the portal's process nor its metrics page"
+        )
+        portal = [row for row in rows if row.process == PORTAL]
+        findings += _assess_processes(PORTAL, portal, thresholds, unseen)
+    generators = [row for row in rows if row.process not in {PORTAL, MASTER}]
+    return findings + _assess_processes(GENERATOR, generators, thresholds, "not seen, so not judged")
+
+
+def _assess_processes(
+    subject: str, rows: Sequence[MemoryRow], thresholds: Thresholds, unseen: str
+) -> list[Finding]:
+    findings = []
+    for name, limits in thresholds.get(subject, {}).items():
+        values = [value for row in rows if (value := row.value(parse_metric(name))) is not None]
+        if not values:
+            findings.append(Finding(subject, name, None, limits, None, unseen))
+            continue
+        worst = max(values)
+        state = assess_metric(worst, limits)
+        findings.append(Finding(subject, name, worst, limits, _milder(state) if limits.optional else state))
+    return findings
+
+
+def judged_subjects(
+    thresholds: Thresholds, journeys: Collection[Journey], rows: Iterable[OperationRow]
+) -> list[str]:
+    """Criteria's subjects whose operation belongs to a journey of the run, or was seen in it."""
+    seen = {row.operation for row in rows}
+    operations = [(text, parse_subject(text).operation) for text in thresholds]
+    return [
+        text
+        for operation in Operation
+        for text, named in operations
+        if named is operation and (operation.journey in journeys or operation in seen)
+    ]
+
+
+def worst_state(findings: Collection[Finding], problems: Collection[Problem]) -> State:
+    """The state of a run: any problem, or nothing judged, is NO VERDICT; otherwise that of `assess_state`."""
+    state = assess_state(findings)
+    return State.NO_VERDICT if problems or state is None else state
+
+
+def uncertain(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
+    return [
+        finding
+        for finding in findings
+        if finding.certain is False and not (finding.limits is not None and finding.limits.optional)
+    ]
+
+
+def exit_code(verdict: Verdict, *, strict: bool) -> ExitCode:
+    """What a process exits with; *strict* makes a WARN fail, and a PASS that is not certain."""
+    match verdict.state:
+        case State.PASS:
+            return ExitCode.FAIL if strict and uncertain(verdict.findings) else ExitCode.OK
+        case State.WARN:
+            return ExitCode.FAIL if strict else ExitCode.OK
+        case State.FAIL:
+            return ExitCode.FAIL
+        case State.NO_VERDICT:
+            return ExitCode.NO_VERDICT

@@ -1,0 +1,136 @@
+"""Whether there is enough to judge a run by; what a FAIL explains is no problem of the test itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf.operations import Journey
+from conf.subject import parse_subject
+from reports.record import Problem, State, Undecided
+from reports.wording.figures import finding_value, metric_label, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from conf.operations import Operation
+    from reports.record import Finding, OperationRow
+
+_MS_PER_S = 1000
+_LONGER_RUN = (
+    "Judge a longer run, or set run.minimum_requests in a file: loadtest report RUN_DIR --config FILE"
+)
+_PROFILES = ("phase17", "capacity")
+"""Of little load, and of more."""
+
+
+def assess_validity(
+    rows: Sequence[OperationRow],
+    findings: Sequence[Finding],
+    minimum_requests: int,
+    nothing_judged: Problem,
+    profile: str = "",
+) -> list[Problem]:
+    """
+    What makes the test itself invalid: nothing that is judged, too few requests to judge by, or nothing decided.
+
+    A FAIL stands, whatever else could not be judged. Only an operation that was hardly asked is a problem then, if it
+    belongs to a journey in which nothing failed; in one that fails, it is a consequence. *profile* is the run's.
+    """
+    binding = [finding for finding in findings if finding.limits is not None and not finding.limits.optional]
+    failed = [finding for finding in findings if finding.state is State.FAIL]
+    subjects = [parse_subject(finding.subject) for finding in binding]
+    if not any(subject.operation or subject.rows for subject in subjects):
+        return [] if failed else [nothing_judged]
+    excused = {_journey(finding) for finding in failed}
+    judged = {
+        subject.operation
+        for finding in binding
+        if not (subject := parse_subject(finding.subject)).outcome and _journey(finding) not in excused
+    }
+    asked = {row.operation: row.attempts for row in rows if row.requests}
+    hardly = sorted(
+        operation for operation in judged if operation and asked.get(operation, 0) < minimum_requests
+    )
+    problems = [
+        _hardly_asked(operation, asked.get(operation), minimum_requests, profile) for operation in hardly
+    ]
+    if not failed:
+        unjudged = [f for f in binding if f.undecided and parse_subject(f.subject).operation not in hardly]
+        problems += _undecided(unjudged, rows, profile)
+    return problems
+
+
+def _journey(finding: Finding) -> Journey | None:
+    """None where the subject is none of the suite's operations."""
+    try:
+        operation = parse_subject(finding.subject).operation
+    except ValueError:
+        return None
+    return operation.journey if operation else None
+
+
+def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int, profile: str) -> Problem:
+    if attempts is None:
+        return Problem(
+            "never_measured",
+            f"{operation}: was never measured, though it is judged",
+            "Look for errors at the start of the run, then run the journey again.",
+        )
+    return Problem(
+        "too_few_requests",
+        f"{operation}: {attempts:,} requests are too few for a verdict; at least {minimum_requests:,} are needed",
+        _more_load(operation, profile),
+    )
+
+
+def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profile: str) -> Iterator[Problem]:
+    """One for each subject and reason, with the figures that it is about."""
+    groups: dict[tuple[str, Undecided], list[Finding]] = {}
+    for finding in findings:
+        assert finding.undecided is not None
+        groups.setdefault((finding.subject, finding.undecided), []).append(finding)
+    for (subject, reason), found in groups.items():
+        figures = ", ".join(f"{metric_label(f.metric, f.limits)} {finding_value(f)}" for f in found)
+        message = f"{subject}: {figures}: {found[0].note}"
+        operation = parse_subject(subject).operation
+        if reason is Undecided.CUT_OFF:
+            waited = [row.cut_off.longest_ms or 0.0 for row in rows if row.operation is operation]
+            message += f", after up to {seconds(max(waited, default=0.0) / _MS_PER_S)}"
+        yield Problem(reason.value, message, _next_step(reason, operation, profile))
+
+
+def _next_step(reason: Undecided, operation: Operation | None, profile: str) -> str:
+    is_search = operation is not None and operation.journey is Journey.RAG
+    limit = "database.statement_timeout_s" if is_search else "target.request_timeout_s"
+    longest = f"database.pool_timeout_s and {limit} together" if is_search else limit
+    connecting = "target.connect_timeout_s where connecting timed out"
+    if is_search:
+        connecting = "database.connect_timeout_s and database.pool_timeout_s where connecting or waiting for a connection timed out"
+    match reason:
+        case Undecided.CUT_OFF:
+            return f"Let requests end: set run.stop_timeout_s (or -s) above {longest}, and run the journey again."
+        case Undecided.TIMED_OUT:
+            return (
+                f"Set {limit}, and {connecting}, above the limit of the criterion, and run the journey again."
+            )
+        case Undecided.TOO_FEW:
+            return _more_load(operation, profile) if operation else _LONGER_RUN
+
+
+def _more_load(operation: Operation, profile: str) -> str:
+    another = next(name for name in _PROFILES if name != profile)
+    return (
+        f"See the failures below, or put on more load: loadtest run {operation.journey} --profile {another}"
+    )
+
+
+def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:
+    """A sentence for each operation whose requests the end of the run cut off."""
+    for row in rows:
+        if row.cut_off.count:
+            waited = seconds((row.cut_off.longest_ms or 0.0) / _MS_PER_S)
+            yield (
+                f"{row.name}: {row.cut_off.count:,} of {row.requests:,} requests were cut off by the end of the run, "
+                f"after up to {waited}: neither successes nor failures, and in the latencies with the time that they "
+                "had waited."
+            )

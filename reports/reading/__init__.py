@@ -1,0 +1,1 @@
+"""A run directory's files as typed values."""

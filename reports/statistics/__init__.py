@@ -1,0 +1,1 @@
+"""Pure arithmetic: distributions, time series, intervals, models."""

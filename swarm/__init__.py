@@ -1,0 +1,1 @@
+"""The load: what happens between Locust and a user class."""

@@ -1,0 +1,273 @@
+"""
+Reads one answer of HTTP/1.1 (RFC 9112) from bytes as they come; it knows no socket.
+
+It is stricter than a browser: where two readers could disagree about where an answer ends, it is none. And it knows
+whether anything came behind the answer's end, which the parsers of llhttp do not say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conf.failures import CLOSED_HALFWAY, NOT_HTTP
+from conf.operations import Outcome
+from swarm.failure import RequestFailed
+from swarm.http.content import decode_content, too_large
+from swarm.http.response import Headers, Response
+
+if TYPE_CHECKING:
+    from conf.settings import Answers
+
+_FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
+_HEAD = re.compile(
+    rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*+)?\r\n((?:" + _FIELD + rb")*+)\r\n"
+)
+_BEGINNING = b"HTTP/1."
+_TRAILER = re.compile(_FIELD)
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[\t ]*+|;[\t\x20-\x7e\x80-\xff]*+)\r\n")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_BARE_LINE_END = re.compile(rb"(?<!\r)\n")
+_LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
+_SWITCHING_PROTOCOLS, _FIRST_FINAL, _NO_CONTENT, _NOT_MODIFIED = 101, 200, 204, 304
+_WITHOUT_BODY = frozenset({_NO_CONTENT, _NOT_MODIFIED})
+_FRAMING_RATIO = 8
+"""Bytes on the wire for each byte of a body: a chunk of a single one takes six. What goes beyond is nothing but padding."""
+
+
+class AnswerReader:
+    """
+    One answer, with the interim answers (1xx) that came before it.
+
+    Args:
+        method: Of the request; the answer to HEAD has no body.
+        limits: What the answer may be at most.
+    """
+
+    __slots__ = (
+        "_at",
+        "_body",
+        "_complete",
+        "_framing_bytes",
+        "_head_bytes",
+        "_headers",
+        "_keeps_open",
+        "_left",
+        "_limits",
+        "_lines",
+        "_method",
+        "_status",
+        "_step",
+        "_unread",
+    )
+
+    def __init__(self, method: str, limits: Answers) -> None:
+        self._method, self._limits = method, limits
+        self._unread, self._at = b"", 0
+        self._body = bytearray()
+        self._head_bytes = self._framing_bytes = self._lines = self._left = 0
+        self._complete = self._keeps_open = False
+        self._step = self._read_head
+
+    def feed(self, data: bytes) -> bool:
+        """
+        Take what has come, ``b""`` for the connection's end; True once the answer is complete.
+
+        Raises:
+            RequestFailed: What came is no answer, breaks off, or is larger than the limits.
+        """
+        if not data:
+            self._end()
+            return True
+        self._unread = self._unread[self._at :] + data
+        self._at = 0
+        while not self._complete and self._step():
+            pass
+        return self._complete
+
+    @property
+    def leaves_connection_clean(self) -> bool:
+        """Whether the answer is complete, nothing came behind it, and the portal keeps the connection open."""
+        return self._complete and self._keeps_open and self._at == len(self._unread)
+
+    def response(self) -> Response:
+        """The complete answer."""
+        encodings = self._headers.get_all("content-encoding")
+        if not encodings:
+            return Response(self._status, self._headers, bytes(self._body))
+        try:
+            content = decode_content(bytes(self._body), encodings, self._limits.body_bytes)
+        except RequestFailed as failed:
+            return Response(self._status, self._headers, b"", failed.with_traceback(None))
+        return Response(self._status, self._headers, content)
+
+    def _end(self) -> None:
+        if self._step != self._read_rest:
+            raise RequestFailed(Outcome.CONNECTION, CLOSED_HALFWAY)
+        self._complete = True
+
+    def _read_head(self) -> bool:
+        end = self._unread.find(_HEAD_END, self._at)
+        if end < 0:
+            self._require_head_so_far()
+            return False
+        end += len(_HEAD_END)
+        self._count_head(end - self._at)
+        head = _HEAD.match(self._unread, self._at, end)
+        if head is None:
+            raise _malformed()
+        self._at = end
+        version, status, block = head.groups()
+        self._status = int(status)
+        if self._status == _SWITCHING_PROTOCOLS:
+            raise RequestFailed(Outcome.STATUS, "HTTP 101 Switching Protocols, which was not asked for")
+        self._lines += block.count(_LINE_END)
+        if self._lines > self._limits.header_lines:
+            raise _too_many_headers()
+        if self._status >= _FIRST_FINAL:
+            self._headers = Headers(block)
+            self._begin_body(is_1_1=version == b"1")
+        return True
+
+    def _require_head_so_far(self) -> None:
+        """What has come of a head may still become one; whatever cannot is not waited for."""
+        so_far = self._unread[self._at :]
+        if not (so_far.startswith(_BEGINNING) or _BEGINNING.startswith(so_far)):
+            raise _malformed()
+        if _BARE_LINE_END.search(so_far):
+            raise _malformed()
+        if self._head_bytes + len(so_far) > self._limits.header_bytes:
+            raise _header_too_large()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self._limits.header_bytes:
+            raise _header_too_large()
+
+    def _begin_body(self, *, is_1_1: bool) -> None:
+        self._keeps_open = is_1_1
+        if "connection" in self._headers:
+            words = {word.strip() for word in self._headers["connection"].lower().split(",")}
+            self._keeps_open = "close" not in words and (is_1_1 or "keep-alive" in words)
+        length, chunked = self._framing(is_1_1=is_1_1)
+        if self._method == "HEAD" or self._status in _WITHOUT_BODY:
+            # A body that is announced all the same may yet come, and would be taken for the next answer.
+            if self._status == _NO_CONTENT and (chunked or length):
+                self._keeps_open = False
+            self._complete = True
+        elif chunked:
+            self._step = self._read_chunk_size
+        elif length is not None:
+            if length > self._limits.body_bytes:
+                raise too_large()
+            self._left, self._step = length, self._read_length
+        else:
+            self._keeps_open, self._step = False, self._read_rest
+
+    def _framing(self, *, is_1_1: bool) -> tuple[int | None, bool]:
+        """How long the body is said to be, if at all, and whether it comes in chunks."""
+        lengths, codings = self._headers.get_all("content-length"), self._headers.get_all("transfer-encoding")
+        if len(lengths) + len(codings) > 1:
+            raise _malformed("more than one length")
+        if codings and (codings[0].lower() != "chunked" or not is_1_1):
+            raise _malformed("a transfer encoding that was not asked for")
+        if not lengths:
+            return None, bool(codings)
+        if not lengths[0].isascii() or not lengths[0].isdigit():
+            raise _malformed("a length that is none")
+        if not _LENGTH.fullmatch(lengths[0].lstrip("0") or "0"):
+            raise too_large()
+        return int(lengths[0].lstrip("0") or "0"), False
+
+    def _read_length(self) -> bool:
+        piece = self._unread[self._at : self._at + self._left]
+        self._at += len(piece)
+        self._left -= len(piece)
+        self._add(piece)
+        self._complete = not self._left
+        return False
+
+    def _read_rest(self) -> bool:
+        self._add(self._unread[self._at :])
+        self._at = len(self._unread)
+        return False
+
+    def _read_chunk_size(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        chunk = _CHUNK.fullmatch(line)
+        if chunk is None:
+            raise _malformed()
+        self._framing_bytes += len(line)
+        self._left = int(chunk[1], 16)
+        if len(self._body) + self._left > self._limits.body_bytes:
+            raise too_large()
+        self._step = self._read_chunk if self._left else self._read_trailer
+        return True
+
+    def _read_chunk(self) -> bool:
+        piece = self._unread[self._at : self._at + self._left]
+        self._at += len(piece)
+        self._left -= len(piece)
+        self._add(piece)
+        if self._left:
+            return False
+        self._step = self._read_chunk_end
+        return True
+
+    def _read_chunk_end(self) -> bool:
+        line_end = self._unread[self._at : self._at + len(_LINE_END)]
+        if not _LINE_END.startswith(line_end):
+            raise _malformed()
+        if len(line_end) < len(_LINE_END):
+            return False
+        self._at += len(_LINE_END)
+        self._step = self._read_chunk_size
+        return True
+
+    def _read_trailer(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        if line == _LINE_END:
+            self._complete = True
+            return False
+        if not _TRAILER.fullmatch(line):
+            raise _malformed()
+        self._count_head(len(line))
+        self._lines += 1
+        if self._lines > self._limits.header_lines:
+            raise _too_many_headers()
+        return True
+
+    def _line(self) -> bytes | None:
+        """The next line with its end; None until all of it is there."""
+        end = self._unread.find(_LINE_END, self._at)
+        size = (len(self._unread) if end < 0 else end) - self._at
+        if self._framing_bytes + size > self._limits.header_bytes + _FRAMING_RATIO * len(self._body):
+            raise _header_too_large()
+        if end < 0:
+            if b"\n" in self._unread[self._at :]:
+                raise _malformed()
+            return None
+        line = self._unread[self._at : end + len(_LINE_END)]
+        self._at = end + len(_LINE_END)
+        return line
+
+    def _add(self, piece: bytes) -> None:
+        if len(self._body) + len(piece) > self._limits.body_bytes:
+            raise too_large()
+        self._body += piece
+
+
+def _malformed(what: str = "") -> RequestFailed:
+    return RequestFailed(Outcome.CONNECTION, f"{NOT_HTTP}{what and ': ' + what}")
+
+
+def _header_too_large() -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, "the headers are larger than answers.header_bytes allows")
+
+
+def _too_many_headers() -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, "there are more headers than answers.header_lines allows")

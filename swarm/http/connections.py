@@ -1,0 +1,151 @@
+"""
+A user's connections to the portal.
+
+They are the suite's own: geventhttpclient's client uses ``select``, which ends at a process's 1,024th open file, costs each
+user memory, and its answers put a connection back into the pool while something still comes on it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import socket
+from gevent.ssl import SSLContext
+
+from conf.failures import CLOSED_HALFWAY, CLOSED_IN_HANDSHAKE, NO_CONNECTION, REFUSED, RESET
+from conf.operations import Outcome
+from conf.trust import tls_fault
+from swarm.failure import RequestFailed
+from swarm.http.answer_reader import AnswerReader
+from swarm.http.connection import Connection, NeverArrivedError
+
+if TYPE_CHECKING:
+    from conf.address import Address
+    from conf.settings import Answers, Target
+    from swarm.http.response import Response
+
+
+class Connections:
+    """
+    Opened when needed, kept open, used again: as many as there are requests in flight.
+
+    A connection is used again only after exactly one complete answer with nothing behind it.
+
+    Args:
+        address: Of the portal.
+        target: Timeouts, and which certificates are believed.
+        limits: What an answer may be at most.
+    """
+
+    __slots__ = ("_address", "_idle", "_limits", "_target", "_tls")
+
+    def __init__(self, address: Address, target: Target, limits: Answers) -> None:
+        self._address = address.host, address.port
+        self._target, self._limits = target, limits
+        self._tls = target.trust.context(SSLContext) if address.scheme == "https" else None
+        self._idle: list[Connection] = []
+
+    def exchange(self, method: str, request: bytes) -> Response:
+        """
+        Send a request, and read the whole answer.
+
+        A request is sent again, on another connection, only where the system says that the portal cannot have read it.
+
+        Raises:
+            RequestFailed: There is no answer, not in time, or none that can be read.
+        """
+        timeout = gevent.Timeout.start_new(self._target.request_timeout_s)
+        try:
+            return self._exchange(method, request)
+        except gevent.Timeout as error:
+            if error is not timeout:
+                raise
+            limit_s = self._target.request_timeout_s
+            raise RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s") from None
+        except TimeoutError:  # the system's own
+            raise RequestFailed(Outcome.TIMEOUT, "the connection timed out") from None
+        except OSError as error:
+            raise RequestFailed(Outcome.CONNECTION, _reason(error)) from None
+        finally:
+            timeout.close()
+
+    def close(self) -> None:
+        """Close the idle ones."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _exchange(self, method: str, request: bytes) -> Response:
+        while self._idle:
+            idle = self._idle.pop()
+            idle.wake()
+            try:
+                return self._ask(idle, method, request)
+            except NeverArrivedError:
+                continue
+        return self._ask(self._open(), method, request)
+
+    def _ask(self, connection: Connection, method: str, request: bytes) -> Response:
+        reader = AnswerReader(method, self._limits)
+        try:
+            connection.send(request)
+            data = connection.receive_first()
+            while not reader.feed(data):
+                data = connection.receive()
+        except BaseException:
+            connection.close()
+            raise
+        if reader.leaves_connection_clean and connection.is_clean:
+            self._idle.append(connection)
+            connection.rest(self._drop)
+        else:
+            connection.close()
+        return reader.response()
+
+    def _drop(self, touched: Connection) -> None:
+        """Something came on an idle connection: its end, or bytes that belong to no request."""
+        self._idle.remove(touched)
+        touched.close()
+
+    def _open(self) -> Connection:
+        limit_s = self._target.connect_timeout_s
+        try:
+            opened = socket.create_connection(self._address, limit_s)
+            try:
+                if self._tls is not None:
+                    opened = self._tls.wrap_socket(
+                        opened, server_hostname=self._address[0], suppress_ragged_eofs=False
+                    )
+                opened.settimeout(None)  # from now on, the timeout of the whole request holds
+                return Connection(opened)
+            except BaseException:
+                opened.close()
+                raise
+        except TimeoutError:
+            raise RequestFailed(Outcome.TIMEOUT, f"{NO_CONNECTION} within {limit_s:g} s") from None
+        except OSError as error:
+            raise RequestFailed(Outcome.CONNECTION, _unconnected(error)) from None
+
+
+def _unconnected(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError) and tls_fault(error) is None:
+        return f"{NO_CONNECTION}: {CLOSED_IN_HANDSHAKE}"
+    if isinstance(error, ConnectionRefusedError | ssl.SSLError):
+        return _reason(error)
+    return f"{NO_CONNECTION}: {_reason(error)}"
+
+
+def _reason(error: OSError) -> str:
+    """The same words for the same cause; addresses and numbers that vary stay out."""
+    match error:
+        case ConnectionRefusedError():
+            return REFUSED
+        case ConnectionResetError() | BrokenPipeError():
+            return RESET
+        case ssl.SSLError():
+            fault = tls_fault(error)
+            return CLOSED_HALFWAY if fault is None else fault.words
+        case OSError(strerror=str(words)):
+            return words.lower()
+    return type(error).__name__

@@ -1,0 +1,111 @@
+"""A body, decoded from what its ``Content-Encoding`` says, and never into more than was allowed."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+import brotli
+
+from conf.operations import Outcome
+from swarm.failure import RequestFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENCODINGS = "gzip, deflate, br"
+"""What the suite asks for, and can decode."""
+_KNOWN = frozenset({"zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"})
+"""Other registered encodings. One that is not registered is not repeated: each would be a failure of its own kind."""
+_MOST_ENCODINGS = 4
+_GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
+_MOST_MEMBERS = 16
+"""Of a gzip body. What is left is copied for each, so that a body of nothing but empty ones would take minutes."""
+_BROTLI_STEP = 65_536
+
+
+def decode_content(body: bytes, encodings: Sequence[str], most_bytes: int) -> bytes:
+    """
+    Undo *encodings*, the last one first; decoding stops as soon as there is too much.
+
+    Args:
+        body: As it came.
+        encodings: The values of the ``Content-Encoding`` headers.
+        most_bytes: Of the result, and of each step on the way to it.
+
+    Raises:
+        RequestFailed: An encoding is unknown, the data are not of it or break off, or the result would be too large.
+    """
+    names = [name.strip().lower() for name in ",".join(encodings).split(",")]
+    applied = [name for name in names if name not in {"", "identity"}]
+    if not body:
+        return body
+    if len(applied) > _MOST_ENCODINGS:
+        raise RequestFailed(Outcome.VALIDATION, f"more than {_MOST_ENCODINGS} content encodings")
+    for name in reversed(applied):
+        body = _decode(body, name, most_bytes)
+    return body
+
+
+def too_large() -> RequestFailed:
+    """A body of more bytes than the settings allow."""
+    return RequestFailed(Outcome.VALIDATION, "the body is larger than answers.body_bytes allows")
+
+
+def _decode(body: bytes, name: str, most_bytes: int) -> bytes:
+    match name:
+        case "gzip" | "x-gzip":
+            return _inflate(body, _GZIP, "gzip", most_bytes)
+        case "deflate":
+            # Some servers send the bare data, without the two bytes before and the checksum behind them.
+            is_zlib = body[0] & 0x0F == zlib.DEFLATED and not int.from_bytes(body[:2]) % 31
+            return _inflate(body, _ZLIB if is_zlib else _RAW, "deflate", most_bytes)
+        case "br":
+            return _decode_brotli(body, most_bytes)
+    known = f"content encoding {name}" if name in _KNOWN else "an unknown content encoding"
+    raise RequestFailed(Outcome.VALIDATION, f"{known}, which was not asked for")
+
+
+def _inflate(body: bytes, window: int, name: str, most_bytes: int) -> bytes:
+    decoded = b""
+    for _ in range(_MOST_MEMBERS if window == _GZIP else 1):  # gzip may be several, one behind the other
+        inflating = zlib.decompressobj(window)
+        try:
+            decoded += inflating.decompress(body, most_bytes + 1 - len(decoded))
+        except zlib.error:
+            raise _broken(name) from None
+        if len(decoded) > most_bytes:
+            raise too_large()
+        if not inflating.eof:
+            raise _cut_short(name)
+        body = inflating.unused_data
+        if not body:
+            return decoded
+    raise _broken(name)
+
+
+def _decode_brotli(body: bytes, most_bytes: int) -> bytes:
+    inflating = brotli.Decompressor()
+    parts: list[bytes] = []
+    decoded_bytes = 0
+    try:
+        while not inflating.is_finished():
+            part = inflating.process(body, output_buffer_limit=_BROTLI_STEP)
+            body = b""
+            parts.append(part)
+            decoded_bytes += len(part)
+            if decoded_bytes > most_bytes:
+                raise too_large()
+            if not part and not inflating.is_finished():
+                raise _cut_short("br")
+    except brotli.error:
+        raise _broken("br") from None
+    return b"".join(parts)
+
+
+def _broken(name: str) -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, f"the body is not what content encoding {name} makes")
+
+
+def _cut_short(name: str) -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, f"the body in content encoding {name} breaks off")

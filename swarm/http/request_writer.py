@@ -1,0 +1,74 @@
+"""Requests as they go over the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geventhttpclient.client import HTTPClient
+
+from conf.operations import Outcome
+from seed.request import asks_in_head, build_body, build_request
+from swarm.failure import RequestFailed
+from swarm.http.content import ENCODINGS
+
+if TYPE_CHECKING:
+    from conf.address import Address
+    from conf.contract import Endpoint
+    from conf.operations import Operation
+    from seed.fixture import House
+    from swarm.http.cookies import Cookies
+
+_AGENT = HTTPClient.DEFAULT_HEADERS.compatible_dict()
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class RequestWriter:
+    """
+    Writes one user's requests. What stays the same from one to the next is written once per house and operation.
+
+    A house whose JWT was renewed is another `House`, and its requests are written anew.
+
+    Args:
+        address: Of the portal.
+        cookies: Of the same user; they go along where the contract has none of its own.
+    """
+
+    def __init__(self, address: Address, cookies: Cookies) -> None:
+        self._host, self._base_url = address.authority, str(address)
+        self._cookies = cookies
+        self._heads: dict[Operation, tuple[House, str]] = {}
+
+    def write(
+        self, operation: Operation, endpoint: Endpoint, house: House, question: str, traceparent: str
+    ) -> bytes:
+        """
+        The whole request.
+
+        Raises:
+            RequestFailed: A header would hold what no header may.
+        """
+        cookie = self._cookies.header(self._base_url + endpoint.path)
+        written_for, head = self._heads.get(operation, (None, ""))
+        if written_for is not house or cookie:
+            head = self._head(endpoint, house, question, cookie)
+            if not (cookie or asks_in_head(endpoint)):
+                self._heads[operation] = house, head
+        # JSON as Python writes it is ASCII: it has as many bytes as letters.
+        body = build_body(endpoint, house, question) or ""
+        length = f"Content-Length: {len(body)}\r\n" if body or endpoint.method in _WITH_BODY else ""
+        return f"{head}traceparent: {traceparent}\r\n{length}\r\n{body}".encode("latin-1")
+
+    def _head(self, endpoint: Endpoint, house: House, question: str, cookie: str) -> str:
+        try:
+            request = build_request(endpoint, house, question)
+        except ValueError as error:
+            raise RequestFailed(Outcome.CONNECTION, f"not sent: {error}") from None
+        headers = {"Host": self._host, **_AGENT, "Accept-Encoding": ENCODINGS}
+        if cookie:
+            headers["Cookie"] = cookie
+        names = {name.lower(): name for name in headers}
+        for name, value in request.headers.items():
+            headers.pop(names.get(name.lower(), ""), None)
+            headers[name] = value
+        lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() != "traceparent"]
+        return "\r\n".join([f"{request.method} {request.path} HTTP/1.1", *lines, ""])

@@ -1,0 +1,31 @@
+"""What Locust keeps of failures and exceptions, for its CSV files, its report and its web UI: without secrets."""
+
+from __future__ import annotations
+
+from locust.runners import Runner
+from locust.stats import StatsError
+
+from functools import lru_cache
+from typing import Any
+
+from monitoring.redaction.texts import redact
+
+
+def clean_results() -> None:
+    """Have Locust clean each error's text where it makes it, and each exception where it notes it; once is enough."""
+    StatsError.parse_error = classmethod(_parse_error)  # type: ignore[method-assign, assignment]  # all that shows one asks it
+    Runner.log_exception = _log_exception  # type: ignore[method-assign]  # a worker's come here too
+
+
+_parse_as_locust_does: Any = StatsError.parse_error
+_log_as_locust_does = Runner.log_exception
+_redact = lru_cache(maxsize=1024)(redact)
+"""The same failure comes again and again."""
+
+
+def _parse_error(_: type[StatsError], error: Exception | str | None) -> str:
+    return _redact(_parse_as_locust_does(error))
+
+
+def _log_exception(self: Runner, node_id: str, msg: str, formatted_tb: str) -> None:
+    _log_as_locust_does(self, node_id, redact(str(msg)), redact(str(formatted_tb)))

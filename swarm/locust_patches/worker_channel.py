@@ -1,0 +1,284 @@
+"""
+The channel between a master and its workers, in place of Locust's: ZeroMQ's own authentication and encryption where
+there is a secret, and a message that cannot be read costs that message.
+"""
+
+from __future__ import annotations
+
+from locust.exception import RPCError
+from locust.rpc import Message
+from locust.rpc.zmqrpc import BaseSocket, Client, Server
+
+import logging
+import socket
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import zmq.green as zmq
+from zmq import Event
+from zmq.utils.monitor import recv_monitor_message
+
+from conf.address import is_loopback
+from conf.errors import ExitCode, LoadTestError
+from swarm.worker_secret import VARIABLE, MasterKeys, find_worker_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_LARGEST_BYTES = 64_000_000
+"""Of a message. A thousand houses, or a report of all histograms, are less than a megabyte."""
+_FAILURES = Event.HANDSHAKE_FAILED_NO_DETAIL | Event.HANDSHAKE_FAILED_PROTOCOL | Event.HANDSHAKE_FAILED_AUTH
+_OTHER_MECHANISM, _OTHER_KEY = 0x11000002, 0x11000001
+"""ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and _CRYPTOGRAPHIC of zmq.h."""
+_REFUSALS_UNTIL_SURE = 3
+_SAID_AGAIN_AFTER_S = 60.0
+_GREETING_TIMEOUT_S = 5.0
+_VERSION_ENDS, _MECHANISM_ENDS, _GREETING_BYTES = 12, 32, 64
+"""Of a greeting: signature and version, mechanism, and the rest."""
+
+_log = logging.getLogger(__name__)
+
+
+class PortError(LoadTestError, RPCError):
+    """The port for workers cannot be had: Locust goes on trying where it had it before."""
+
+
+class WorkerPort(Server):
+    """
+    Where a master listens for workers.
+
+    Args:
+        host: Locust's ``--master-bind-host``.
+        port: 0 takes any free one.
+
+    Raises:
+        LoadTestError: It listens beyond this machine, and there is no secret.
+        PortError: The port cannot be had.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._keys = MasterKeys.of(find_worker_secret("--master-bind-host", host))
+        host = (
+            "127.0.0.1" if host == "localhost" else host
+        )  # ZeroMQ would look for a network interface of this name
+        BaseSocket.__init__(self, zmq.ROUTER, self.ipv4_only(host, port))
+        self.socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_BYTES)
+        if self._keys is not None:
+            self.socket.curve_secretkey, self.socket.curve_server = self._keys.private, True
+        self._notices = _Notices()
+        _watch(self.socket, self._on_event)
+        self.port = self._bind(host, port)
+        reach = "this machine alone" if is_loopback(host) else "every machine that reaches it"
+        proof = f"those that know {VARIABLE}" if self._keys else "any process"
+        _log.info("Workers join at %s: %s of %s", _shown(host, self.port), proof, reach)
+
+    def _bind(self, host: str, port: int) -> int:
+        try:
+            if not port:
+                return int(self.socket.bind_to_random_port(f"tcp://{_literal(host)}"))
+            self.socket.bind(f"tcp://{_literal(host)}:{port}")
+        except zmq.ZMQError as error:
+            self.socket.close(linger=0)
+            raise PortError(
+                f"--master-bind-port: {_shown(host, port)} cannot be had: {error.strerror}",
+                "Another Locust master may listen there; end it, or take another port for master and workers "
+                "(--master-bind-port, --master-port)",
+            ) from None
+        return port
+
+    def recv_from_client(self) -> tuple[str, Message]:
+        """The next message that can be read, and the identity of the connection that it came by."""
+        while True:
+            try:
+                parts = self.socket.recv_multipart()
+            except zmq.ZMQError as error:
+                raise RPCError("ZMQ network broken") from error
+            try:
+                return _read_from(parts)
+            except Exception as error:  # noqa: BLE001 - whatever a stranger sends, the others are heard
+                self._notices.say(f"a message that cannot be read was dropped ({type(error).__name__})")
+                gevent.sleep(0)
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        if not event["event"] & _FAILURES:
+            return
+        if event["value"] == _OTHER_KEY:
+            self._notices.say(f"a process with another {VARIABLE} was turned away")
+        elif event["value"] == _OTHER_MECHANISM:
+            lack = (
+                f"without {VARIABLE}"
+                if self._keys
+                else f"with a {VARIABLE}, which this master does not have,"
+            )
+            self._notices.say(f"a process {lack} was turned away")
+
+
+class MasterLink(Client):
+    """
+    A worker's connection to its master.
+
+    Where the master does not take it, the process ends with the reason and exit code 2. It waits for a master that is not
+    there yet.
+
+    Args:
+        host: Locust's ``--master-host``.
+        port: Of the master.
+        identity: The worker's.
+
+    Raises:
+        LoadTestError: The master is another machine's, and there is no secret.
+    """
+
+    def __init__(self, host: str, port: int, identity: str) -> None:
+        self._keys = MasterKeys.of(find_worker_secret("--master-host", host))
+        self._host, self._port = host, port
+        self._refusals = 0
+        BaseSocket.__init__(self, zmq.DEALER, self.ipv4_only(host, port))
+        self.socket.setsockopt(zmq.IDENTITY, identity.encode())
+        self.socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_BYTES)
+        if self._keys is not None:
+            self.socket.curve_serverkey = self._keys.public
+            self.socket.curve_publickey, self.socket.curve_secretkey = zmq.curve_keypair()
+        self._notices = _Notices()
+        _watch(self.socket, self._on_event)
+        self.socket.connect(self._endpoint)
+
+    @property
+    def _endpoint(self) -> str:
+        return f"tcp://{_literal(self._host)}:{self._port}"
+
+    def recv(self) -> Message:
+        """The next message that can be read."""
+        while True:
+            try:
+                data = self.socket.recv()
+            except zmq.ZMQError as error:
+                raise RPCError("ZMQ network broken") from error
+            try:
+                return _read(data)
+            except Exception as error:  # noqa: BLE001 - as at the master's port
+                self._notices.say(f"a message that cannot be read was dropped ({type(error).__name__})")
+                gevent.sleep(0)
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == Event.HANDSHAKE_SUCCEEDED:
+            self._refusals = 0
+        if not event["event"] & _FAILURES:
+            return
+        if reason := self._find_reason():
+            _end_process(
+                LoadTestError(f"the master at {_shown(self._host, self._port)} {reason[0]}", reason[1])
+            )
+        elif (
+            event["event"] == Event.HANDSHAKE_FAILED_PROTOCOL
+        ):  # after this ZeroMQ does not try again by itself
+            self.socket.disconnect(self._endpoint)
+            self.socket.connect(self._endpoint)
+
+    def _find_reason(self) -> tuple[str, str] | None:
+        """Why the master turned this worker away; None where it may yet take it, or is only about to end."""
+        mechanism = _ask_mechanism(self._host, self._port, "CURVE" if self._keys else "NULL")
+        if mechanism == "CURVE" and self._keys is None:
+            return f"takes only workers with its {VARIABLE}, and none is set here", _GIVE_BOTH
+        if mechanism == "NULL" and self._keys is not None:
+            return f"has no {VARIABLE}, and this worker has one", _GIVE_BOTH
+        if mechanism == "CURVE":
+            self._refusals += 1
+            if self._refusals >= _REFUSALS_UNTIL_SURE:
+                return f"has another {VARIABLE} than this worker", _GIVE_BOTH
+        return None
+
+
+_GIVE_BOTH = f"Give master and workers the same {VARIABLE}, or on one machine neither"
+
+
+class _Notices:
+    """Warnings of what may happen many times a second: the first at once, the others added up, once a minute."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._said_s: dict[str, float] = {}
+
+    def say(self, what: str) -> None:
+        self._counts[what] = self._counts.get(what, 0) + 1
+        if monotonic() - self._said_s.get(what, float("-inf")) >= _SAID_AGAIN_AFTER_S:
+            self._said_s[what] = monotonic()
+            _log.warning("Port for workers: %s (%d so far)", what, self._counts[what])
+
+
+def _read_from(parts: Sequence[bytes]) -> tuple[str, Message]:
+    """A message whose sender is who it says it is."""
+    identity, data = parts
+    address, message = identity.decode(), _read(data)
+    if message.node_id != address or not address.isprintable():  # it stands in logs and in the report
+        raise ValueError("another worker's name, or one that cannot be shown")
+    return address, message
+
+
+def _read(data: bytes) -> Message:
+    message = Message.unserialize(data)
+    if not isinstance(message, Message) or not isinstance(message.type, str):
+        raise TypeError("no message with a type")
+    return message
+
+
+def _watch(channel: zmq.Socket[Any], on_event: Callable[[Mapping[str, Any]], None]) -> None:
+    """Have ZeroMQ say what becomes of connections, until the socket is closed."""
+    events = channel.get_monitor_socket(_FAILURES | Event.HANDSHAKE_SUCCEEDED)
+
+    def listen() -> None:
+        while (event := recv_monitor_message(events))["event"] != Event.MONITOR_STOPPED:
+            try:
+                on_event(event)
+            except Exception:  # noqa: BLE001 - the next event is handled
+                _log.exception("an event of the channel for workers could not be handled")
+
+    gevent.spawn(listen)
+
+
+def _ask_mechanism(host: str, port: int, own: str) -> str:
+    """
+    What a ZeroMQ port demands of those who connect, by its greeting (ZMTP 3.1, RFC 37): CURVE, or NULL for nothing.
+
+    Empty where nothing greets. *own* is what this side says of itself; the master notes one that differs.
+    """
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01" + own.encode().ljust(20, b"\0") + bytes(32)
+    answer = b""
+    try:
+        with (
+            gevent.Timeout(_GREETING_TIMEOUT_S),
+            socket.create_connection((host, port), _GREETING_TIMEOUT_S) as connection,
+        ):
+            connection.sendall(
+                greeting[:_VERSION_ENDS]
+            )  # a port that dislikes the rest would close before it says its own
+            while len(answer) < len(greeting) and (more := connection.recv(len(greeting))):
+                answer += more
+            if _mechanism(answer) != own:
+                connection.sendall(greeting[_VERSION_ENDS:])
+                connection.recv(1)  # until it is read: what is closed before is not noted
+    except (OSError, gevent.Timeout):
+        pass
+    return _mechanism(answer)
+
+
+def _mechanism(greeting: bytes) -> str:
+    """Empty where it is none, or not all of one."""
+    whole = len(greeting) >= _GREETING_BYTES and greeting.startswith(b"\xff")
+    return greeting[_VERSION_ENDS:_MECHANISM_ENDS].rstrip(b"\0").decode("latin-1") if whole else ""
+
+
+def _end_process(error: LoadTestError) -> None:
+    """From a greenlet of the worker's: its main one is waiting for the master, or for the end of the run."""
+    print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
+    gevent.kill(gevent.get_hub().parent, SystemExit(ExitCode.USAGE))
+
+
+def _literal(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _shown(host: str, port: int) -> str:
+    return f"{_literal(host)}:{port}"

@@ -1,0 +1,109 @@
+"""What a run is to be: its journeys, its settings, and the plan they make, from the command line or the start form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conf.criteria import require_measurable
+from conf.errors import LoadTestError
+from conf.operations import Journey
+from swarm.owner.plan import build_plan
+
+if TYPE_CHECKING:
+    from locust import User
+
+    from collections.abc import Iterable, Sequence
+
+    from conf.profile import Profile
+    from conf.settings import Settings
+    from swarm.owner.plan import Plan, Typed
+
+ALL = "all"
+"""The word for every journey there is a user class for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A run that may begin; ``plan`` is what *settings* and *journeys* make of what was typed."""
+
+    settings: Settings
+    journeys: tuple[Journey, ...]
+    plan: Plan
+
+
+def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) -> Choice:
+    """
+    Put a run together.
+
+    Raises:
+        LoadTestError: What was typed leaves nothing to judge, criteria cannot be judged, or it is more load than
+            the target's ceilings allow.
+    """
+    plan = build_plan(journeys, settings.profile, typed)
+    step_users = [step.users for step in plan.steps]
+    refuse_too_many(settings, max(step_users, default=plan.users or 0))
+    _refuse_too_fast(settings, journeys)
+    require_measurable(settings.thresholds, settings.profile, journeys, step_users)
+    return Choice(settings, tuple(journeys), plan)
+
+
+def refuse_too_many(settings: Settings, users: int) -> None:
+    """
+    Hold *users* against the ceiling.
+
+    Raises:
+        LoadTestError: They are more.
+    """
+    most = settings.target.max_users
+    if users > most:
+        raise LoadTestError(
+            f"target.max_users: {users:,} users were asked for, {most:,} are allowed",
+            "Ask for fewer; or raise it, if whoever runs the target agrees.",
+        )
+
+
+def _refuse_too_fast(settings: Settings, journeys: Sequence[Journey]) -> None:
+    rate = sum(settings.profile.load(journey).arrival_rate or 0.0 for journey in journeys)
+    most = settings.target.max_requests_per_second
+    if rate > most:
+        raise LoadTestError(
+            f"target.max_requests_per_second: {rate:g} arrivals per second are planned, {most:,} requests are allowed",
+            "Plan fewer (arrival_rate); or raise it, if whoever runs the target agrees.",
+        )
+
+
+def offered_journeys(user_classes: Iterable[type[User]]) -> tuple[Journey, ...]:
+    """The journeys that there are user classes for."""
+    return tuple(sorted({user.journey for user in user_classes if hasattr(user, "journey")}))
+
+
+def share_users(user_classes: Iterable[type[User]], profile: Profile) -> None:
+    """
+    Have Locust deal users to the journeys as the profile does, and any other number of users in that proportion.
+
+    Several classes of one journey share its users evenly. Classes that are not the suite's keep their weight.
+    """
+    of_journeys = [user for user in user_classes if hasattr(user, "journey")]
+    classes = Counter(user.journey for user in of_journeys)
+    for user in of_journeys:
+        user.weight = profile.load(user.journey).most_users / classes[user.journey]
+
+
+def chosen_journeys(word: str, offered: Sequence[Journey]) -> tuple[Journey, ...]:
+    """
+    The journeys that ``--journey`` names.
+
+    Raises:
+        LoadTestError: No locustfile of this run has a user class for it.
+    """
+    if word == ALL:
+        return tuple(offered)
+    if word not in offered:
+        loaded = ", ".join(offered) or "none"
+        raise LoadTestError(
+            f"--journey: no user class for {word!r} is loaded (loaded: {loaded})",
+            "Load them all: locust -f locustfiles/",
+        )
+    return (Journey(word),)

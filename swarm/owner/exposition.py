@@ -1,0 +1,110 @@
+"""The run as it stands, in the numbers of its Prometheus page."""
+
+from __future__ import annotations
+
+from locust.stats import StatsError
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitoring.histogram_bounds import latency_bounds_s
+from monitoring.measurement import new_histogram
+from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
+from reports.reading.locust_csv import parse_failure
+from reports.wording.sentences import CONSEQUENCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hdrh.histogram import HdrHistogram
+
+    from conf.operations import Operation, Outcome
+    from reports.reading.measurement_log import Measurements
+    from reports.record import Verdict
+    from swarm.owner.run import Run
+
+
+class Totals(NamedTuple):
+    """Everything measured since the start of a run, the warm-up included: counts, and histograms in microseconds."""
+
+    results: dict[tuple[Operation, Outcome], int]
+    latencies: dict[tuple[Operation, Ending], HdrHistogram]
+    steps: dict[tuple[Operation, str], HdrHistogram]
+
+
+def build_totals(measurements: Measurements) -> Totals:
+    """Add up all steps of the load."""
+    results: Counter[tuple[Operation, Outcome]] = Counter()
+    latencies: dict[tuple[Operation, Ending], HdrHistogram] = {}
+    steps: dict[tuple[Operation, str], HdrHistogram] = {}
+    for tag, series in measurements.items():
+        histogram = series.whole.as_histogram()
+        if tag.server_step:
+            steps.setdefault((tag.operation, tag.server_step), new_histogram()).add(histogram)
+        elif tag.is_result:
+            results[tag.operation, tag.outcome] += series.count
+            key = tag.operation, Ending.of(tag.outcome)
+            latencies.setdefault(key, new_histogram()).add(histogram)
+    return Totals(results, latencies, steps)
+
+
+def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
+    """
+    What the page shows of *run*.
+
+    That results are too few yet is no problem of a run under way.
+    """
+    settings = run.choice.settings
+    return RunMetrics(
+        run_id=verdict.run_id,
+        journeys="+".join(verdict.journeys),
+        profile=settings.run.profile,
+        contract=settings.target.contract,
+        results=totals.results,
+        latencies=totals.latencies,
+        steps=totals.steps,
+        bounds_s=latency_bounds_s(settings.thresholds),
+        users=run.users,
+        users_wanted=run.users_wanted,
+        houses=len(run.dealer),
+        houses_leased=0 if run.ended else run.dealer.leased,
+        processes=list(_processes(run)),
+        criteria=[
+            Criterion(f.subject, f.metric, f.value, f.state.word, f.at_least)
+            for f in verdict.findings
+            if f.state is not None
+        ],
+        problems=Counter(
+            problem.code for problem in verdict.problems if run.ended or problem.code not in CONSEQUENCES
+        ),
+        verdict=verdict.state.word,
+        failures=list(_failures(run)),
+    )
+
+
+def _failures(run: Run) -> Iterator[FailureRow]:
+    for error in run.errors():
+        row = parse_failure(error.method, error.name, StatsError.parse_error(error.error), error.occurrences)
+        yield FailureRow(row.name, row.outcome or "", row.message, row.count, error.last_seen or 0.0)
+
+
+def _processes(run: Run) -> Iterator[ProcessReading]:
+    rss_bytes = dict(run.memory)
+    for process, contribution in run.processes.items():
+        last, lag = contribution.last, contribution.lag
+        if last is None or contribution.lost:
+            continue
+        p50, p95, p99 = (lag.get_value_at_percentile(percent) / 1e6 for percent in (50, 95, 99))
+        yield ProcessReading(
+            process=process,
+            rss_bytes=rss_bytes.pop(process, last.rss_bytes),
+            cpu_ratio=last.cpu_ratio,
+            open_files=last.open_files,
+            open_files_limit=last.open_files_limit,
+            lag_p50_s=p50,
+            lag_p95_s=p95,
+            lag_p99_s=p99,
+            lag_max_s=lag.get_max_value() / 1e6,
+        )
+    for process, rss in rss_bytes.items():
+        yield ProcessReading(process=process, rss_bytes=rss)

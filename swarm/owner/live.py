@@ -1,0 +1,93 @@
+"""The verdict so far, for whoever looks at a run while it goes on."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from gevent.lock import RLock
+from gevent.threadpool import ThreadPool
+
+from monitoring.run_metrics import RunMetrics, render
+from reports.live import LiveRun
+from swarm.owner.exposition import build_run_metrics, build_totals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reports.record import Verdict
+    from swarm.owner.exposition import Totals
+    from swarm.owner.run import Run
+
+_FRESH_S = 2.0
+_PAUSE_RATIO = 10
+"""Times as long as judging took, which grows with the run, nobody judges again: the owner has its workers to listen to."""
+
+
+class LiveView:
+    """
+    Judges the run under way when somebody asks, at most every two seconds, and remembers the last one that ended.
+
+    Judging takes some hundredths of a second, and after a day a second or two; then it is done more rarely. A thread of
+    its own does it, so that the event loop, which may be making the load, goes on.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._thread = ThreadPool(1)
+        self._judging = RLock()
+        self._run: Run | None = None
+        self._collected = LiveRun()
+        self._verdict: Verdict | None = None
+        self._stale_at = float("-inf")
+        self.report: Path | None = None
+        """The page of the last run that ended; None while one is under way, and before the first."""
+
+    def begin(self) -> LiveRun:
+        """A run begins; what it measures goes into the result."""
+        self._collected, self._run, self._verdict, self.report = LiveRun(), None, None, None
+        self._stale_at = float("-inf")
+        return self._collected
+
+    def watch(self, run: Run) -> None:
+        """The run that has begun."""
+        self._run = run
+
+    def end(self, verdict: Verdict, report: Path) -> None:
+        """The run is over; this is what became of it."""
+        self._verdict, self.report = verdict, report
+
+    def verdict(self) -> Verdict | None:
+        """As of a moment ago; None before the first run."""
+        with self._judging:
+            run = self._run
+            if run is not None and self.report is None and self._clock() >= self._stale_at:
+                began_s = self._clock()
+                judged = self._thread.apply(self._collected.judge, run.so_far())
+                if run is self._run and self.report is None:  # it may have ended meanwhile
+                    self._verdict, now_s = judged, self._clock()
+                    self._stale_at = now_s + max(_FRESH_S, _PAUSE_RATIO * (now_s - began_s))
+            return self._verdict
+
+    def pool(self) -> dict[str, Any] | None:
+        """What was seen of the portal's database connections; None where nobody looked."""
+        return None if self._run is None else self._run.portal.pool()
+
+    def metrics_page(self) -> bytes:
+        """The run in Prometheus's text format; of the last one, when it has ended."""
+        verdict, run = self.verdict(), self._run
+        if verdict is None or run is None:
+            return render(RunMetrics())
+        totals = self._thread.apply(self._totals)
+        return render(build_run_metrics(run, verdict, totals))
+
+    def keep_up(self) -> None:
+        """Merge what has arrived, without waiting for it; nobody may be asking for hours."""
+        self._thread.spawn(self._collected.measurements)
+
+    def _totals(self) -> Totals:
+        return build_totals(self._collected.measurements())

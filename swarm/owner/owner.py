@@ -1,0 +1,385 @@
+"""
+The owner of a run: the local runner's process, or the master.
+
+It deals the houses, collects what the processes measured, watches over the run, and at its end writes the run
+directory and judges it. Locust fires ``test_stopping`` when a run begins to end, whatever ended it: there the owner
+waits for every worker, and ``test_stop`` finds everything counted.
+"""
+
+from __future__ import annotations
+
+from locust.runners import LocalRunner, MasterRunner
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import gevent
+from gevent.event import Event
+
+from conf.errors import ExitCode, LoadTestError
+from monitoring.measurement import utc_now
+from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
+from monitoring.probing.vector_index import look_at_vector_index
+from seed.fixture import pack_house
+from swarm.background import Background, is_of_the_disk, words_of
+from swarm.generator.ceiling import share_out
+from swarm.messages import Begin, CeilingShare, Report, StepBegins, Trouble
+from swarm.owner.attendance import WorkerEvent
+from swarm.owner.choice import offered_journeys, share_users
+from swarm.owner.dealer import Dealer, Deck
+from swarm.owner.run import FAILURE, Run
+from swarm.owner.shape import StepShape
+from swarm.owner.steps import Steps
+from swarm.owner.workers import Workers
+from swarm.provenance import git_commit, load_digest
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from collections.abc import Sequence
+
+    from conf.operations import Journey
+    from conf.settings import Settings
+    from seed.fixture import House
+    from swarm.generator.generator import Generator
+    from swarm.owner.attendance import WorkerChange
+    from swarm.owner.choice import Choice
+    from swarm.owner.live import LiveView
+    from swarm.owner.progress import Progress
+
+_TICK_S = 1.0
+_FINISH_MARGIN_S = 10.0
+_JUDGED_WITHIN_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Owner:
+    """
+    Ties a run to Locust's events.
+
+    Args:
+        environment: Locust's; its options get the profile's load where none was typed.
+        choice: What the run is to be, as the command line has it.
+        generator: The local runner's own users; None on a master.
+        progress: Where to report progress.
+        view: Shows the run while it goes on; None where nobody can look.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        choice: Choice,
+        generator: Generator | None,
+        progress: Progress,
+        view: LiveView | None = None,
+    ) -> None:
+        self._environment = environment
+        self._generator = generator
+        self._progress = progress
+        self._view = view
+        self._run: Run | None = None
+        self._interrupted = False
+        self._judged = Event()
+        """The last run, and all that follows from its verdict is settled."""
+        self._steps: Steps | None = None
+        self._ceilings: dict[str, int] = {}
+        """Of each process that takes part, how many requests it may send in a second."""
+        self._starting: gevent.Greenlet | None = None
+        background = Background(self._on_death)
+        background.watch()
+        git_commit()  # asks another process, once: a run begins without having to wait
+        runner = environment.runner
+        options = environment.parsed_options
+        assert runner is not None
+        assert options is not None
+        self._runner = runner
+        self._options = options
+        assert isinstance(runner, LocalRunner | MasterRunner)
+        self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
+        self._dealer = Dealer(runner)
+        self._user_classes = tuple(environment.user_classes)
+        self.choose(choice)
+        runner.register_message(Trouble.TYPE, self._on_trouble)
+        if isinstance(runner, MasterRunner):
+            background.watch_messages(runner)
+        events = environment.events
+        events.test_start.add_listener(self._on_test_start)
+        events.spawning_complete.add_listener(self._on_spawning_complete)
+        events.worker_connect.add_listener(self._on_worker_connect)
+        events.worker_report.add_listener(self._on_worker_report)
+        events.test_stopping.add_listener(self._on_test_stopping)
+        events.test_stop.add_listener(self._on_test_stop)
+        events.quitting.add_listener(self._on_quitting)
+
+    @property
+    def offered(self) -> tuple[Journey, ...]:
+        """The journeys that there are user classes for."""
+        return offered_journeys(self._user_classes)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the run that was chosen last."""
+        return self._choice.settings
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None and not self._run.ended
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a run has begun to end and is not yet judged."""
+        return self._run is not None and self._run.ending and not self._judged.is_set()
+
+    def choose(self, choice: Choice) -> None:
+        """What the next run is to be; Locust's options get the load where the profile says it."""
+        self._choice = choice
+        environment, options, plan = self._environment, self._options, choice.plan
+        environment.user_classes = [
+            user for user in self._user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
+        ]
+        share_users(environment.user_classes, choice.settings.profile)
+        environment.shape_class = None
+        if plan.steps:
+            shape = StepShape(plan.steps, self._on_step)
+            shape.runner = self._runner
+            environment.shape_class = shape
+            return
+        options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
+
+    def _on_test_start(self, **_: object) -> None:
+        self._starting = gevent.getcurrent()
+        if self.is_running:  # started by a key, say, which asks nobody
+            _log.error("a run is under way or still ending: none begins beside it")
+            gevent.spawn(self._starting.kill)
+            return
+        try:
+            deck = self._read_fixture()
+            live = self._view.begin() if self._view else None
+            self._run = Run(self._environment, self._choice, self._dealer, live)
+            self._judged.clear()
+            self._environment.process_exit_code = None  # of the run before
+        except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
+            self._give_up(error)
+            return
+        house = deck.houses[0]
+        stop_timeout_s = self._environment.stop_timeout or 0.0
+        if cut_off := warn_of_short_stop(self._choice.settings, self._choice.journeys, stop_timeout_s):
+            _log.warning("%s", cut_off)
+        self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
+        hands = self._workers.begin(self._run.run_id) if self._workers else [""]
+        self._steps = Steps(self._run, self._choice.plan, self._tell_step)
+        self._share_ceiling(self._run, hands)
+        for share, client in enumerate(hands):
+            begin = self._begin(self._run, self._steps, client, share=share, shares=len(hands))
+            self._send(Begin.TYPE, begin.pack(), client)
+        self._steps.begin()
+        if self._view is not None:
+            self._view.watch(self._run)
+        self._run.watcher = gevent.spawn(self._watch, self._run)
+        gevent.spawn(self._look_at_index, self._run, house)
+
+    def _give_up(self, error: Exception) -> None:
+        """No run could begin; Locust would start its users all the same."""
+        known = isinstance(error, LoadTestError)
+        _log.error("%s", error if known else words_of(error), exc_info=None if known else error)
+        self._environment.process_exit_code = ExitCode.USAGE if known else ExitCode.NO_VERDICT
+        starting = gevent.getcurrent()
+
+        def give_up() -> None:
+            starting.kill()
+            self._end()
+
+        gevent.spawn(give_up)
+
+    def _end(self) -> None:
+        """End the run under way; a web UI stays open."""
+        self._runner.stop() if self._environment.web_ui else self._runner.quit()
+
+    def _on_trouble(self, msg: Any, **_: object) -> None:
+        trouble = Trouble.unpack(msg.data)
+        if self._run is not None and trouble.run_id == self._run.run_id:
+            self._fail(trouble.code, trouble.message)
+
+    def _on_death(self, what: str, error: BaseException) -> None:
+        code = "not_written" if is_of_the_disk(error) else "suite_failed"
+        self._fail(code, f"{what} ended: {words_of(error)}")
+
+    def _fail(self, code: str, message: str) -> None:
+        """Something of the suite failed: the run is not valid, and ends."""
+        run = self._run
+        if run is None or run.ended:
+            return
+        run.note_problem(code, message, message)
+        if not run.ending and not run.ended_by:
+            run.ended_by = FAILURE
+            gevent.spawn(self._end)
+
+    def _look_at_index(self, run: Run, house: House) -> None:
+        """Once, while the users start; the database may be far away, so that a thread waits for it."""
+        database = self._choice.settings.database
+        if database.url is not None:
+            run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
+
+    def _share_ceiling(self, run: Run, processes: Sequence[str]) -> None:
+        """Once each: all that ever took part share it, for one that seems to have gone may still send requests."""
+        most = self._choice.settings.target.max_requests_per_second
+        self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
+        for client, share in self._ceilings.items():
+            self._send(CeilingShare.TYPE, CeilingShare(run.run_id, share).pack(), client)
+
+    def _read_fixture(self) -> Deck:
+        """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
+        settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
+
+        def read() -> Deck:
+            return Deck.of(*check_fixture(settings, run_time_s, utc_now()))
+
+        return cast("Deck", gevent.get_hub().threadpool.apply(read))
+
+    def _begin(self, run: Run, steps: Steps, client: str, *, share: int, shares: int) -> Begin:
+        return Begin(
+            run.run_id,
+            [pack_house(house) for house in self._dealer.known],
+            limited=self._choice.plan.limited,
+            step=steps.current,
+            share=share,
+            shares=shares,
+            ramp_s=self._choice.plan.ramp_s,
+            ceiling=self._ceilings[client],
+            journeys=list(self._choice.journeys),
+            profile=self._choice.settings.run.profile,
+            load=load_digest(self._choice.settings),
+            over=run.ending,
+        )
+
+    def _on_worker_connect(self, client_id: str, **_: object) -> None:
+        """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
+        assert isinstance(self._runner, MasterRunner)
+        if client_id in self._runner.clients:
+            return  # it says again that it is ready, since Locust's answer took too long
+        if self._run is not None and self._steps is not None and self.is_running:
+            self._share_ceiling(self._run, list(dict.fromkeys([*self._ceilings, client_id])))
+            begin = self._begin(self._run, self._steps, client_id, share=0, shares=0)
+            self._send(Begin.TYPE, begin.pack(), client_id)
+
+    def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
+        """To one worker, to all, or to this process itself where it generates the load."""
+        self._runner.send_message(message_type, data, client or None)
+
+    def _tell_step(self, step: int) -> None:
+        assert self._run is not None
+        self._send(StepBegins.TYPE, StepBegins(self._run.run_id, step).pack())
+
+    def _on_step(self, index: int | None) -> None:
+        if self._steps is not None:
+            self._steps.reach(index)
+
+    def _on_spawning_complete(self, user_count: int, **_: object) -> None:
+        if self._run is not None:
+            self._run.note_users(user_count)
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
+        if self._run is None or self._run.ended or Report.KEY not in data:
+            return
+        report = Report.unpack(data[Report.KEY])
+        if report.run_id == self._run.run_id:
+            self._run.add(client_id, report)
+
+    def _watch(self, run: Run) -> None:
+        """Once a second: collect, note, report progress; end the run when every user has made its iterations."""
+        while not run.ended_by:
+            gevent.sleep(_TICK_S)
+            self._collect(run)
+            run.tick()
+            self._progress.write(**run.progress())
+            if self._view is not None:
+                self._view.keep_up()
+            for change in self._workers.look() if self._workers else ():
+                self._note(run, change)
+            self._dealer.renew(utc_now())
+            if self._progress.reader_is_gone and not run.ended_by:
+                _log.warning("the process that started this run was killed: the run ends")
+                self._interrupted, run.ended_by = True, "interrupted"
+                gevent.spawn(self._runner.quit)
+                return
+            if not run.ended_by and (ended_by := run.look_for_end()):
+                run.ended_by = ended_by
+                gevent.spawn(self._end)
+
+    def _note(self, run: Run, change: WorkerChange) -> None:
+        """A worker came or went: its houses with it."""
+        _log.warning("Worker %s %s", change.worker, change.event)
+        run.note_change(change)
+        if change.event in {WorkerEvent.VANISHED, WorkerEvent.LEFT}:
+            self._dealer.lose(change.worker)
+        elif change.event is WorkerEvent.RETURNED:
+            self._dealer.find_again(change.worker)
+
+    def _collect(self, run: Run) -> None:
+        run.note_users(self._runner.user_count)
+        if self._generator is not None:
+            run.add("local", self._generator.report())
+
+    def _on_test_stopping(self, **_: object) -> None:
+        run = self._run
+        if run is None or run.ended:
+            return
+        run.begin_ending(interrupted=self._interrupted)
+        if self._workers is not None:
+            # Locust's master goes on sending users to the workers where a run ends before all have started.
+            if self._starting is not None and self._starting is not gevent.getcurrent():
+                self._starting.kill()
+            for change in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
+                self._note(run, change)
+
+    def _on_test_stop(self, **_: object) -> None:
+        run = self._run
+        if run is None or run.ended:
+            return
+        try:
+            self._collect(run)
+            if self._generator is not None:
+                self._generator.results.failures.finish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is judged
+            _log.exception("the last results of this process were not collected")
+            run.note_problem("suite_failed", f"the last results were not collected: {words_of(error)}")
+        try:
+            self._judge(run)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code
+            _log.exception("the run could not be judged")
+            print(  # noqa: T201 - for the person who started Locust
+                f"Error: {run.directory}: the run could not be judged: {words_of(error)}\n"
+                f"  The traceback is in the log. Judge what was written: loadtest report {run.directory}",
+                file=sys.stderr,
+            )
+            self._environment.process_exit_code = ExitCode.NO_VERDICT
+        finally:
+            self._judged.set()
+
+    def _judge(self, run: Run) -> None:
+        verdict = run.finish()
+        # Only the owner needs these, now that the load is over.
+        from reports.judgement.assessment import exit_code  # noqa: PLC0415
+        from reports.own_files import REPORT_FILE  # noqa: PLC0415
+
+        if self._view is not None:
+            self._view.end(verdict, run.directory / REPORT_FILE)
+
+        self._environment.process_exit_code = exit_code(verdict, strict=self._choice.settings.run.strict)
+        self._progress.write(**run.progress(), finished=True)
+
+    def _on_quitting(self, **_: object) -> None:
+        """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
+        self._interrupted = True
+        if self._run is not None:
+            if not self._run.ended:
+                self._runner.stop() if self._workers is None else self._runner.quit()
+            self._judged.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
+        # A web UI in which nothing was run has nothing to say.
+        if self._environment.process_exit_code is None and (
+            self._environment.web_ui is None or self._run is not None
+        ):
+            self._environment.process_exit_code = ExitCode.NO_VERDICT

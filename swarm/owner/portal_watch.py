@@ -1,0 +1,80 @@
+"""The portal as it can be seen from outside of the load: its memory, and its pool of database connections."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from monitoring.memory import exposed_rss_bytes, tree_rss_bytes
+from monitoring.probing.page import read_page
+from monitoring.probing.pool_figures import parse_pool
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
+
+_TIMEOUT_S = 2.0
+_POOL_TIMEOUT_S = 5.0
+"""The portal itself gives its database two seconds."""
+_log = logging.getLogger(__name__)
+
+
+class PortalWatch:
+    """
+    Looks at the portal of a run now and then.
+
+    Args:
+        settings: Say where to look; what they do not name is not looked at.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._target = settings.target
+        self._health_db = settings.contract.health_db
+        self._looks = self._unavailable = self._exhausted = self._most_waiting = self._total = 0
+        self._slowest_ms = 0.0
+
+    def rss_bytes(self) -> int | None:
+        """Its resident memory; None where nobody may look, or it does not say."""
+        target = self._target
+        if target.pid is not None:
+            return tree_rss_bytes(target.pid)
+        if target.metrics_url is None:
+            return None
+        try:
+            _, page = read_page(target.metrics_url, _TIMEOUT_S, trust=target.trust)
+            return exposed_rss_bytes(page.decode())
+        except (OSError, ValueError) as error:
+            _log.debug("target.metrics_url: %s", type(error).__name__)
+            return None
+
+    def look_at_pool(self) -> None:
+        """Ask the portal how its connections to the database are; an answer that is not the contract's counts as none."""
+        if not self._health_db:
+            return
+        try:
+            # Under 503 the figures are there too: the pool may be why.
+            url = self._target.base_url + self._health_db
+            _, page = read_page(url, _POOL_TIMEOUT_S, trust=self._target.trust)
+            seen = parse_pool(page)
+        except (OSError, ValueError) as error:
+            _log.debug("%s: %s", self._health_db, type(error).__name__)
+            self._looks += 1
+            self._unavailable += 1
+            return
+        self._looks += 1
+        self._total = seen.total
+        self._exhausted += seen.idle == 0 and seen.waiting > 0
+        self._most_waiting = max(self._most_waiting, seen.waiting)
+        self._slowest_ms = max(self._slowest_ms, seen.latency_ms)
+
+    def pool(self) -> dict[str, Any] | None:
+        """What was seen of the pool; None where nobody looked."""
+        if not self._looks:
+            return None
+        return {
+            "looks": self._looks,
+            "unavailable": self._unavailable,
+            "exhausted": self._exhausted,
+            "most_waiting": self._most_waiting,
+            "connections": self._total,
+            "slowest_ms": self._slowest_ms,
+        }

@@ -1,0 +1,225 @@
+"""The files that a run leaves behind, opened before the first request and complete after the last."""
+
+from __future__ import annotations
+
+from locust import stats as locust_stats
+
+import csv
+import errno
+import json
+import os
+import tempfile
+from contextlib import ExitStack, suppress
+from functools import partial
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import gevent
+
+from conf.errors import LoadTestError
+from conf.run_directory import RUN_DIR_VARIABLE, unwritable
+from monitoring.appending import AppendedFile
+from monitoring.measurement import MeasurementLog
+from reports.output import write_text
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from hdrh.histogram import HdrHistogram
+
+    from swarm.messages import Report
+
+MANIFEST = "manifest.json"
+_FILES = ("measurements.hlog", "memory.csv", "health.csv")
+_CSV_PREFIX = "locust"
+_RESERVE_BYTES, _LEAST_RESERVE_BYTES = 4 << 20, 64 << 10
+"""For the last interval, Locust's files, the verdict's and the report; on a small disk less of it."""
+_HEALTH_COLUMNS = ("cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms")
+
+
+class RunDirectory:
+    """
+    ``runs/<UTC time>-<journey>/`` while the run goes on.
+
+    Args:
+        path: Exists, and is writable.
+        environment: Locust's, whose statistics become CSV files.
+        started_at: Start of the run.
+    """
+
+    def __init__(self, path: Path, environment: Environment, started_at: datetime) -> None:
+        self.path = path
+        self._environment = environment
+        with ExitStack() as undo:
+            self._reserve = undo.enter_context(_take_room(path))
+            self._files = [_open(path / name, undo) for name in _FILES]
+            self._begin_files(started_at)
+            undo.callback(_remove, *_csv_files(path))
+            self._csv = locust_stats.StatsCSVFileWriter(
+                environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
+            )
+            undo.pop_all()
+        self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
+
+    def _begin_files(self, started_at: datetime) -> None:
+        measurements, memory, health = self._files
+        self._memory_csv, self._health_csv = csv.writer(memory), csv.writer(health)
+        self._memory_csv.writerow(["time", "process", "rss_bytes"])
+        self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
+        self.log = MeasurementLog(measurements, started_at)
+        for file in self._files:
+            file.flush()
+
+    @classmethod
+    def create(cls, path: Path, environment: Environment, started_at: datetime) -> Self:
+        """
+        Make the directory and open its files.
+
+        A run that could not begin leaves nothing to judge: what was made here is removed, and nothing else.
+
+        Raises:
+            LoadTestError: It cannot be written, or holds a run.
+        """
+        was_there = path.exists()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            for file in (path / MANIFEST, *(path / name for name in _FILES), *_csv_files(path)):
+                if file.exists():
+                    raise LoadTestError(
+                        f"{path}: a run is there already: {file.name}",
+                        f"Set {RUN_DIR_VARIABLE} to a directory that does not exist yet, or begin the run once more.",
+                    )
+            return cls(path, environment, started_at)
+        except OSError as error:
+            if not was_there:
+                with suppress(OSError):  # another run may have begun in it meanwhile
+                    path.rmdir()
+            raise unwritable(path, error) from error
+
+    def add_memory(self, now: datetime, rss_bytes: Mapping[str, int]) -> None:
+        """Write one reading of each process."""
+        self._memory_csv.writerows(
+            [f"{now.timestamp():.3f}", process, rss] for process, rss in rss_bytes.items()
+        )
+
+    def add_health(self, now: datetime, process: str, report: Report, lag: HdrHistogram) -> None:
+        """Write one reading of a process that generates load; *lag* is of the time since the one before."""
+        lags_ms = (lag.get_value_at_percentile(99) / 1000, lag.get_max_value() / 1000)
+        self._health_csv.writerow(
+            [f"{now.timestamp():.3f}", process, f"{report.cpu_ratio:.3f}", report.open_files]
+            + [f"{value:.3f}" for value in lags_ms]
+        )
+
+    def flush(self, until: datetime) -> None:
+        """
+        Write what is held of measurements, memory and health.
+
+        Raises:
+            OSError: The disk does not take it; names the file.
+        """
+        self.log.write_interval(until)
+        for file in self._files:
+            file.flush()
+
+    def close(self, ended_at: datetime) -> list[OSError]:
+        """
+        Write what is still held, and Locust's statistics as they stand now.
+
+        Returns:
+            What could not be written; everything else is.
+        """
+        self._reserve.close()  # for what is written from now on there is room
+        failed: list[OSError] = []
+        self._csv_greenlet.kill()
+        writes: tuple[Callable[[], object], ...] = (
+            partial(self.log.write_interval, ended_at),
+            *(file.close for file in self._files),
+            *(file.close for file in vars(self._csv).values() if isinstance(file, TextIOWrapper)),
+            partial(write_locust_csv, self._environment, str(self.path / _CSV_PREFIX)),
+        )
+        for write in writes:
+            try:
+                write()
+            except OSError as error:
+                failed.append(error)
+        return failed
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """
+        Write the last of the files: without it a run was never finished.
+
+        Raises:
+            LoadTestError: The disk does not take it.
+        """
+        write_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+    def rewrite_manifest(self, manifest: dict[str, Any]) -> None:
+        """Write it anew, since something went wrong after all; where that fails too, the run counts as never finished."""
+        try:
+            self.write_manifest(manifest)
+        except LoadTestError:
+            (self.path / MANIFEST).unlink(missing_ok=True)
+
+
+def _csv_files(directory: Path) -> list[Path]:
+    """Those that Locust's own writer opens."""
+    return [
+        directory / f"{_CSV_PREFIX}_{name}.csv"
+        for name in ("stats", "stats_history", "failures", "exceptions")
+    ]
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+
+
+def _open(path: Path, undo: ExitStack) -> AppendedFile:
+    """A new file, which *undo* closes and removes."""
+    file = AppendedFile(path)
+    undo.callback(_remove, path)
+    undo.callback(_close, file)
+    return file
+
+
+def _close(file: AppendedFile) -> None:
+    with suppress(OSError):  # the disk may be full
+        file.close()
+
+
+def _take_room(directory: Path) -> IO[bytes]:
+    """A file without a name that fills some of the disk until it is closed: the end of a run finds room there."""
+    size_bytes = _RESERVE_BYTES
+    while True:
+        reserve = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - it outlasts this function
+        try:
+            if reserve.write(bytes(size_bytes)) == size_bytes:
+                return reserve
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            full = error
+        reserve.close()
+        if size_bytes <= _LEAST_RESERVE_BYTES:
+            raise full
+        size_bytes //= 2
+
+
+def write_locust_csv(environment: Environment, prefix: str) -> None:
+    """
+    Write Locust's statistics in its own format, complete.
+
+    Locust itself writes them every second and never at the end: what came after the last time is lost.
+    """
+    writer = locust_stats.StatsCSV(environment, locust_stats.PERCENTILES_TO_REPORT)
+    for name, write in (
+        ("stats", writer.requests_csv),
+        ("failures", writer.failures_csv),
+        ("exceptions", writer.exceptions_csv),
+    ):
+        with open(f"{prefix}_{name}.csv", "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a prefix, not a path
+            write(csv.writer(file))

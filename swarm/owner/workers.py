@@ -1,0 +1,125 @@
+"""The workers of a distributed run, as its owner sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import gevent
+from gevent.event import Event
+
+from monitoring.measurement import new_histogram
+from swarm.messages import Finish, Finished
+from swarm.owner.attendance import WorkerChange, WorkerEvent
+
+if TYPE_CHECKING:
+    from locust.runners import MasterRunner
+
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from hdrh.histogram import HdrHistogram
+
+    from swarm.locust_patches.master import WatchedNode
+    from swarm.messages import Report
+
+_LIVE = {"ready", "spawning", "running"}
+
+
+@dataclass(slots=True)
+class Contribution:
+    """What one process gave to the run."""
+
+    received: int = 0
+    """Results merged from its reports."""
+    last: Report | None = None
+    """The latest of its reports."""
+    lag: HdrHistogram = field(default_factory=new_histogram)
+    """Its event-loop lag since the start of the run, in microseconds."""
+    heard_at: datetime | None = None
+    """When the latest report came."""
+    lost: bool = False
+
+
+class Workers:
+    """Asks workers to finish, waits for them, and notices those that come and go."""
+
+    def __init__(self, runner: MasterRunner) -> None:
+        self._runner = runner
+        self._run_id = ""
+        self._users: dict[str, int] = {}
+        """Of the workers that are there: how many users each has."""
+        self._vanished: set[str] = set()
+        self._awaited: set[str] = set()
+        """Those that have been asked to finish."""
+        self._finished: dict[str, int] = {}
+        """Who has said so, and how many users it had before."""
+        self._all_finished = Event()
+        runner.register_message(Finished.TYPE, self._on_finished)
+
+    def begin(self, run_id: str) -> list[str]:
+        """Forget the last run; the ids of the workers that take part in this one."""
+        self._run_id = run_id
+        self._users = self._live()
+        self._take_missed()
+        self._vanished, self._awaited, self._finished = set(), set(), {}
+        self._all_finished.clear()
+        return sorted(self._users)
+
+    def look(self) -> list[WorkerChange]:
+        """Who came and who went since the last look, those included who did both."""
+        before, self._users = self._users, self._live()
+        changes = []
+        for worker in sorted(self._take_missed() & before.keys() & self._users.keys()):
+            changes += [
+                WorkerChange(worker, WorkerEvent.VANISHED, before[worker]),
+                WorkerChange(worker, WorkerEvent.RETURNED, 0),
+            ]
+        for worker in sorted(self._users.keys() - before.keys()):
+            event = WorkerEvent.RETURNED if worker in self._vanished else WorkerEvent.JOINED
+            self._vanished.discard(worker)
+            changes.append(WorkerChange(worker, event, 0))
+        for worker in sorted(before.keys() - self._users.keys()):
+            if worker in self._finished:
+                changes.append(WorkerChange(worker, WorkerEvent.LEFT, self._finished[worker]))
+            else:
+                self._vanished.add(worker)
+                changes.append(WorkerChange(worker, WorkerEvent.VANISHED, before[worker]))
+        return changes
+
+    def finish(self, timeout_s: float) -> list[WorkerChange]:
+        """
+        Have every worker let its users end and send all it holds; wait for it.
+
+        Returns:
+            Those that did not, within *timeout_s*, and were there before.
+        """
+        there = self._users | self._live()
+        self._awaited = set(there)
+        self._runner.send_message(Finish.TYPE, Finish(self._run_id).pack())
+        with gevent.Timeout(timeout_s, False):  # noqa: FBT003 - gevent's way to say: do not raise
+            while not self._all_finished.wait(0.5) and (there.keys() & self._live()) - self._finished.keys():
+                pass
+        return [
+            WorkerChange(worker, WorkerEvent.VANISHED, there[worker])
+            for worker in sorted(there.keys() - self._finished.keys())
+        ]
+
+    def _live(self) -> dict[str, int]:
+        return {client.id: client.user_count for client in self._runner.clients.all if client.state in _LIVE}
+
+    def _take_missed(self) -> set[str]:
+        """Whom Locust has missed since this was last asked, whether they are back or not."""
+        nodes = cast("Iterable[WatchedNode]", self._runner.clients.all)
+        missed = [node for node in nodes if node.was_missed]
+        for node in missed:
+            node.was_missed = False
+        return {node.id for node in missed}
+
+    def _on_finished(self, msg: Any, **_: object) -> None:
+        finished = Finished.unpack(msg.data)
+        if finished.run_id != self._run_id:
+            return
+        self._finished[msg.node_id] = finished.users
+        if self._awaited and self._finished.keys() >= self._awaited:
+            self._all_finished.set()

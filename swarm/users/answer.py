@@ -1,0 +1,104 @@
+"""Whether an answer is the one that the contract describes."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from conf.contract import AnswerFormat
+from conf.failures import status_words
+from conf.operations import Outcome
+from swarm.failure import RequestFailed
+
+if TYPE_CHECKING:
+    from conf.contract import Answer
+    from seed.fixture import House
+    from swarm.http.response import Response
+
+
+def assess_answer(expected: Answer, response: Response, house: House) -> RequestFailed | None:
+    """
+    Hold an answer against the contract; None if it is a success.
+
+    Args:
+        expected: What the contract says about this endpoint's answer.
+        response: The answer.
+        house: The house that asked; a source of another development is an isolation failure.
+    """
+    status = response.status_code
+    if status not in expected.statuses:
+        return RequestFailed(Outcome.STATUS, status_words(status))
+    if response.unreadable is not None:
+        return response.unreadable
+    if expected.format is AnswerFormat.ANY or not expected.reads_body_of(status):
+        return None
+    try:
+        body = _parse_object(response.content)
+        return _assess_sources(expected, body, house) or _assess_fields(expected, body)
+    except RequestFailed as failed:
+        return failed
+
+
+def _parse_object(content: bytes) -> dict[str, Any]:
+    """
+    Read a JSON object, as strictly as RFC 8259 has it: what two readers could read differently is none.
+
+    Raises:
+        RequestFailed: It is none.
+    """
+    try:
+        text = content.decode()
+        body = _DECODER.decode(text)
+        if _SURROGATE.search(text):
+            json.dumps(body, ensure_ascii=False).encode()  # half a letter cannot be
+    except UnicodeError:
+        raise _invalid("the body is not UTF-8") from None
+    except RecursionError:
+        raise _invalid("the body is JSON that is nested too deeply") from None
+    except ValueError:
+        raise _invalid("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise _invalid("the body is not a JSON object")
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _invalid("the body is JSON that names a field twice")
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)  # NaN and Infinity are JavaScript
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _assess_fields(expected: Answer, body: dict[str, Any]) -> RequestFailed | None:
+    for field in expected.not_empty:
+        value = body.get(field)
+        if not value or (isinstance(value, str) and not value.strip()):
+            return _invalid(f"{field} is missing or empty")
+    return None
+
+
+def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> RequestFailed | None:
+    """A source of another development is what matters most, however odd the others are."""
+    name, sources = expected.source_development, body.get(expected.sources)
+    if not name or not sources:
+        return None
+    if not isinstance(sources, list):
+        return _invalid(f"{expected.sources} is not a list")
+    developments = [source.get(name) if isinstance(source, dict) else None for source in sources]
+    named = [value for value in developments if isinstance(value, str) and value.strip()]
+    if any(value != house.development_id for value in named):
+        return RequestFailed(Outcome.ISOLATION, "a source belongs to another development")
+    return None if len(named) == len(sources) else _invalid(f"a source has no {name}")
+
+
+def _invalid(message: str) -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, message)

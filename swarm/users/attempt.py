@@ -1,0 +1,117 @@
+"""What a user begins: a request, a wait or a flow, from its beginning to its one result."""
+
+from __future__ import annotations
+
+from time import perf_counter, time
+from typing import TYPE_CHECKING, Any, Self
+
+from gevent import GreenletExit
+
+from conf.operations import Outcome
+from swarm.failure import RequestFailed, unexpected_failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from conf.operations import Operation
+    from swarm.users.journey_user import JourneyUser
+
+CUT_OFF = RequestFailed(Outcome.CUT_OFF, "in flight when its user was stopped, and not finished in time")
+_LOCUSTS_OWN = "locust.exception"
+"""Module of exceptions such as ``StopUser``: the attempt fails, and Locust does what the exception asks for."""
+
+
+class Attempt:
+    """
+    Counted as begun before its first byte, and ended by exactly one result, whatever is raised in between.
+
+    A ``with`` block: a `RequestFailed` raised in it is how the attempt fails, and any other exception fails it as
+    unexpected; both end there. An attempt that its user's end breaks off is cut off, and the user ends.
+
+    Args:
+        user: Its process counts the result, and Locust's statistics do.
+        request_type: As Locust's statistics have it: an HTTP method, SQL, WAIT or FLOW.
+        operation: What is attempted.
+        context: Of the flow: ``step``, and ``late_s`` where its start was planned.
+        url: As Locust's event has it.
+    """
+
+    __slots__ = (
+        "_began_at",
+        "_began_s",
+        "_context",
+        "_ended_s",
+        "_environment",
+        "_operation",
+        "_request_type",
+        "_results",
+        "_url",
+        "failed",
+        "response",
+        "trace_id",
+    )
+
+    def __init__(
+        self,
+        user: JourneyUser,
+        request_type: str,
+        operation: Operation,
+        context: dict[str, Any],
+        url: str | None = None,
+    ) -> None:
+        self._environment, self._results = user.environment, user.generator.results
+        self._request_type, self._operation, self._context, self._url = request_type, operation, context, url
+        self._ended_s: float | None = None
+        self.failed: RequestFailed | None = None
+        """How the attempt failed; None where it succeeded."""
+        self.response: Any = None
+        """The answer; None where none came."""
+        self.trace_id: str | None = None
+
+    def __enter__(self) -> Self:
+        self._results.begin(self._operation)
+        self._began_at, self._began_s = time(), perf_counter()
+        return self
+
+    def answered(self, response: Any) -> None:
+        """The answer is complete: what follows is the suite's own work, and not timed."""
+        self.response, self._ended_s = response, perf_counter()
+
+    def require(self) -> None:
+        """
+        Go on only where the attempt succeeded.
+
+        Raises:
+            RequestFailed: As it failed; what it was part of fails likewise.
+        """
+        if self.failed is not None:
+            raise self.failed
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        took_s = (self._ended_s or perf_counter()) - self._began_s
+        self.failed = self._failure(error)
+        context = self._context if self.trace_id is None else self._context | {"trace_id": self.trace_id}
+        self._results.end(self._operation, took_s, self.failed, context)
+        self._environment.events.request.fire(
+            request_type=self._request_type,
+            name=self._operation.value,
+            response_time=took_s * 1000,
+            response_length=len(getattr(self.response, "content", None) or b""),
+            response=self.response,
+            context=context,
+            exception=self.failed,
+            start_time=self._began_at,
+            url=self._url,
+        )
+        self._results.note(self._operation, took_s, self.failed, context, self.response)
+        return isinstance(error, Exception) and type(error).__module__ != _LOCUSTS_OWN
+
+    def _failure(self, error: BaseException | None) -> RequestFailed | None:
+        if isinstance(error, RequestFailed):
+            error.__context__ = None  # a parser's error, say, holds the whole text
+        if error is None or isinstance(error, RequestFailed):
+            # Locust keeps the first failure of each kind: not with all that it came through.
+            return error and error.with_traceback(None)
+        return CUT_OFF if isinstance(error, GreenletExit) else unexpected_failure(error)

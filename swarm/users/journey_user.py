@@ -1,0 +1,102 @@
+"""What every user of the suite has: a number of flows to make, and time to think between them."""
+
+from __future__ import annotations
+
+from locust import User
+from locust.exception import StopTest, StopUser
+
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from swarm.session import generator_of
+from swarm.users.attempt import Attempt
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from conf.operations import Journey, Operation
+
+_FOR_EVER_S = 10**9.0
+
+
+class JourneyUser(User):
+    """
+    A user that makes flows until the profile's iterations are done, then stays parked until the run ends.
+
+    Parked, not stopped: the number of users stays what was asked for, and Locust starts no substitute. Where the
+    profile has an arrival rate, the users of a process take its planned starts in turn, and are late when all were
+    busy.
+    """
+
+    abstract = True
+    journey: ClassVar[Journey]
+
+    def __init__(self, environment: Environment) -> None:
+        self.generator = generator_of(environment)
+        if not self.generator.houses.begun:
+            raise StopTest("no houses are known to this process: the run could not begin; see the log above")
+        self.settings = self.generator.settings
+        self.load = self.settings.profile.load(self.journey)
+        number = self.generator.next_user_number()
+        # Text seeds are hashed the same way in every process and version; the same run asks the same questions.
+        self.random = Random(f"{self.settings.run.random_seed}/{self.generator.index}/{number}")  # noqa: S311 - no secret
+        self._flows = 0
+        self._parked = False
+        self._stopping = False
+        self._schedule = self.generator.schedules.get(self.journey)
+        self._planned_s = float("-inf")
+        super().__init__(environment)
+
+    def on_start(self) -> None:
+        """A user whose journey has an arrival rate begins with the wait for its first planned start, not with a flow."""
+        if self._schedule is not None:
+            assert self._taskset_instance is not None
+            self._taskset_instance.schedule_task(_nothing_yet, first=True)
+
+    def on_stop(self) -> None:
+        """A stopped user leaves the parked ones; its planned start goes to another user."""
+        self.generator.parked -= self._parked
+        if self._schedule is not None:
+            self._schedule.give_back(self._planned_s)
+
+    def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's own
+        """
+        As Locust does it: a flow under way is finished, a wait is cut short by killing the user.
+
+        The kill comes a moment later. Without the mark, a wait that is over by then would begin a flow, which the kill would cut off.
+        """
+        if self._stopping and not force:
+            return False  # Locust asks twice where two of its greenlets stop users, and takes the second time for a fault
+        self._stopping = True
+        return bool(super().stop(force))
+
+    def wait_time(self) -> float:
+        """Seconds until the next flow: to its planned start, the profile's think time, or for ever after the last."""
+        if self._schedule is not None:
+            self._planned_s = self._schedule.take()
+            return min(max(self._planned_s - self.generator.elapsed_s, 0.0), _FOR_EVER_S)
+        self._flows += 1
+        if self.generator.limited and self._flows == self.load.iterations:
+            self._parked = True
+            self.generator.parked += 1
+            return _FOR_EVER_S
+        return self.random.uniform(*self.load.think_time_s)
+
+    def _begin_flow(self) -> dict[str, Any]:
+        """What Locust carries along with every result of a flow that starts now: its step, and how late it is."""
+        if self._stopping or self.generator.ending:
+            raise StopUser
+        if self._schedule is None:
+            return {"step": self.generator.step}
+        self._schedule.begin(self._planned_s)
+        return {"step": self.generator.step, "late_s": max(self.generator.elapsed_s - self._planned_s, 0.0)}
+
+    def attempt(
+        self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None
+    ) -> Attempt:
+        """A ``with`` block that ends in one result of *operation*; *context* is that of its flow."""
+        return Attempt(self, request_type, operation, context, url)
+
+
+def _nothing_yet(_: JourneyUser) -> None:
+    """A task that is followed by the wait for the first planned start."""

@@ -1,0 +1,100 @@
+"""The base of the two users that speak HTTP to the portal."""
+
+from __future__ import annotations
+
+from locust.exception import StopTest
+
+from typing import TYPE_CHECKING, Any
+
+from conf.address import parse_origin
+from swarm.failure import RequestFailed
+from swarm.http.connections import Connections
+from swarm.http.cookies import Cookies
+from swarm.http.request_writer import RequestWriter
+from swarm.users.answer import assess_answer
+from swarm.users.journey_user import JourneyUser
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from conf.address import Address
+    from conf.contract import Endpoint
+    from conf.operations import Operation
+    from seed.fixture import House
+    from swarm.http.response import Response
+    from swarm.users.attempt import Attempt
+
+
+class PortalUser(JourneyUser):
+    """
+    Sends the contract's requests, and says of each whether the answer was a success.
+
+    Not one of Locust's HTTP users: what they do for every request about redirects, cookies and addresses costs as much
+    as all that a test wants to know of the answer.
+    """
+
+    abstract = True
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        target, address = self.settings.target, self._allowed_address()
+        self.host = str(address)
+        self.cookies = Cookies(self.settings.answers)
+        self._connections = Connections(address, target, self.settings.answers)
+        self._writer = RequestWriter(address, self.cookies)
+
+    def on_stop(self) -> None:
+        """Hang up."""
+        super().on_stop()
+        self._connections.close()
+
+    def send(
+        self,
+        operation: Operation,
+        endpoint: Endpoint,
+        house: House,
+        context: dict[str, Any],
+        *,
+        question: str = "",
+    ) -> Attempt:
+        """
+        Make one request and record its result.
+
+        Redirects are an answer, not followed: nothing goes to a host that was not asked for.
+        """
+        url = f"{self.host}{endpoint.path}"
+        self.generator.ceiling.wait()
+        with self.attempt(endpoint.method, operation, context, url) as attempt:
+            trace = self.generator.tracing.begin(operation.value)
+            attempt.trace_id = trace.trace_id
+            status, ended = 0, "broken off"  # unless an answer comes first: the user was killed
+            try:
+                request = self._writer.write(operation, endpoint, house, question, trace.traceparent)
+                response = self._connections.exchange(endpoint.method, request)
+                attempt.answered(response)
+                status = response.status_code
+                self._require(endpoint, url, response, house)
+                ended = ""
+            except Exception as error:
+                ended = repr(error) if isinstance(error, RequestFailed) else type(error).__name__
+                raise
+            finally:
+                trace.end(ended, status)
+        return attempt
+
+    def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> None:
+        """Keep the cookies, and raise `RequestFailed` where the answer is not what the contract says."""
+        self.generator.spent += response.status_code in endpoint.answer.spent
+        not_kept = self.cookies.keep(url, response.headers)
+        failed = assess_answer(endpoint.answer, response, house) or not_kept
+        if failed is not None:
+            raise failed
+
+    def _allowed_address(self) -> Address:
+        """Settings hold an address that was looked at; a user class may name another one."""
+        try:
+            address = parse_origin(self.host or "")
+            self.settings.target.admit(address)
+        except ValueError as error:
+            raise StopTest(f"Error: {error}: nothing was sent to it") from None
+        return address

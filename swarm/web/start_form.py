@@ -1,0 +1,255 @@
+"""Locust's start form, with a journey and a profile: what is sent becomes the choice of the next run."""
+
+from __future__ import annotations
+
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
+from locust.util.timespan import parse_timespan
+
+import logging
+from contextlib import suppress
+from http import HTTPStatus
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from flask import Response, g, jsonify, request
+from werkzeug.datastructures import ImmutableMultiDict
+
+from conf.errors import LoadTestError
+from conf.loading import CONF_DIR, choice_name, load_settings
+from monitoring.measurement import utc_now
+from monitoring.probing.preflight import require_ready
+from swarm.owner.choice import build_choice, chosen_journeys, refuse_too_many
+from swarm.owner.plan import Typed
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+    from locust.web import WebUI
+
+    from collections.abc import Callable, Mapping
+
+    from swarm.owner.choice import Choice
+    from swarm.owner.owner import Owner
+    from swarm.owner.plan import Plan
+
+_LONGEST_BEGINNING_S = 30.0
+"""So long after a run was asked for, one that has not begun will not."""
+
+
+_log = logging.getLogger(__name__)
+
+
+class StartForm:
+    """
+    Stands before Locust's own handler of the form.
+
+    The form is filled with the numbers of the last run. Where journey and profile are the last run's too, it is made
+    again as it stands there; another one's numbers are its profile's, but for those that were edited.
+
+    Args:
+        environment: Locust's.
+        owner: Of the next run.
+        profile: That the command line asked for.
+        typed: What was typed there; it holds for every run whose form says nothing else.
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        owner: Owner,
+        profile: str,
+        typed: Typed,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._environment = environment
+        self._owner = owner
+        self._profile = profile
+        self._typed_before = self._typed_last = typed
+        self._last = ("", "")
+        self._clock = clock
+        self._asked_at = float("-inf")
+        known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
+        self._profiles = list(dict.fromkeys([profile, *known]))
+
+    def install(self, web_ui: WebUI, may_start: Callable[[], bool]) -> None:
+        """Offer the profiles, and read what is chosen by those who *may_start* a run; Locust turns others away."""
+        assert web_ui.app is not None
+        web_ui.template_args["all_profiles"] = self._profiles
+        self._environment.profile = self._profile
+        self._environment.events.test_start.add_listener(self._on_test_start)
+        web_ui.app.before_request(lambda: self._read() if may_start() else None)
+        web_ui.app.after_request(self._note_refusal)
+        fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles()
+
+        def fill() -> None:
+            fill_as_locust_does()  # type: ignore[no-untyped-call]  # Locust has no types here
+            web_ui.template_args["extra_options"]["journey"]["help_text"] = words
+
+        web_ui.update_template_args = fill  # type: ignore[method-assign]  # the form has no other place for it
+
+    def _users_of_profiles(self) -> str:
+        """How many users of each journey the profiles start together."""
+        texts = []
+        for name in self._profiles:
+            with suppress(LoadTestError):  # said when the profile is chosen
+                profile = load_settings({"run.profile": name}).profile
+                users = [f"{journey} {profile.load(journey).most_users:,}" for journey in self._owner.offered]
+                texts.append(f"{choice_name(name)}: {', '.join(users)}")
+        return (
+            f"Users of each journey when all run together: {'; '.join(texts)}. Another number of users is dealt in the "
+            "same proportion."
+        )
+
+    def _on_test_start(self, **_: object) -> None:
+        self._asked_at = float("-inf")
+
+    def _note_refusal(self, answer: Response) -> Response:
+        """Locust may refuse what this form let pass: then no run is about to begin."""
+        asked = request.endpoint == "locust.swarm" and request.method == "POST"
+        if asked and g.get("asked") and not (answer.is_json and answer.get_json()["success"]):
+            self._asked_at = float("-inf")
+        return answer
+
+    def _read(self) -> Response | None:
+        if request.method != "POST":  # OPTIONS asks what the address allows, and begins nothing
+            return None
+        match request.endpoint:
+            case "locust.swarm":
+                return self._start()
+            case "locust.stop":
+                self._await_users()
+                self._asked_at = float("-inf")
+            case "locust.reset_stats" if self._owner.is_running:
+                # Locust's statistics would no longer be of the whole run, nor its counts ours.
+                _log.warning("Reset Stats: not while a run goes on; its report counts every request")
+                return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
+        return None
+
+    def _await_users(self) -> None:
+        """Locust does not stop a run that was asked for and has no users yet: it would begin a moment later."""
+        runner = self._environment.runner
+        assert runner is not None
+        with gevent.Timeout(_LONGEST_BEGINNING_S, False):  # noqa: FBT003 - gevent's way to say: do not raise
+            while self._is_beginning or (
+                self._owner.is_running and runner.state in {STATE_INIT, STATE_STOPPED}
+            ):
+                gevent.sleep(0.01)
+
+    @property
+    def _is_beginning(self) -> bool:
+        return self._clock() - self._asked_at < _LONGEST_BEGINNING_S
+
+    def _start(self) -> Response | None:
+        form = request.form  # read before anything is looked at: while it arrives, others may press Start too
+        try:
+            self._require_rest()
+            request.form = self._edited(form) if self._owner.is_running else self._choose(form)
+        except LoadTestError as error:
+            return jsonify({"success": False, "message": str(error), "host": self._environment.host})
+        return None
+
+    def _require_rest(self) -> None:
+        """Locust ends the start of a run for another one's, half-way, and lets a run begin while one is ending."""
+        if self._owner.is_ending:
+            raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
+        if self._is_beginning:
+            raise LoadTestError("a run is about to begin", "Wait for it.")
+
+    def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+        """The form as Locust is to see it, once the owner knows what is wanted."""
+        self._asked_at, g.asked = self._clock(), True
+        options: Any = self._environment.parsed_options
+        profile, journey = form.get("profile") or self._profile, form.get("journey") or options.journey
+        try:
+            typed = self._typed(
+                form, self._typed_last if self._last == (profile, journey) else self._typed_before
+            )
+            choice = self._choice(form, profile, journey, typed)
+        except BaseException:
+            self._asked_at = float("-inf")
+            raise
+        self._owner.choose(choice)
+        self._profile, self._typed_last, self._last = profile, typed, (profile, journey)
+        return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
+
+    def _choice(self, form: Mapping[str, str], profile: str, journey: str, typed: Typed) -> Choice:
+        """The run, now that everything is there that it needs."""
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner) and not runner.worker_count:
+            raise LoadTestError(
+                "no worker has joined: nobody would make the load",
+                "Start one: locust -f locustfiles/ --worker --master-host ADDRESS",
+            )
+        if profile not in self._profiles:
+            raise LoadTestError(
+                f"profile: {profile!r} is not offered", f"Choose {', '.join(self._profiles)}."
+            )
+        host = form.get("host") or self._environment.host
+        settings = load_settings({"run.profile": profile, "target.base_url": host})
+        journeys = chosen_journeys(journey, self._owner.offered)
+        choice = build_choice(settings, journeys, typed)
+        require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
+        return choice
+
+    def _edited(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
+        """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
+        if {"host", "profile"} & form.keys():  # only the start form has them: Start was pressed a second time
+            raise LoadTestError("a run is under way", "Stop it first.")
+        users, spawn_rate = _users(form), _number("spawn_rate", form)
+        refuse_too_many(self._owner.settings, users or 0)
+        # The form that starts the next run shows them as Locust's own.
+        self._typed_last = self._typed_last._replace(users=users, spawn_rate=spawn_rate)
+        numbers = {"user_count": users, "spawn_rate": spawn_rate}
+        return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
+
+    def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
+        """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
+        options: Any = self._environment.parsed_options
+        users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
+        if users is None:  # no number at all: not sent by Locust's form
+            before = self._typed_before
+        return Typed(
+            before.users if users in {None, options.num_users} else users,
+            before.spawn_rate if spawn_rate in {None, options.spawn_rate} else spawn_rate,
+            before.run_time_s if run_time_s == options.run_time else run_time_s,
+        )
+
+
+def _users(form: Mapping[str, str]) -> int | None:
+    number = _number("user_count", form)
+    if number is not None and number != int(number):
+        raise LoadTestError(
+            f"user_count: {number:g} is not a whole number", "Correct the form, and start again."
+        )
+    return None if number is None else int(number)
+
+
+def _number(name: str, form: Mapping[str, str]) -> float | None:
+    text = form.get(name, "")
+    try:
+        number = float(text) if text else None
+    except ValueError:
+        number = -1.0
+    if number is not None and not 0 < number < float("inf"):
+        raise LoadTestError(f"{name}: {text!r} is not a number above 0", "Correct the form, and start again.")
+    return number
+
+
+def _run_time(form: Mapping[str, str]) -> float | None:
+    text = form.get("run_time", "")
+    try:
+        return float(parse_timespan(text)) or None if text else None
+    except (ValueError, OverflowError):
+        raise LoadTestError(
+            f"run time: {text!r} is not a length of time", "Write it like 20, 20s, 3m, 2h or 1h20m."
+        ) from None
+
+
+def _filled(plan: Plan) -> dict[str, str]:
+    """Locust's fields; those of a plan with steps mean nothing, but must be numbers."""
+    return {
+        "user_count": str(plan.users or 1),
+        "spawn_rate": str(plan.spawn_rate or 1),
+        "run_time": f"{plan.run_time_s:.0f}" if plan.run_time_s else "",
+    }
