@@ -70,11 +70,11 @@ bench: $(VENV)/.dev  ## Measure the suite itself, and write the figures into ben
 pictures: $(VENV)/.dev  ## Take the pictures in docs/pictures anew: chat against the embedded stack, step by step
 	@runs=runs/pictures-$$(date -u +%Y%m%dT%H%M%SZ) && \
 	$(BIN)/loadtest run chat --embedded --profile capacity --output-dir $$runs $(ARGS) && \
-	page=file://$$(realpath $$runs/*-chat/report.html) && look="$(BIN)/python tests/browsing.py" && \
+	page=file://$$(realpath $$runs/*-chat/report.html) && look="$(BIN)/python tests/support/browsing.py" && \
 	$$look $$page --width 1120 --height 1392 --screenshot docs/pictures/report-light.png >/dev/null && \
 	$$look "$$page#charts" --width 1120 --height 1320 --dark --screenshot docs/pictures/charts-dark.png >/dev/null && \
 	$$look "$$page#charts" --width 390 --height 844 --scale 1.5 --touch --screenshot docs/pictures/report-phone.png >/dev/null
-	@$(BIN)/python tests/live_picture.py docs/pictures/live-verdict.png
+	@$(BIN)/python tests/support/live_picture.py docs/pictures/live-verdict.png
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)
 	$(PIP) install uv

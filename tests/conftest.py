@@ -9,54 +9,39 @@ import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+from longview_database import SECRET, SeededDatabase
 
 from conf.loading import load_settings
 from loadtest.embedded import directory_for_sockets, embedded_stack
 from loadtest.embedded_server import start_server
-from seed.fixture import House, load_fixture
-from seed.seeding import Seeded, seed_database
+from seed.fixture import load_fixture
+from seed.seeding import seed_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conf.settings import Settings
     from loadtest.embedded import Stack
 
 pytest_plugins = ["needs"]
 
-SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - of the tests
-
 _numbers = itertools.count(1)
 
 
-class SeededDatabase(NamedTuple):
-    """Longview Park in a database, and the fixture that goes with it. Shared by the whole session: only read it."""
-
-    url: str
-    settings: Settings
-    secret: str
-    seeded: Seeded
-    houses: list[House]
-
-
+TESTS = Path(__file__).parent
 LONGEST_FIRST = (
-    "test_docs", "test_soak", "test_hostile_portal", "test_nothing_waits_for_ever", "test_exit_codes", "test_locustfiles_worker_channel",
-    "test_loadtest_commands", "test_locustfiles_web", "test_tls", "test_locustfiles_gate", "test_misbehaving_portals", "test_bad_input",
-    "test_locustfiles_workers", "test_locustfiles_runs", "test_benchmarks", "test_any_machine", "test_tracing", "test_loadtest_compare",
-    "test_loadtest_embedded", "test_reports_damage", "test_locustfiles_endings", "test_locustfiles_open", "test_truth",
-    "test_loadtest_logs", "test_reports_command", "test_locustfiles_login", "test_portal_faults", "test_seed_seeding",
+    "project/test_docs", "whole/test_soak", "whole/test_hostile_portal", "whole/test_nothing_waits_for_ever", "whole/test_exit_codes", "swarm/test_worker_channel", "loadtest/test_commands", "swarm/test_web", "whole/test_tls", "swarm/test_gate", "whole/test_misbehaving_portals", "whole/test_bad_input", "swarm/test_workers", "swarm/test_runs", "project/test_benchmarks", "project/test_any_machine", "whole/test_tracing", "loadtest/test_compare", "loadtest/test_embedded", "reports/test_damage", "swarm/test_endings", "swarm/test_open", "whole/test_truth", "loadtest/test_logs", "reports/test_command", "swarm/test_login", "portal/test_faults", "seed/test_seeding",
 )  # fmt: skip
 """Of files that are given out one by one, a long one that comes last is waited for by all other processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    items.sort(key=lambda item: order.get(str(item.path.relative_to(TESTS).with_suffix("")), len(order)))
 
 
 def pytest_configure() -> None:

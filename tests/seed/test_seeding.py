@@ -28,7 +28,7 @@ from seed.tokens import token_expiry
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import SeededDatabase
+    from longview_database import SeededDatabase
 
     from conf.settings import Settings
 

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 import pytest
 from patience import TIMEOUT_S
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
@@ -55,7 +55,7 @@ def test_so_it_is_where_a_shell_started_the_tests_with_signals_ignored_and_behin
 
 
 BARE = {"PATH": "/nowhere", "PLAYWRIGHT_BROWSERS_PATH": "/nowhere"}
-IN_NEED = ("tests/test_report_browser.py", "tests/test_conf_prometheus_live.py")
+IN_NEED = ("tests/reports/test_report_browser.py", "tests/conf/test_prometheus_live.py")
 
 
 def test_the_end_of_a_test_run_says_in_a_line_what_to_install_for_the_tests_that_were_skipped() -> None:
@@ -94,7 +94,7 @@ def test_a_run_of_all_tests_skips_nothing_and_both_show_the_ten_slowest() -> Non
 
 def test_a_test_that_cannot_run_says_so_in_one_way() -> None:
     other_ways = re.compile(r"skipif\(|pytest\.skip\(|importorskip\(|xfail\(")
-    others = [path for path in TESTS.glob("*.py") if path.name not in {"needs.py", Path(__file__).name}]
+    others = [path for path in TESTS.rglob("*.py") if path.name not in {"needs.py", Path(__file__).name}]
     assert [
         f"{path.name}: {found[0]}" for path in others if (found := other_ways.search(path.read_text()))
     ] == []

@@ -16,7 +16,7 @@ from patience import TIMEOUT_S, await_true
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
+LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 
 _MARK = "LOADTEST_TESTS_MARK"
 _SUITES_OWN = ("LOADTEST_", "SESSION_SECRET", "DATABASE_URL", "PG")

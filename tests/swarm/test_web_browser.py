@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-BROWSING = Path(__file__).with_name("browsing.py")
+BROWSING = Path(__file__).parents[1] / "support" / "browsing.py"
 FRAME = ("--frame", "iframe")
 VERDICT, MONITORING = (f'click [role=tab]:has-text("{title}")' for title in ("Verdict", "Monitoring"))
 

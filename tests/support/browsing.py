@@ -1,7 +1,7 @@
 """
 A real browser's view of one page, as JSON: what it said, what it asked for, what can be read on it.
 
-    python tests/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
+    python tests/support/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
         [--do 'click CSS' | 'fill CSS TEXT' | 'choose CSS TEXT' | 'wait CSS' | 'await CSS' | 'change CSS' ...] [--frame CSS]
         [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
 

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BUILDING_S = 3 * TIMEOUT_S
 DEFAULTS = {
     "PYTHON_IMAGE": "python:3.11-slim-bookworm",

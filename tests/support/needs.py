@@ -83,7 +83,7 @@ NEEDS = {
     "promtool": Need("apt-get install prometheus", lambda: shutil.which("promtool") is not None),
     "compose": Need("apt-get install docker-compose", lambda: bool(compose_command())),
     "engine": Need("a running Docker engine with Compose", lambda: has_engine() and bool(compose_command())),
-    "images": Need("a registry, or `python tests/container_images.py`", lambda: True),
+    "images": Need("a registry, or `python tests/support/container_images.py`", lambda: True),
     "faketime": Need("apt-get install faketime", lambda: find_faketime() is not None),
     "mounts": Need("root, or user namespaces", may_mount),
     "open files": Need("a hard limit of 2,000 open files (ulimit -Hn)", lambda: True),
@@ -101,7 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "requires(*needs): what the test needs; the names are in tests/needs.py"
+        "markers", "requires(*needs): what the test needs; the names are in tests/support/needs.py"
     )
 
 

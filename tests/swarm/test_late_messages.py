@@ -10,7 +10,7 @@ import pytest
 from patience import TIMEOUT_S
 
 if TYPE_CHECKING:
-    from conftest import SeededDatabase
+    from longview_database import SeededDatabase
 
 WORKER = """
 from locust.env import Environment

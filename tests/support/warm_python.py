@@ -6,7 +6,7 @@ environment, files and a session of its own, and runs ``python -m`` as it would 
 event loop does not survive such a fork), the portal (its memory is measured), everything under `make test-all`, and each command
 for which a variable is another that Python or the loader reads as it starts.
 
-    python tests/warm_python.py FD MODULE …   # what waits, at the other end of a socket
+    python tests/support/warm_python.py FD MODULE …   # what waits, at the other end of a socket
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from seed.database import VECTOR_SEARCH, blocking_driver, connect, require_url, 
 from seed.embedding import embed
 
 if TYPE_CHECKING:
-    from conftest import SeededDatabase
+    from longview_database import SeededDatabase
 
 
 def ask(url: str | SecretStr, query: str, **options: float) -> object:

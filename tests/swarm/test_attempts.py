@@ -89,7 +89,7 @@ def test_what_nobody_expected_is_a_result_named_once_with_its_stack(
     failed = attempt.failed
     assert failed is not None
     assert (failed.outcome, failed.__cause__, failed.__traceback__) == (Outcome.UNEXPECTED, None, None)
-    assert failed.message.startswith("KeyError in tests/test_locustfiles_attempts.py:")
+    assert failed.message.startswith("KeyError in tests/swarm/test_attempts.py:")
     assert len({repr(one) for one in bench.fired}) == 1
     assert len(caplog.messages) == 1
     assert "a-secret" not in caplog.text + repr(bench.fired)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from patience import TIMEOUT_S
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest")
 """In order: a room may import those to its left."""
 ALLOWED = {room: set(ROOMS[: number + 1]) for number, room in enumerate(ROOMS)}
@@ -60,7 +60,7 @@ def test_reports_needs_neither_gevent_nor_locust(module: str) -> None:
 
 def test_no_module_of_the_tests_imports_from_a_file_of_tests() -> None:
     """What several files of tests need is in a helper; those are not called ``test_….py``."""
-    modules = list((ROOT / "tests").glob("*.py"))
+    modules = list((ROOT / "tests").rglob("*.py"))
     files_of_tests = {path.stem for path in modules if path.stem.startswith("test_")}
     wrong = {path.name: found for path in modules if (found := imported(path.read_text()) & files_of_tests)}
     assert len(files_of_tests) > 50
@@ -68,5 +68,5 @@ def test_no_module_of_the_tests_imports_from_a_file_of_tests() -> None:
 
 
 def test_no_helper_of_the_tests_holds_a_test() -> None:
-    helpers = [path for path in (ROOT / "tests").glob("*.py") if not path.stem.startswith("test_")]
+    helpers = [path for path in (ROOT / "tests").rglob("*.py") if not path.stem.startswith("test_")]
     assert [path.name for path in helpers if "\ndef test_" in path.read_text()] == []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-from conftest import SECRET
+from longview_database import SECRET
 from patience import TIMEOUT_S, await_true
 
 from conf.errors import LoadTestError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import SeededDatabase
+    from longview_database import SeededDatabase
 
     from conf.settings import Settings
     from seed.fixture import House

@@ -1,7 +1,7 @@
 """
 The picture of the verdict so far: a run of chat under way, in Locust's own page.
 
-    python tests/live_picture.py FILE
+    python tests/support/live_picture.py FILE
 """
 
 from __future__ import annotations

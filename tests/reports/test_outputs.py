@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from reports.record import Verdict
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WORKFLOW = (ROOT / ".github" / "workflows" / "loadtest.yml").read_text(encoding="utf-8")
 WRITTEN = {judging.VERDICT_FILE, judging.JUNIT_FILE, judging.SUMMARY_FILE, judging.REPORT_FILE}
 OUTCOMES = {

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest", "portal")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 

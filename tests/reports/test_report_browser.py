@@ -20,7 +20,7 @@ from reports.wording import figures
 if TYPE_CHECKING:
     from reports.record import Verdict
 
-BROWSING = Path(__file__).with_name("browsing.py")
+BROWSING = Path(__file__).parents[1] / "support" / "browsing.py"
 INKS = (
     "body",
     "#charts svg text",

@@ -1,7 +1,7 @@
 """
 What the container files say, held against their schemas and against the rest of the project, without an engine.
 
-tests/test_containers.py runs them.
+tests/project/test_containers.py runs them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from loadtest.embedded import Stack
     from reports.record import Verdict
 
-LOCUSTFILES = Path(__file__).parent.parent / "locustfiles"
+LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 ROUTES = {
     "chat": "/api/chat",
     "onboarding_page": "/onboarding/{token}",

@@ -4,7 +4,7 @@ A portal that knows the truth: it decides what happens to each request, and writ
 Speaks the routes of ``conf/contracts/phase17.toml``; checks no token, needs no database, and uses nothing of the suite:
 its log is the other account, against which the suite's reports are held. Run as a process of its own::
 
-    python tests/truthful_target.py --log served.jsonl --latency lognormal:0.2:0.5:2 --unauthorized-ratio 0.3
+    python tests/support/truthful_target.py --log served.jsonl --latency lognormal:0.2:0.5:2 --unauthorized-ratio 0.3
 
 It listens on a free port of the loopback, says where, and stops on SIGTERM, or by itself after ``--lifetime`` seconds.
 """
