@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 import jwt
 from fastapi import Depends, Request
 
+from portal.homeowner import Homeowner
 from portal.refusal import Refusal
 from portal.timing import timings_of
 from portal.tracking import note_house
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from portal.services import Services
 
 COOKIE = "homeowner_token"
@@ -27,30 +25,6 @@ _HOUSE = """
     SELECT t.slug AS tenant FROM homeowners AS h JOIN tenants AS t ON t.id = h.tenant_id
     WHERE h.id = $1 AND h.development_id = $2 AND h.tenant_id = $3
 """
-
-
-class Homeowner(NamedTuple):
-    """What a valid JWT says."""
-
-    tenant_id: UUID
-    development_id: UUID
-    house_id: UUID
-    house_type: str | None
-
-    @classmethod
-    def from_claims(cls, claims: Mapping[str, str]) -> Self:
-        """
-        Read the claims of a verified JWT.
-
-        Raises:
-            ValueError: An id is not a UUID.
-        """
-        return cls(
-            UUID(claims["tenant_id"]),
-            UUID(claims["development_id"]),
-            UUID(claims["house_id"]),
-            claims.get("house_type"),
-        )
 
 
 def verify(token: str, secret: str) -> Homeowner:

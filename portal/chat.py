@@ -9,17 +9,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from portal.auth import CurrentHomeowner, Homeowner  # noqa: TC001 - FastAPI reads the annotations at run time
+from portal.auth import CurrentHomeowner  # noqa: TC001 - FastAPI reads the annotations at run time
 from portal.body import Body, read_body
 from portal.faults import strike
 from portal.refusal import Refusal
-from portal.retrieval import Chunk, foreign_chunk, retrieve
+from portal.retrieval import foreign_chunk, retrieve
 from portal.timing import timings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from portal.chunk import Chunk
     from portal.database import Database
+    from portal.homeowner import Homeowner
     from portal.model import Completion
     from portal.services import Services
 

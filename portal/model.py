@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from conf.settings import Model as ModelSettings
-    from portal.retrieval import Chunk
+    from portal.chunk import Chunk
 
 CHUNKS_QUOTED = 2
 _CHARACTERS_PER_TOKEN = 4

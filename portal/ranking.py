@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from portal.retrieval import Chunk
+    from portal.chunk import Chunk
 
 VECTOR_WEIGHT = 0.6
 KEYWORD_WEIGHT = 0.4

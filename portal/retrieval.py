@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgvector import Vector
 
+from portal.chunk import Chunk
 from portal.ranking import rank
 from seed.embedding import embed
 
@@ -13,21 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from portal.auth import Homeowner
     from portal.database import Database
-
-
-class Chunk(NamedTuple):
-    """A piece of a document, and how near it is to the question."""
-
-    id: UUID
-    title: str
-    document_type: str
-    development_id: UUID
-    chunk_index: int
-    content: str
-    similarity: float
-    """Cosine similarity to the question, -1..1."""
+    from portal.homeowner import Homeowner
 
 
 class Tier(NamedTuple):

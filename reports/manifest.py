@@ -11,7 +11,7 @@ from conf.operations import Journey, Operation
 from conf.settings import Generator
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from monitoring.redaction.texts import redact
-from reports.record import Problem
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from datetime import datetime

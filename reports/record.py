@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind
 from conf.operations import Kind
+from reports.cut_off import NOTHING_CUT_OFF
 
 if TYPE_CHECKING:
     from conf.metric import Metric
     from conf.operations import Journey, Operation, Outcome
     from conf.thresholds import Limits
     from reports.charts.course import Course
+    from reports.cut_off import CutOff
     from reports.manifest import Manifest
+    from reports.problem import Problem
     from reports.statistics.certainty import Interval
+    from reports.statistics.distribution import Latency
     from reports.statistics.scalability import Scalability
 
 ISOLATION = "isolation_failures"
@@ -62,37 +66,6 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
-    """
-    Milliseconds; None where the source does not say.
-
-    Args:
-        at_least: Names of the figures that are lower bounds: they lie among requests that were waited for in vain.
-    """
-
-    min_ms: float | None = None
-    mean_ms: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
-    at_least: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """
-    Requests in flight when the run ended, and not finished within the stop timeout: neither successes nor failures.
-
-    Args:
-        longest_ms: How long the one that was sent first had waited; None where there are none.
-    """
-
-    count: int = 0
-    longest_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class OperationRow:
     """
     One operation over the whole run.
@@ -120,7 +93,7 @@ class OperationRow:
     isolation: int = 0
     warm_up: tuple[int, int] = (0, 0)
     planned: Latency | None = None
-    cut_off: CutOff = CutOff()
+    cut_off: CutOff = NOTHING_CUT_OFF
 
     @property
     def attempts(self) -> int:
@@ -164,7 +137,7 @@ class StepRow:
     planned: Latency | None = None
     state: State | None = None
     certain: bool = True
-    cut_off: CutOff = CutOff()
+    cut_off: CutOff = NOTHING_CUT_OFF
 
     @property
     def attempts(self) -> int:
@@ -358,24 +331,6 @@ class Finding:
     def never_answered(self) -> bool:
         """Whether the value lies among requests that were never answered."""
         return self.value is None and self.at_least
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """
-    Something that makes the test itself invalid.
-
-    Args:
-        code: For machines, e.g. ``worker_lost``.
-        message: One sentence; begins with the place where there is one.
-        next_step: What to do about it, as a command where one exists.
-        at: When, as ISO 8601; empty where no moment can be named.
-    """
-
-    code: str
-    message: str
-    next_step: str = ""
-    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,11 @@ from reports.own_files import (
     is_own_run,
     output_directory,
 )
+from reports.problem import Problem
 from reports.reading.health_log import build_health_rows
 from reports.reading.naming import parse_operation
 from reports.reading.run_files import load_run
-from reports.record import Problem, State, Verdict
+from reports.record import State, Verdict
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.rendering.junit_file import render_junit

@@ -8,6 +8,8 @@ from traceback import walk_tb
 from conf.operations import Outcome
 
 _PROJECT = Path(__file__).parents[1]
+_ROOMS = frozenset({"conf", "seed", "monitoring", "reports", "swarm", "locustfiles"})
+"""Beside them there may be anything: a virtual environment, or other packages where the suite is installed."""
 
 
 class RequestFailed(Exception):  # noqa: N818 - it is a result, fired as Locust's `exception`, rarely raised
@@ -35,8 +37,13 @@ def unexpected_failure(error: BaseException) -> RequestFailed:
     anything. The exception is its ``__cause__``.
     """
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
-    own = [place for place in frames if place[0].parent.parent == _PROJECT]
-    places = [f" in {path.parent.name}/{path.name}:{line}" for path, line in (own or frames)[-1:]]
+    own = [(path.relative_to(_PROJECT), line) for path, line in frames if _is_own(path)]
+    others = [(Path(path.parent.name, path.name), line) for path, line in frames]
+    places = [f" in {path}:{line}" for path, line in (own or others)[-1:]]
     failed = RequestFailed(Outcome.UNEXPECTED, f"{type(error).__name__}{''.join(places)}")
     failed.__cause__ = error
     return failed
+
+
+def _is_own(path: Path) -> bool:
+    return path.is_relative_to(_PROJECT) and path.relative_to(_PROJECT).parts[0] in _ROOMS

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from conf.metric import Metric
     from conf.thresholds import Limits, Thresholds
+    from reports.cut_off import CutOff
     from reports.judgement.sample import Measured, Sample
     from reports.manifest import Stop
-    from reports.record import CutOff, FailureGroup, MemoryRow, OperationRow, Problem, Verdict
+    from reports.problem import Problem
+    from reports.record import FailureGroup, MemoryRow, OperationRow, Verdict
     from reports.statistics.certainty import Interval
 
 NOT_THERE = "not among the figures of this run"

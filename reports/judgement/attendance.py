@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.record import Problem
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,8 @@ from conf.operations import Operation
 from conf.subject import AGGREGATED, parse_subject, row_subject
 from reports.judgement.assessment import NOT_THERE, assess_subject
 from reports.judgement.locust_sample import LocustSample
-from reports.record import Advice, Finding, Problem
+from reports.problem import Problem
+from reports.record import Advice, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.metric import Metric, MetricKind
+from reports.cut_off import CutOff
 from reports.judgement.sample import Measured, share_interval
-from reports.record import CutOff
 
 if TYPE_CHECKING:
     from conf.thresholds import Limits

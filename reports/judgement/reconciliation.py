@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.operations import Operation, Outcome
-from reports.record import Problem
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from conf.metric import Metric, MetricKind
 from conf.operations import Outcome
 from conf.subject import Subject
-from reports.record import CutOff
+from reports.cut_off import CutOff
 from reports.statistics.certainty import Interval, Method, ratio_interval
 from reports.statistics.latencies import Latencies
 from reports.statistics.series import Series

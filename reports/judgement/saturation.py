@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.record import Problem
+from reports.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,7 +13,8 @@ from reports.judgement.assessment import assess_state, assess_subject
 from reports.judgement.sample import select_sample, select_step
 from reports.reading.locust_words import foreign_code
 from reports.reading.naming import parse_operation
-from reports.record import FailureGroup, Latency, OperationRow, Source, State, StepRow
+from reports.record import FailureGroup, OperationRow, Source, State, StepRow
+from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

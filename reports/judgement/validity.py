@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Journey
 from conf.subject import parse_subject
-from reports.record import Problem, State, Undecided
+from reports.problem import Problem
+from reports.record import State, Undecided
 from reports.wording.figures import finding_value, metric_label, seconds
 
 if TYPE_CHECKING:

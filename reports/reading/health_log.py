@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.reading.table import load_numbers
-from reports.record import HealthRow, Latency
+from reports.record import HealthRow
+from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reports.manifest import Manifest, Process
-    from reports.record import Problem
+    from reports.problem import Problem
 
 _NUMBERS = ["time", "cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms"]
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
 from monitoring.redaction.texts import redact
+from reports.problem import Problem
 from reports.reading.table import CODE, load_numbers, load_table
-from reports.record import Latency, Problem
+from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping

@@ -10,8 +10,8 @@ import numpy as np
 from conf.input_file import open_file
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
+from reports.problem import Problem
 from reports.reading.table import CODE
-from reports.record import Problem
 from reports.statistics.series import Series
 
 if TYPE_CHECKING:

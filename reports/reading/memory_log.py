@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from reports.record import Problem
+    from reports.problem import Problem
 
 PORTAL_PROCESS = "portal"
 BYTES_PER_MB = 1_000_000

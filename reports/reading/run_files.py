@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reports.manifest import Manifest
+    from reports.problem import Problem
     from reports.reading.health_log import Readings
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements
-    from reports.record import MemoryRow, Problem, TrackedErrors
+    from reports.record import MemoryRow, TrackedErrors
 
 MEMORY = "memory.csv"
 HEALTH = "health.csv"

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from conf.input_file import open_file
+from reports.problem import Problem
 from reports.reading.decoding import decode_text
-from reports.record import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence

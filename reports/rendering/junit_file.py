@@ -20,7 +20,8 @@ from reports.wording.sentences import headline
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.record import Finding, Problem, Verdict
+    from reports.problem import Problem
+    from reports.record import Finding, Verdict
 
 _SUITE = "loadtest"
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -16,10 +16,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from reports.charts.course import Course
+from reports.cut_off import CutOff
 from reports.manifest import Manifest
+from reports.problem import Problem
 from reports.record import OperationRow, State, Verdict
 from reports.rendering.json_file import FORMAT
 from reports.statistics.certainty import Interval
+from reports.statistics.distribution import Latency
 from reports.statistics.scalability import Scalability
 
 if TYPE_CHECKING:
@@ -27,7 +30,19 @@ if TYPE_CHECKING:
 
 SCHEMA_FILE = Path(__file__).with_name("verdict.schema.json")
 
-_NAMED = (Journey, Operation, Outcome, Limits, Interval, Course, Manifest, Scalability)
+_NAMED = (
+    Journey,
+    Operation,
+    Outcome,
+    Limits,
+    Interval,
+    Course,
+    CutOff,
+    Latency,
+    Manifest,
+    Problem,
+    Scalability,
+)
 """What the record's annotations name, and the record itself imports for type checkers only."""
 
 

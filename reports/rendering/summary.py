@@ -20,7 +20,8 @@ from reports.wording.sentences import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.record import Advice, FailureGroup, Finding, OperationRow, Problem, State, Verdict
+    from reports.problem import Problem
+    from reports.record import Advice, FailureGroup, Finding, OperationRow, State, Verdict
 
 _MOST_ROWS = 20
 """Of everything that a run may have any number of; the rest is counted."""

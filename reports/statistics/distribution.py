@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from monitoring.buckets import BUCKETS, decode_histograms, edges_us
 from monitoring.measurement import new_histogram
-from reports.record import Latency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,24 @@ NEVER = BUCKETS
 """A bucket behind those of HdrHistogram: results that will never be there. Its value is infinite."""
 CELLS = BUCKETS + 1
 """Buckets with this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """
+    Milliseconds; None where the source does not say.
+
+    Args:
+        at_least: Names of the figures that are lower bounds: they lie among requests that were waited for in vain.
+    """
+
+    min_ms: float | None = None
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+    at_least: tuple[str, ...] = ()
 
 
 class Counts(NamedTuple):

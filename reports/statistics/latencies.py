@@ -13,9 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from reports.record import Latency
 from reports.statistics.certainty import Interval, mean_interval, percentile_interval
-from reports.statistics.distribution import NEVER, Counts, nearest_rank, nearest_ranks, upper_edges_ms
+from reports.statistics.distribution import (
+    NEVER,
+    Counts,
+    Latency,
+    nearest_rank,
+    nearest_ranks,
+    upper_edges_ms,
+)
 from reports.statistics.series import Series
 
 if TYPE_CHECKING:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conf.thresholds import Limits
-    from reports.record import CutOff, FigureBeside, Finding, Latency
+    from reports.cut_off import CutOff
+    from reports.record import FigureBeside, Finding
+    from reports.statistics.distribution import Latency
 
 NONE = "\u2013"
 _NBSP = "\u00a0"

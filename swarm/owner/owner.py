@@ -28,6 +28,7 @@ from swarm.messages import Begin, CeilingShare, Report, StepBegins, Trouble
 from swarm.owner.attendance import WorkerEvent
 from swarm.owner.choice import offered_journeys, share_users
 from swarm.owner.dealer import Dealer, Deck
+from swarm.owner.manifest import build_manifest
 from swarm.owner.run import FAILURE, Run
 from swarm.owner.shape import StepShape
 from swarm.owner.steps import Steps
@@ -158,7 +159,7 @@ class Owner:
         try:
             deck = self._read_fixture()
             live = self._view.begin() if self._view else None
-            self._run = Run(self._environment, self._choice, self._dealer, live)
+            self._run = Run(self._environment, self._choice, self._dealer, build_manifest, live)
             self._judged.clear()
             self._environment.process_exit_code = None  # of the run before
         except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin

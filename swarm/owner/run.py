@@ -23,7 +23,6 @@ from monitoring.memory import own_rss_bytes
 from monitoring.redaction.clean_output import CleanConsole
 from monitoring.run_clock import RunClock
 from swarm.owner.attendance import Attendance, WorkerEvent
-from swarm.owner.manifest import build_manifest
 from swarm.owner.portal_watch import PortalWatch
 from swarm.owner.run_writer import RunDirectory
 from swarm.owner.workers import Contribution
@@ -32,6 +31,7 @@ from swarm.provenance import git_commit
 if TYPE_CHECKING:
     from locust.env import Environment
 
+    from collections.abc import Callable
     from datetime import datetime
 
     from monitoring.probing.vector_index import VectorIndex
@@ -59,6 +59,7 @@ class Run:
         environment: Locust's.
         choice: What the run is to be.
         dealer: Knows the houses.
+        describe: Makes the manifest of the run as it stands at a moment.
         live: Is given everything that is measured too; None where nobody may look at the run while it goes on.
 
     Raises:
@@ -70,11 +71,13 @@ class Run:
         environment: Environment,
         choice: Choice,
         dealer: Dealer,
+        describe: Callable[[Run, datetime], dict[str, Any]],
         live: LiveRun | None = None,
     ) -> None:
         self.environment = environment
         self.choice = choice
         self.dealer = dealer
+        self._describe = describe
         self._live = live
         self.clock = RunClock()
         self.started_at = self.clock.started_at
@@ -263,7 +266,7 @@ class Run:
     def so_far(self) -> tuple[dict[str, Any], list[tuple[str, str, str, int]]]:
         """The manifest as it would be now, and the failures: method, name, error, and how often."""
         failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in self.errors()]
-        return build_manifest(self, self.clock.now()), failures
+        return self._describe(self, self.clock.now()), failures
 
     def errors(self) -> list[StatsError]:
         """Failures as Locust groups them."""
@@ -314,7 +317,7 @@ class Run:
             self._note_unwritten(error)
         copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
         try:
-            self._files.write_manifest(build_manifest(self, ended_at))
+            self._files.write_manifest(self._describe(self, ended_at))
             verdict = judge_run(self._files.path)
             report: Path | None = write_reports(verdict, self._files.path)
         except NoVerdictError:
@@ -322,7 +325,7 @@ class Run:
         except LoadTestError as unwritten:
             _log.error("%s", unwritten)
             self.note_problem("not_written", unwritten.message)
-            self._files.rewrite_manifest(build_manifest(self, ended_at))
+            self._files.rewrite_manifest(self._describe(self, ended_at))
             verdict, report = judge_run(self._files.path), None
             write_what_fits(verdict, self._files.path)
         if RUN_DIR_VARIABLE not in os.environ:

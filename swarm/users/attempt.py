@@ -11,10 +11,12 @@ from conf.operations import Outcome
 from swarm.failure import RequestFailed, unexpected_failure
 
 if TYPE_CHECKING:
+    from locust.env import Environment
+
     from types import TracebackType
 
     from conf.operations import Operation
-    from swarm.users.journey_user import JourneyUser
+    from swarm.generator.results import Results
 
 CUT_OFF = RequestFailed(Outcome.CUT_OFF, "in flight when its user was stopped, and not finished in time")
 _LOCUSTS_OWN = "locust.exception"
@@ -29,7 +31,8 @@ class Attempt:
     unexpected; both end there. An attempt that its user's end breaks off is cut off, and the user ends.
 
     Args:
-        user: Its process counts the result, and Locust's statistics do.
+        environment: Locust's; its statistics count the result.
+        results: Those of the process, which counts it too.
         request_type: As Locust's statistics have it: an HTTP method, SQL, WAIT or FLOW.
         operation: What is attempted.
         context: Of the flow: ``step``, and ``late_s`` where its start was planned.
@@ -51,15 +54,17 @@ class Attempt:
         "trace_id",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where a result goes, and what is known of it before
         self,
-        user: JourneyUser,
+        environment: Environment,
+        results: Results,
         request_type: str,
         operation: Operation,
         context: dict[str, Any],
+        *,
         url: str | None = None,
     ) -> None:
-        self._environment, self._results = user.environment, user.generator.results
+        self._environment, self._results = environment, results
         self._request_type, self._operation, self._context, self._url = request_type, operation, context, url
         self._ended_s: float | None = None
         self.failed: RequestFailed | None = None

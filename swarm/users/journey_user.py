@@ -95,7 +95,7 @@ class JourneyUser(User):
         self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None
     ) -> Attempt:
         """A ``with`` block that ends in one result of *operation*; *context* is that of its flow."""
-        return Attempt(self, request_type, operation, context, url)
+        return Attempt(self.environment, self.generator.results, request_type, operation, context, url=url)
 
 
 def _nothing_yet(_: JourneyUser) -> None:

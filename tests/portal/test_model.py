@@ -6,9 +6,9 @@ from statistics import quantiles
 from uuid import uuid4
 
 from conf.loading import load_settings
+from portal.chunk import Chunk
 from portal.model import SimulatedModel, compose_reply
 from portal.ranking import rank
-from portal.retrieval import Chunk
 
 SETTINGS = load_settings(environ={}).portal
 

@@ -7,8 +7,8 @@ from uuid import UUID
 import numpy as np
 from pgvector import Vector
 
-from portal.auth import Homeowner
 from portal.database import open_database
+from portal.homeowner import Homeowner
 from portal.retrieval import Tier, retrieve
 from seed.database import vector_literal
 from seed.embedding import embed
@@ -17,7 +17,7 @@ from seed.questions import sample_questions
 if TYPE_CHECKING:
     from portal_process import Estate
 
-    from portal.retrieval import Chunk
+    from portal.chunk import Chunk
 
 pytest_plugins = ["portal_estate"]
 

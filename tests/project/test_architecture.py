@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,34 @@ def test_a_wrong_arrow_would_be_seen_wherever_it_stands() -> None:
     assert wrong_arrows("reports", "def f():\n    import locustfiles.chat") == {"locustfiles"}
     assert wrong_arrows("locustfiles", "import portal") == {"portal"}
     assert wrong_arrows("loadtest", "import portal, reports.verdict") == set()
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(source: str) -> set[str]:
+    """Whatever *source* imports, by its whole name; of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_their_types() -> None:
+    sources = {
+        module_name(path): path.read_text()
+        for room in ALLOWED
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    assert len(sources) > 150
+    graph = {name: imported_modules(source) & sources.keys() - {name} for name, source in sources.items()}
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
 
 
 def test_every_package_is_a_room_of_the_house() -> None:

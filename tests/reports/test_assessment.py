@@ -23,18 +23,10 @@ from reports.judgement.assessment import (
 )
 from reports.judgement.locust_sample import LocustSample
 from reports.judgement.validity import assess_validity
+from reports.problem import Problem
 from reports.reading.locust_csv import StatsRow
-from reports.record import (
-    FailureGroup,
-    Finding,
-    Latency,
-    MemoryRow,
-    OperationRow,
-    Problem,
-    Source,
-    State,
-    Verdict,
-)
+from reports.record import FailureGroup, Finding, MemoryRow, OperationRow, Source, State, Verdict
+from reports.statistics.distribution import Latency
 
 NOTHING_JUDGED = Problem("nothing_judged", "No criterion names any operation of this run")
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from reports.record import Problem, Verdict
+    from reports.problem import Problem
+    from reports.record import Verdict
 
 OWN_FILES = (
     "manifest.json", "locust_stats.csv", "locust_failures.csv", "measurements.hlog", "memory.csv",

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from reports.problem import Problem
     from reports.reading.measurement_log import Measurements
-    from reports.record import Problem
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 INTERVALS = 700

@@ -24,7 +24,8 @@ from conf.operations import Journey
 from conf.thresholds import Limits
 from loadtest.app import app
 from reports import verdict as judging
-from reports.record import ISOLATION, Advice, FailureGroup, Finding, Problem, State
+from reports.problem import Problem
+from reports.record import ISOLATION, Advice, FailureGroup, Finding, State
 from reports.rendering import summary
 from reports.rendering.json_file import render_json
 from reports.rendering.junit_file import render_junit

@@ -15,14 +15,15 @@ from conf.operations import Journey
 from conf.settings import Generator
 from reports.judgement.saturation import assess_saturation
 from reports.reading.health_log import Readings
-from reports.record import HealthRow, Latency, State
+from reports.record import HealthRow, State
+from reports.statistics.distribution import Latency
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reports.record import Problem
+    from reports.problem import Problem
 
 LIMITS = Generator(lag_p95_ms=100, cpu_ratio=0.9, cpu_for_s=10, open_files_ratio=0.5)
 ALLOWED_FILES = 100

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from reports.record import Finding, OperationRow, Problem, Verdict
+    from reports.problem import Problem
+    from reports.record import Finding, OperationRow, Verdict
 
 SECRET = "a-secret-of-these-tests-that-the-target-never-looks-at"  # noqa: S105 - of the tests
 

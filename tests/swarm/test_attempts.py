@@ -44,9 +44,8 @@ class Bench:
         self.environment = SimpleNamespace(events=SimpleNamespace(request=hook))
 
     def attempt(self, operation: Operation = CHAT) -> Attempt:
-        generator = SimpleNamespace(results=self.results)
-        user: Any = SimpleNamespace(environment=self.environment, generator=generator)
-        return Attempt(user, "POST", operation, {"step": 0})
+        environment: Any = self.environment
+        return Attempt(environment, self.results, "POST", operation, {"step": 0})
 
     @property
     def outcomes(self) -> Counter[tuple[Operation, Outcome]]:
@@ -89,7 +88,7 @@ def test_what_nobody_expected_is_a_result_named_once_with_its_stack(
     failed = attempt.failed
     assert failed is not None
     assert (failed.outcome, failed.__cause__, failed.__traceback__) == (Outcome.UNEXPECTED, None, None)
-    assert failed.message.startswith("KeyError in tests/swarm/test_attempts.py:")
+    assert failed.message.startswith("KeyError in swarm/test_attempts.py:")
     assert len({repr(one) for one in bench.fired}) == 1
     assert len(caplog.messages) == 1
     assert "a-secret" not in caplog.text + repr(bench.fired)

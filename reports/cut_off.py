@@ -1,0 +1,21 @@
+"""What the end of a run cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """
+    Requests in flight when the run ended, and not finished within the stop timeout: neither successes nor failures.
+
+    Args:
+        longest_ms: How long the one that was sent first had waited; None where there are none.
+    """
+
+    count: int = 0
+    longest_ms: float | None = None
+
+
+NOTHING_CUT_OFF = CutOff()
