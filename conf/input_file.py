@@ -15,13 +15,13 @@ import stat
 import tomllib
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Model = TypeVar("Model", bound=BaseModel)
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 
 MOST_BYTES = 64_000_000
 """Of a file that is read as a whole."""
@@ -126,6 +126,8 @@ def build_model(kind: type[Model], document: object) -> Model:
     Raises:
         ValueError: Something is not as it should be; the reason begins with its key, and repeats no value.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - who reads a secret, or --help, needs no models
+
     try:
         return kind.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
 _LIBRARIES = (
-    "typer", "rich.table", "pydantic", "jwt", "psycopg2", "pandas", "scipy.special", "jinja2", "segno", "loadtest.app",
-    "reports.verdict",
+    "typer", "rich.table", "pandas", "scipy.special", "jinja2", "segno", "loadtest.run", "loadtest.check", "reports.verdict",
 )  # fmt: skip
 _READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
 _SET_CHILD_SUBREAPER = 36
