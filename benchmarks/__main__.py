@@ -7,6 +7,7 @@ A name on the command line (``python -m benchmarks throughput``) measures that a
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,8 +35,9 @@ def measured(names: tuple[str, ...]) -> list[Figure]:
         print(f"{name} ...", file=sys.stderr)  # noqa: T201 - minutes pass
         try:
             figures += import_module(module).measure()
-        except TimeoutError as error:
-            figures.append(Figure(f"{name}, or a part of it", f"not measured: {error}", reached=False))
+        except Exception as error:  # noqa: BLE001 - the others took minutes
+            traceback.print_exc()
+            figures.append(Figure(f"{name}, or a part of it", f"not measured: {error!r}", reached=False))
     return figures
 
 

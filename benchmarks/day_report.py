@@ -122,7 +122,8 @@ def make_run(path: Path) -> int:
     for (hour, variant), times in drawn.items():
         for operation, ms, outcome in parts[hour][variant].requests:
             _count(environment, operation, ms, outcome, times)
-    files.close(_manifest(path.name, started_at, drawn.total()), started_at + timedelta(seconds=DAY_S))
+    assert files.close(started_at + timedelta(seconds=DAY_S)) == []
+    files.write_manifest(_manifest(path.name, started_at, drawn.total()))
     return sum(
         tally.requests for operation, tally in files.log.tallies.items() if operation.kind is Kind.REQUEST
     )
