@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from monitoring.journal.current_segment import Limits
+from monitoring.journal.tracker import Tracker
 from monitoring.journal.writer import Journal
-from monitoring.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

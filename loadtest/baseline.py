@@ -44,12 +44,12 @@ def save(
 
     Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not a name.
     """
+    from reports.baseline_search import reduce_run  # noqa: PLC0415
     from reports.baselines.baseline import (  # noqa: PLC0415 - pandas takes a while; --help does without
         Machine,
         parse_name,
         write_baseline,
     )
-    from reports.baselines.baseline_search import reduce_run  # noqa: PLC0415
 
     baseline = reduce_run(run_dir, parse_name(name), Machine.here())
     path = write_baseline(baseline, directory)

@@ -71,12 +71,12 @@ def command(
 
 
 def _compare(baseline: str, run_dir: Path, directory: Path, floor: Floor) -> Comparison:
+    from reports.baseline_search import find_baseline, reduce_run  # noqa: PLC0415
     from reports.baselines.baseline import (  # noqa: PLC0415 - as above
         SHIPPED_DIR,
         Machine,
         NotComparableError,
     )
-    from reports.baselines.baseline_search import find_baseline, reduce_run  # noqa: PLC0415
     from reports.baselines.comparison import compare, not_comparable  # noqa: PLC0415
 
     name, here = run_dir.resolve().name, Machine.here()

@@ -20,9 +20,9 @@ from monitoring.journal.log_summary import PerformanceTimes, count_errors
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader, newest
 from monitoring.journal.segments import current_path, timestamp
+from monitoring.journal.tracker import ERRORS, PERFORMANCE
 from monitoring.redaction.clean_output import CleanConsole, print_record
 from monitoring.redaction.output_streams import output_is_lost
-from monitoring.tracker import ERRORS, PERFORMANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,14 +12,14 @@ import psycopg2
 
 from conf.errors import LoadTestError
 from conf.operations import Journey, Operation, Outcome
-from swarm.users.journey_user import JourneyUser
-from swarm.users.search import (
+from swarm.database.search import (
     Searches,
     SearchSpace,
     assess_rows,
     failure_of,
     nearest_chunks,
 )
+from swarm.users.journey_user import JourneyUser
 
 if TYPE_CHECKING:
     from locust.env import Environment

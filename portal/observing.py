@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from monitoring.tracker import Tracker
+    from monitoring.journal.tracker import Tracker
 
 
 class Observed:

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from monitoring.histogram_bounds import latency_bounds_s
-from monitoring.tracker import build_tracker
+from monitoring.journal.tracker import build_tracker
 from portal.faults import Faults
 from portal.metrics import Metrics
 from portal.model import SimulatedModel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from conf.settings import Settings
-    from monitoring.tracker import Tracker
+    from monitoring.journal.tracker import Tracker
     from portal.database import Database
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from monitoring.tracker import API, DATABASE, LLM
+from monitoring.journal.tracker import API, DATABASE, LLM
 from portal.database import DatabaseGoneError
 from portal.metrics import UNMATCHED
 from portal.model import ModelError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from monitoring.tracker import Tracker
+    from monitoring.journal.tracker import Tracker
     from portal.timing import Timings
 
 _NOT_TIMED = ("/api/health", "/metrics")

@@ -11,10 +11,12 @@ from conf.operations import Kind
 from reports.cut_off import NOTHING_CUT_OFF
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from conf.metric import Metric
     from conf.operations import Journey, Operation, Outcome
     from conf.thresholds import Limits
-    from reports.charts.course import Course
+    from reports.course import Course
     from reports.cut_off import CutOff
     from reports.manifest import Manifest
     from reports.problem import Problem
@@ -331,6 +333,15 @@ class Finding:
     def never_answered(self) -> bool:
         """Whether the value lies among requests that were never answered."""
         return self.value is None and self.at_least
+
+
+def uncertain(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
+    return [
+        finding
+        for finding in findings
+        if finding.certain is False and not (finding.limits is not None and finding.limits.optional)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from conf.subject import parse_subject
 from monitoring.unexpected import describe_unexpected
 from reports.advice.rules import advise
 from reports.baselines.beside import build_beside
-from reports.charts.course import build_course
+from reports.charts.points import build_course
 from reports.cleaning import clean_record
 from reports.judgement.assessment import (
     assess_isolation,

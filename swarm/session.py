@@ -19,7 +19,6 @@ import sys
 from argparse import ArgumentTypeError
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import gevent
 from gevent.event import Event
@@ -39,7 +38,7 @@ from swarm.exits import (
     own_exits,
     require_web_port,
 )
-from swarm.generator.generator import Generator
+from swarm.generator.generator import Generator, generator_of, generators
 from swarm.locust_patches.clean_results import clean_results
 from swarm.locust_patches.clock import SteadyTime
 from swarm.locust_patches.master import Dispatcher, WatchedNode, handle_message
@@ -66,12 +65,6 @@ _GARBAGE_THRESHOLDS = 20_000, 10, 100
 
 _log = logging.getLogger(__name__)
 _joined = Event()
-_generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
-
-
-def generator_of(environment: Environment) -> Generator:
-    """What the users of *environment* share."""
-    return _generators[environment]
 
 
 def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
@@ -153,7 +146,7 @@ def _join(environment: Environment) -> None:
     require_allowed_exporters(settings, os.environ, others)
     environment.dispatcher_class = Dispatcher
     if not isinstance(runner, MasterRunner):
-        _generators[environment] = Generator(environment, settings)
+        generators[environment] = Generator(environment, settings)
     _joined.set()
     if isinstance(runner, WorkerRunner):
         return
@@ -164,7 +157,7 @@ def _join(environment: Environment) -> None:
     typed = Typed(options.num_users, options.spawn_rate, options.run_time)
     choice = build_choice(settings, journeys, typed)
     view = _open_view(environment, settings)
-    owner = Owner(environment, choice, _generators.get(environment), Progress.from_environment(), view)
+    owner = Owner(environment, choice, generators.get(environment), Progress.from_environment(), view)
     if view is not None and environment.web_ui is not None:
         from swarm.web.pages import extend_web_ui  # noqa: PLC0415 - as above
         from swarm.web.start_form import StartForm  # noqa: PLC0415 - only for a web UI

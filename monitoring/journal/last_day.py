@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.journal.reading import JournalReader, newest
 from monitoring.journal.segments import parse_moment, timestamp
+from monitoring.journal.tracker import ERRORS, PERFORMANCE
 from monitoring.measurement import HIGHEST_US, new_histogram
-from monitoring.tracker import ERRORS, PERFORMANCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitoring.journal.reading import JournalReader
 from monitoring.journal.segments import timestamp
+from monitoring.journal.tracker import ERRORS
 from monitoring.redaction.texts import redact
-from monitoring.tracker import ERRORS
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Journey, Operation
 from conf.subject import parse_subject
+from monitoring.journal.tracker import DATABASE, LLM
 from monitoring.probing.vector_index import COSTLY_MS
-from monitoring.tracker import DATABASE, LLM
 from reports.advice.evidence import latency_above, listed, requests_failed
 from reports.judgement.server_steps import REST, slowest_step
 from reports.reading.memory_log import PORTAL_PROCESS

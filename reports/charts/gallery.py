@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from conf.operations import Operation
     from conf.thresholds import Limits
     from reports.charts.canvas import Drawing
-    from reports.charts.course import Course, OperationCourse
     from reports.charts.time_charts import Timeline
+    from reports.course import Course, OperationCourse
     from reports.record import Verdict
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
 from reports.charts.canvas import ACCENT, INK, LINE, RIGHT, SOFT, Axis, Box, Drawing, Mark, Plane
-from reports.charts.course import round_up
+from reports.charts.points import round_up
 from reports.charts.time_charts import value_axis
 from reports.wording import figures
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conf.thresholds import Limits
-    from reports.charts.course import Bin, CurvePoint, OperationCourse
+    from reports.course import Bin, CurvePoint, OperationCourse
 
 _MARKED = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99)
 _FAR = 2.5

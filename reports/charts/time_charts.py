@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conf.operations import Outcome
 from reports.charts.canvas import ACCENT, FAIL, INK, LINE, SOFT, Axis, Box, Drawing, Mark, Plane
-from reports.charts.course import round_up
+from reports.charts.points import round_up
 from reports.wording import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from conf.thresholds import Limits
-    from reports.charts.course import Course, OperationCourse, Window
+    from reports.course import Course, OperationCourse, Window
     from reports.manifest import StepSpan
     from reports.record import Verdict
 

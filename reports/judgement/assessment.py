@@ -11,7 +11,8 @@ from conf.errors import ExitCode
 from conf.metric import MetricKind, parse_metric
 from conf.operations import Journey, Operation, Outcome
 from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
-from reports.record import ISOLATION, Finding, State, Undecided
+from reports.limits import assess_metric
+from reports.record import ISOLATION, Finding, State, Undecided, uncertain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,41 +29,6 @@ if TYPE_CHECKING:
 NOT_THERE = "not among the figures of this run"
 _ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
 """Journeys that load the portal's process; vector search goes past it, to the database."""
-
-
-def assess_metric(value: float | None, limits: Limits) -> State:
-    """
-    Judge one value; no value is NO VERDICT, never PASS.
-
-    Args:
-        value: In the unit of the metric.
-        limits: A value on a limit is a WARN, unless the limit is ``pass_at_least``. Where only one limit is
-            given, PASS and FAIL meet WARN there: a value beyond ``pass_below`` alone warns, a value short of
-            ``fail_above`` alone passes.
-    """
-    if value is None or not math.isfinite(value):
-        return State.NO_VERDICT
-    if limits.pass_below is not None or limits.fail_above is not None:
-        return _assess_small(value, limits)
-    return _assess_large(value, limits)
-
-
-def _assess_small(value: float, limits: Limits) -> State:
-    passes_below = limits.pass_below if limits.pass_below is not None else limits.fail_above
-    assert passes_below is not None
-    if limits.fail_above is not None and value > limits.fail_above:
-        return State.FAIL
-    return State.PASS if value < passes_below else State.WARN
-
-
-def _assess_large(value: float, limits: Limits) -> State:
-    if limits.fail_below is not None and value < limits.fail_below:
-        return State.FAIL
-    if limits.pass_at_least is not None:
-        return State.PASS if value >= limits.pass_at_least else State.WARN
-    passes_above = limits.pass_above if limits.pass_above is not None else limits.fail_below
-    assert passes_above is not None
-    return State.PASS if value > passes_above else State.WARN
 
 
 def assess_subject(
@@ -300,15 +266,6 @@ def worst_state(findings: Collection[Finding], problems: Collection[Problem]) ->
     """The state of a run: any problem, or nothing judged, is NO VERDICT; otherwise that of `assess_state`."""
     state = assess_state(findings)
     return State.NO_VERDICT if problems or state is None else state
-
-
-def uncertain(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
-    return [
-        finding
-        for finding in findings
-        if finding.certain is False and not (finding.limits is not None and finding.limits.optional)
-    ]
 
 
 def exit_code(verdict: Verdict, *, strict: bool) -> ExitCode:

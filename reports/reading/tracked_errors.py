@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from conf.input_file import open_file, whole_lines
 from monitoring.journal.reading import LONGEST_LINE, parse_record
 from monitoring.journal.run_errors import RUN_ERRORS, SUMMARY_KIND, error_group
+from monitoring.journal.tracker import LOAD
 from monitoring.redaction.texts import redact
-from monitoring.tracker import LOAD
 from reports.record import TrackedErrors
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
-from reports.charts.course import Course
+from reports.course import Course
 from reports.cut_off import CutOff
 from reports.manifest import Manifest
 from reports.problem import Problem

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
 from conf.subject import AGGREGATED, GENERATOR, PORTAL, parse_subject
-from reports.judgement.assessment import assess_metric
+from reports.limits import assess_metric
 from reports.record import ISOLATION
 from reports.statistics.certainty import least_count
 

@@ -6,8 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
-from reports.judgement.assessment import uncertain
-from reports.record import State
+from reports.record import State, uncertain
 from reports.wording.figures import Column, count, figure, finding_value, metric_label, subject_label
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
-from monitoring.tracker import LOAD
+from monitoring.journal.tracker import LOAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from monitoring.tracker import Tracker
+    from monitoring.journal.tracker import Tracker
     from swarm.failure import RequestFailed
 
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ import logging
 from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import gevent
 from gevent.lock import RLock
@@ -21,8 +22,8 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
 from monitoring.health import LagSampler, OwnVitals
+from monitoring.journal.tracker import build_tracker, configure_tracker
 from monitoring.tracing import Tracing, open_tracer
-from monitoring.tracker import build_tracker, configure_tracker
 from swarm.background import Background, words_of
 from swarm.generator.arrivals import Schedule
 from swarm.generator.ceiling import Ceiling
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.settings import Settings
-    from swarm.users.search import Searches
+    from swarm.database.search import Searches
 
 
 _log = logging.getLogger(__name__)
@@ -287,3 +288,12 @@ class Generator:
             runner.send_message(Finished.TYPE, Finished(run_id, users).pack())
             if self.houses.run_id == run_id:
                 self._finished = True
+
+
+generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
+"""By Locust's environment, of which a process has one."""
+
+
+def generator_of(environment: Environment) -> Generator:
+    """What the users of *environment* share."""
+    return generators[environment]

@@ -8,7 +8,7 @@ from locust.exception import StopTest, StopUser
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from swarm.session import generator_of
+from swarm.generator.generator import generator_of
 from swarm.users.attempt import Attempt
 
 if TYPE_CHECKING:

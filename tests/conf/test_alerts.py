@@ -18,7 +18,7 @@ from monitoring.alerting.rules_file import RUNBOOK, rules_file
 from monitoring.cumulative import cumulative
 from monitoring.measurement import new_histogram
 from portal import chat, onboarding
-from reports.judgement.assessment import assess_metric
+from reports.limits import assess_metric
 from reports.record import State
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from built_run import BuiltRun, Result, evenly, failing
 from command_process import Commands
 
 from conf.operations import Outcome
+from reports.baseline_search import reduce_run
 from reports.baselines.baseline import Machine, write_baseline
-from reports.baselines.baseline_search import reduce_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

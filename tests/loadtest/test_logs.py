@@ -12,7 +12,7 @@ from command_process import Commands
 
 from conf.errors import LoadTestError
 from monitoring.journal.log_lines import parse_age_s, show_record
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

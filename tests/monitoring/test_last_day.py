@@ -11,7 +11,7 @@ from monitoring.journal.current_segment import Limits
 from monitoring.journal.last_day import STRETCH_S, STRETCHES, DayTally, LastDay, Routes
 from monitoring.journal.reading import parse_record
 from monitoring.journal.segments import timestamp
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,13 +13,13 @@ from uuid import UUID
 import pytest
 
 from conf.loading import load_settings
-from monitoring import tracker as module
+from monitoring.journal import tracker as module
 from monitoring.journal.error_record import LONGEST_MESSAGE, MOST_FRAMES
 from monitoring.journal.log_summary import TOTAL, PerformanceTimes, count_errors
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader
 from monitoring.journal.run_errors import RUN_ERRORS, copy_errors
-from monitoring.tracker import (
+from monitoring.journal.tracker import (
     PerformanceTimer,
     Tracker,
     build_tracker,
@@ -116,7 +116,7 @@ def test_the_module_writes_the_three_kinds_with_the_processs_tracker(
 
 
 def test_a_process_that_configures_nothing_writes_where_the_settings_say(tmp_path: Path) -> None:
-    code = "from monitoring.tracker import log_llm_error; log_llm_error('/x', 'down')"
+    code = "from monitoring.journal.tracker import log_llm_error; log_llm_error('/x', 'down')"
     for environ in (
         {},
         {"LOADTEST_TARGET": "not an address"},

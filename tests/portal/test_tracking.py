@@ -12,7 +12,7 @@ from portal_process import QUICK, SECRET, Estate, Portal, bearer, running_portal
 from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader, newest
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 from portal.app import build_app
 from portal.database import PoolStats
 from portal.metrics import Metrics

@@ -49,7 +49,7 @@ from conf.settings import Settings
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
 from conf.thresholds import Limits
 from loadtest.app import app
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 from reports.advice.rules import RULES
 from swarm.provenance import COMMIT_VARIABLE
 from swarm.web.login import PASSWORD_VARIABLE, USER_VARIABLE

@@ -18,9 +18,9 @@ from monitoring.measurement import WARM_UP
 from reports.advice.rules import RULES
 from reports.verdict import judge_run
 from seed.fixture import House
+from swarm.database.search import assess_rows, failure_of
 from swarm.failure import RequestFailed
 from swarm.provenance import recorded_settings
-from swarm.users.search import assess_rows, failure_of
 
 if TYPE_CHECKING:
     from pathlib import Path

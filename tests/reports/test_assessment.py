@@ -14,7 +14,6 @@ from conf.thresholds import Limits
 from reports.judgement.assessment import (
     assess_isolation,
     assess_memory,
-    assess_metric,
     assess_subject,
     assess_success,
     exit_code,
@@ -23,6 +22,7 @@ from reports.judgement.assessment import (
 )
 from reports.judgement.locust_sample import LocustSample
 from reports.judgement.validity import assess_validity
+from reports.limits import assess_metric
 from reports.problem import Problem
 from reports.reading.locust_csv import StatsRow
 from reports.record import FailureGroup, Finding, MemoryRow, OperationRow, Source, State, Verdict

@@ -13,6 +13,7 @@ from built_run import STARTED, BuiltRun, Result, evenly, failing
 from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.subject import Subject
+from reports.baseline_search import find_baseline, reduce_run
 from reports.baselines.baseline import (
     Baseline,
     Machine,
@@ -21,7 +22,6 @@ from reports.baselines.baseline import (
     parse_name,
     write_baseline,
 )
-from reports.baselines.baseline_search import find_baseline, reduce_run
 from reports.judgement.sample import select_sample
 from reports.reading.run_files import load_run
 

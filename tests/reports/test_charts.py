@@ -12,7 +12,6 @@ from page_reader import Page
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits
 from reports.charts.canvas import INK, Axis, Box, Plane
-from reports.charts.course import OperationCourse, Window
 from reports.charts.gallery import draw_charts
 from reports.charts.spread_charts import draw_percentiles
 from reports.charts.time_charts import (
@@ -22,6 +21,7 @@ from reports.charts.time_charts import (
     moment,
     value_axis,
 )
+from reports.course import OperationCourse, Window
 from reports.rendering.html_page import render_html
 from reports.verdict import judge_run
 

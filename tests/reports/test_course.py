@@ -12,7 +12,8 @@ from measured_series import distribution, series
 
 from conf.operations import Operation, Outcome
 from monitoring.measurement import WARM_UP, Tag
-from reports.charts.course import Level, build_course, round_up
+from reports.charts.points import build_course, round_up
+from reports.course import Level
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.statistics.series import Series
@@ -21,7 +22,7 @@ from reports.verdict import judge_run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.charts.course import Course, OperationCourse
+    from reports.course import Course, OperationCourse
     from reports.record import Verdict
 
 CHAT = Tag(Operation.CHAT, Outcome.SUCCESS, 0)

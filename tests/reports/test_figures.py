@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.thresholds import Limits
-from reports.judgement.assessment import assess_metric
+from reports.limits import assess_metric
 from reports.wording.figures import Column, fails_text, figure, passes_text, per_second, seconds
 
 P95 = Limits(pass_below=3000, fail_above=5000)

@@ -16,8 +16,8 @@ from truthful_target import Fate, Route
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from monitoring.journal.reading import JournalReader
+from monitoring.journal.tracker import Tracker
 from monitoring.measurement import Attempts, Tag
-from monitoring.tracker import Tracker
 from reports.reading.measurement_log import load_measurements
 from swarm.failure import RequestFailed
 from swarm.generator.failure_log import FailureLog

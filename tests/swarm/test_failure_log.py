@@ -13,7 +13,7 @@ from profiled_run import Plan, run_together
 from conf.operations import Journey, Outcome
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 from swarm.failure import RequestFailed
 from swarm.generator.failure_log import FailureLog
 

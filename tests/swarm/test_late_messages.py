@@ -137,12 +137,12 @@ def test_a_run_searches_on_connections_and_for_vectors_of_its_own(
     seeded_database: SeededDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = f"""
-from swarm import session as _session
+from swarm.generator.generator import generators
 from locustfiles.rag import RagQueryUser
 from seed.fixture import load_fixture, pack_house
 
 known = [pack_house(house) for house in load_fixture({str(seeded_database.settings.seed.fixture)!r})[:1]]
-_session._generators[environment] = generator
+generators[environment] = generator
 begin("one", known)
 first = RagQueryUser(environment)
 first.on_start()

@@ -39,7 +39,7 @@ events.init.add_listener(lambda **_: parsers.clear())
 def note(environment, **_):
     if isinstance(environment.runner, MasterRunner):
         return
-    from swarm.session import generator_of
+    from swarm.generator.generator import generator_of
     path = pathlib.Path(__file__).with_name(f"{os.getpid()}.stopped")
     path.write_text(json.dumps([generator_of(environment).elapsed_s, len(parsers)]))
 """

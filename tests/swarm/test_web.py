@@ -14,7 +14,7 @@ from patience import await_true
 from prometheus_client.parser import text_string_to_metric_families
 from web_ui import TIMEOUT_S, WebUI, settings_file, web_ui
 
-from monitoring.tracker import Tracker
+from monitoring.journal.tracker import Tracker
 from reports.verdict import judge_run
 from reports.wording import figures
 from reports.wording import sentences as wording

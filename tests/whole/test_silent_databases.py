@@ -15,8 +15,8 @@ from hostile_server import HostileServer, dripping, silent
 from conf.errors import LoadTestError
 from conf.operations import Outcome
 from seed.database import ConnectTimeout, QueryTimeout, connect
-from swarm.users.database_pool import ConnectionPool, PoolTimeout
-from swarm.users.search import failure_of
+from swarm.database.pool import ConnectionPool, PoolTimeout
+from swarm.database.search import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ def test_a_borrower_that_is_killed_gives_its_place_back_and_its_connection_is_cl
 
 
 def test_a_database_that_refuses_is_not_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("swarm.users.database_pool._PAUSE_S", SHORT_S)
+    monkeypatch.setattr("swarm.database.pool._PAUSE_S", SHORT_S)
     asked: list[float] = []
 
     def refuse() -> object:

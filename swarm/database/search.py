@@ -20,8 +20,8 @@ from seed.database import (
     require_url,
     vector_literal,
 )
+from swarm.database.pool import ConnectionPool, PoolTimeout
 from swarm.failure import RequestFailed
-from swarm.users.database_pool import ConnectionPool, PoolTimeout
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
