@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.tracker import Tracker
 from monitoring.journal.writer import Journal
 
@@ -37,7 +37,7 @@ PROCESSES = (1, 4)
 SEGMENT_BYTES = 200_000
 DOCS = Path(__file__).parent.parent / "docs" / "error-tracking.md"
 _TABLE = re.compile(r"(<!-- benchmark -->\n).*?(\n<!-- /benchmark -->)", re.DOTALL)
-_LIMITS = Limits(segment_bytes=SEGMENT_BYTES, patience_s=60)
+_LIMITS = SegmentLimits(segment_bytes=SEGMENT_BYTES, patience_s=60)
 _HOUSE = "8c8f4f6e-0000-4000-8000-000000000000"
 
 

@@ -148,7 +148,7 @@ class Answers(_Section):
     cookie_bytes: int = Field(ge=1, description="Of one cookie's name, value and path.")
 
 
-class Database(_Section):
+class DatabaseSettings(_Section):
     """The PostgreSQL database with pgvector behind the portal."""
 
     url: SecretStr | None = Field(default=None, description="From DATABASE_URL only.")
@@ -195,7 +195,7 @@ class Seed(_Section):
         return str(parse_origin(url))
 
 
-class Run(_Section):
+class RunSettings(_Section):
     """One run of the load."""
 
     profile: str = Field(description="Name of a file in conf/profiles/, or the path of one.")
@@ -213,7 +213,7 @@ class Run(_Section):
     early_stop_grace_s: float = Field(ge=0, description="They stop nothing before the run is so old.")
 
 
-class Generator(_Section):
+class GeneratorSettings(_Section):
     """Beyond these limits a process that generates load is saturated, and the run no verdict."""
 
     lag_p95_ms: float = Field(gt=0, description="Event-loop lag that 95 of 100 samples must stay below.")
@@ -286,7 +286,7 @@ class Model(_Section):
         return self
 
 
-class RateLimits(_Section):
+class RateLimitSettings(_Section):
     """The portal's fixed windows of 60 s; refused requests count too."""
 
     enabled: bool
@@ -295,7 +295,7 @@ class RateLimits(_Section):
     resolve_per_token_per_minute: int = Field(ge=1)
 
 
-class Faults(_Section):
+class FaultSettings(_Section):
     """Misbehaviour of the reference portal, for tests; ratios are 0..1 of the requests."""
 
     error_ratio: Ratio = Field(ge=0, le=1)
@@ -325,8 +325,8 @@ class Portal(_Section):
     pool_size: int = Field(ge=1)
     random_seed: int
     model: Model
-    rate_limits: RateLimits
-    faults: Faults
+    rate_limits: RateLimitSettings
+    faults: FaultSettings
 
 
 class Settings(_Section):
@@ -334,10 +334,10 @@ class Settings(_Section):
 
     target: Target
     answers: Answers
-    database: Database
+    database: DatabaseSettings
     seed: Seed
-    run: Run
-    generator: Generator
+    run: RunSettings
+    generator: GeneratorSettings
     monitoring: Monitoring
     web: Web
     comparison: Floor
@@ -349,7 +349,7 @@ class Settings(_Section):
 
     @field_validator("database")
     @classmethod
-    def _is_allowed(cls, database: Database, info: ValidationInfo) -> Database:
+    def _is_allowed(cls, database: DatabaseSettings, info: ValidationInfo) -> DatabaseSettings:
         target: Target | None = info.data.get("target")
         for host in database.hosts:
             if target is not None:

@@ -56,7 +56,7 @@ class _Commands(Mapping[str, "TyperCommand | TyperGroup"]):
         return len(COMMANDS)
 
 
-class _Group(TyperGroup):
+class _CommandGroup(TyperGroup):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands = _Commands()  # type: ignore[assignment]  # read only, as it is used
@@ -68,7 +68,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     name="loadtest",
-    cls=_Group,
+    cls=_CommandGroup,
     help="Load tests of the OpenHouse AI portal: may we deploy, and how far does it carry?",
     no_args_is_help=True,
     **_PLAIN,

@@ -44,7 +44,7 @@ _BROUGHT_ALONG = {
 """What an embedded run has of its own; the environment's values belong to another portal."""
 
 
-class Choice(StrEnum):
+class JourneyName(StrEnum):
     """What may be run."""
 
     RAG = "rag"
@@ -54,7 +54,9 @@ class Choice(StrEnum):
 
 
 def command(  # noqa: PLR0913 - one parameter per option
-    journey: Annotated[Choice, typer.Argument(help="Which journey; all: rag, then chat, then onboarding.")],
+    journey: Annotated[
+        JourneyName, typer.Argument(help="Which journey; all: rag, then chat, then onboarding.")
+    ],
     *,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="Bring database, seed and portal along.")
@@ -142,8 +144,8 @@ def _look_before_embedded(settings: Settings, host: str | None) -> None:
         ) from error
 
 
-def _chosen(choice: Choice) -> list[Journey]:
-    return list(Journey) if choice is Choice.ALL else [Journey(choice.value)]
+def _chosen(choice: JourneyName) -> list[Journey]:
+    return list(Journey) if choice is JourneyName.ALL else [Journey(choice.value)]
 
 
 def _environment(

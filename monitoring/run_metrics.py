@@ -98,7 +98,7 @@ class Criterion(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FailureRow:
+class FailureCount:
     """Failures that are alike; *message* is redacted here, and need not be before."""
 
     operation: str
@@ -141,7 +141,7 @@ class RunMetrics:
     criteria: Sequence[Criterion] = ()
     problems: Mapping[str, int] = field(default_factory=dict)
     verdict: str | None = None
-    failures: Sequence[FailureRow] = ()
+    failures: Sequence[FailureCount] = ()
 
 
 def render(metrics: RunMetrics) -> bytes:
@@ -265,7 +265,7 @@ def _judgement(run: RunMetrics) -> Iterator[Metric]:
     yield verdict
 
 
-def _failures(rows: Iterable[FailureRow]) -> Iterator[Metric]:
+def _failures(rows: Iterable[FailureCount]) -> Iterator[Metric]:
     groups: dict[tuple[str, str, str], tuple[int, float]] = {}
     for row in rows:
         key = (row.operation, row.outcome, redact(row.message)[:LONGEST_MESSAGE])

@@ -19,7 +19,7 @@ from portal.timing import timings_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portal.chunk import Chunk
+    from portal.chunk import FoundChunk
     from portal.database import Database
     from portal.homeowner import Homeowner
     from portal.model import Completion
@@ -116,7 +116,7 @@ async def _insert(
     )
 
 
-def _sources(chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+def _sources(chunks: Sequence[FoundChunk]) -> list[dict[str, Any]]:
     return [
         {
             "id": str(chunk.id),

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
-class Chunk(NamedTuple):
+class FoundChunk(NamedTuple):
     """A piece of a document, and how near it is to the question."""
 
     id: UUID

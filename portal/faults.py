@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from conf.settings import Faults as FaultSettings
+    from conf.settings import FaultSettings
 
 
 class Fault(Enum):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from conf.settings import Model as ModelSettings
-    from portal.chunk import Chunk
+    from portal.chunk import FoundChunk
 
 CHUNKS_QUOTED = 2
 _CHARACTERS_PER_TOKEN = 4
@@ -59,7 +59,9 @@ class SimulatedModel:
         drawn_s = self._random.lognormvariate(math.log(self._settings.median_s), self._settings.sigma)
         return min(max(drawn_s, self._settings.minimum_s), self._settings.maximum_s)
 
-    async def complete(self, question: str, chunks: Sequence[Chunk], *, fails: bool = False) -> Completion:
+    async def complete(
+        self, question: str, chunks: Sequence[FoundChunk], *, fails: bool = False
+    ) -> Completion:
         """
         Answer *question* from the best of *chunks*, best first.
 
@@ -75,7 +77,7 @@ class SimulatedModel:
         return Completion(reply, tokens, tokens * _USD_PER_TOKEN)
 
 
-def compose_reply(chunks: Sequence[Chunk]) -> str:
+def compose_reply(chunks: Sequence[FoundChunk]) -> str:
     """Quote the best chunks under their documents' titles; says so when there are none."""
     if not chunks:
         return "I could not find anything about that in the documents of your home."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from portal.chunk import Chunk
+    from portal.chunk import FoundChunk
 
 VECTOR_WEIGHT = 0.6
 KEYWORD_WEIGHT = 0.4
@@ -19,7 +19,7 @@ _WORD = re.compile(r"[a-z0-9]{3,}")
 _CHUNKS_REMEMBERED = 4096
 
 
-def rank(question: str, chunks: Iterable[Chunk]) -> list[Chunk]:
+def rank(question: str, chunks: Iterable[FoundChunk]) -> list[FoundChunk]:
     """
     The best chunks for *question*, best first, at most ``TOP``.
 
@@ -29,7 +29,7 @@ def rank(question: str, chunks: Iterable[Chunk]) -> list[Chunk]:
     wanted = _words(question)
     distinct = {chunk.id: chunk for chunk in chunks}
 
-    def order(chunk: Chunk) -> tuple[float, str, int]:
+    def order(chunk: FoundChunk) -> tuple[float, str, int]:
         keyword = len(wanted & _words(chunk.content)) / len(wanted) if wanted else 0.0
         score = VECTOR_WEIGHT * chunk.similarity + KEYWORD_WEIGHT * keyword
         return -score, chunk.title, chunk.chunk_index

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from conf.settings import RateLimits
+    from conf.settings import RateLimitSettings
     from portal.database import Database
 
 WINDOW_MS = 60_000
@@ -37,7 +37,9 @@ class RateLimiter:
         clock: The wall clock, aware.
     """
 
-    def __init__(self, settings: RateLimits, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: RateLimitSettings, database: Database, clock: Callable[[], datetime]
+    ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pgvector import Vector
 
-from portal.chunk import Chunk
+from portal.chunk import FoundChunk
 from portal.ranking import rank
 from seed.embedding import embed
 
@@ -75,10 +75,10 @@ _FOREIGN = """
 """
 
 
-async def retrieve(database: Database, question: str, homeowner: Homeowner) -> list[Chunk]:
+async def retrieve(database: Database, question: str, homeowner: Homeowner) -> list[FoundChunk]:
     """The best chunks of the homeowner's own development for *question*, best first; at most ten."""
     vector = Vector(embed([question])[0])
-    found: dict[UUID, Chunk] = {}
+    found: dict[UUID, FoundChunk] = {}
     for tier in TIERS:
         found |= await _search(database, tier, vector, homeowner)
     if len(found) < ENOUGH:
@@ -86,12 +86,14 @@ async def retrieve(database: Database, question: str, homeowner: Homeowner) -> l
     return rank(question, found.values())
 
 
-async def foreign_chunk(database: Database, homeowner: Homeowner) -> list[Chunk]:
+async def foreign_chunk(database: Database, homeowner: Homeowner) -> list[FoundChunk]:
     """A chunk that *homeowner* must never see, for the fault of that name; empty when there is one development."""
     return _chunks(await database.fetch(_FOREIGN, homeowner.development_id))
 
 
-async def _search(database: Database, tier: Tier, vector: Vector, homeowner: Homeowner) -> dict[UUID, Chunk]:
+async def _search(
+    database: Database, tier: Tier, vector: Vector, homeowner: Homeowner
+) -> dict[UUID, FoundChunk]:
     arguments: list[object] = [vector, homeowner.tenant_id, homeowner.development_id]
     if tier.subject is not None:
         subject = getattr(homeowner, tier.subject)
@@ -101,5 +103,5 @@ async def _search(database: Database, tier: Tier, vector: Vector, homeowner: Hom
     return {chunk.id: chunk for chunk in _chunks(await database.fetch(_QUERIES[tier], *arguments))}
 
 
-def _chunks(rows: Sequence[Any]) -> list[Chunk]:
-    return [Chunk(*row.values()) for row in rows]
+def _chunks(rows: Sequence[Any]) -> list[FoundChunk]:
+    return [FoundChunk(*row.values()) for row in rows]

@@ -74,10 +74,10 @@ async def _serve(  # noqa: PLR0913 - all that a portal needs
             server_header=False,
             timeout_graceful_shutdown=STOP_TIMEOUT_S,
         )
-        await _Server(config).serve([listening])
+        await _PortalServer(config).serve([listening])
 
 
-class _Server(uvicorn.Server):
+class _PortalServer(uvicorn.Server):
     """Says when it is ready, and takes a signal as the request to stop that it is."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

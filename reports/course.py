@@ -75,7 +75,7 @@ class OperationCourse:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class UserLevel:
     """From *at_s*, in seconds since the start of the run, there were so many users."""
 
     at_s: float
@@ -91,5 +91,5 @@ class Course:
         users: Changes of the number of users; the last says when it was last seen. Empty where nobody saw it.
     """
 
-    users: tuple[Level, ...]
+    users: tuple[UserLevel, ...]
     operations: tuple[OperationCourse, ...]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from conf.input_file import build_model, parse_json, read_file
 from conf.operations import Journey, Operation
-from conf.settings import Generator
+from conf.settings import GeneratorSettings
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from monitoring.redaction.texts import redact
 from reports.problem import Problem
@@ -149,7 +149,7 @@ class ProblemEntry(_Part):
     at: Moment
 
 
-class RunSettings(_Part):
+class RecordedRun(_Part):
     """The part of the ``run`` settings that judging needs."""
 
     minimum_requests: int = Field(ge=1)
@@ -198,8 +198,8 @@ class RecordedSettings(_Part):
     contract: ContractSettings = ContractSettings()
     monitoring: MonitoringSettings = MonitoringSettings()
     thresholds: Thresholds
-    run: RunSettings
-    generator: Generator
+    run: RecordedRun
+    generator: GeneratorSettings
 
 
 class Manifest(_Part):

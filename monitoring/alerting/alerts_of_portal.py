@@ -8,7 +8,7 @@ from conf.metric import Metric, MetricKind, parse_metric
 from conf.operations import Operation
 from conf.subject import PORTAL, Subject, parse_subject
 from monitoring.alerting.alerts_of_run import WINDOW
-from monitoring.alerting.rule import Figure, Rule, Runbook, Severity, criterion_rules, subject_name
+from monitoring.alerting.rule import AlertRule, Figure, Runbook, Severity, criterion_rules, subject_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +46,13 @@ ROUTES = {
 """Operation → its routes. The portal does not see a flow: what the whole must keep to, each part must too."""
 
 
-def portal_rules(settings: Settings) -> Iterator[Rule]:
+def portal_rules(settings: Settings) -> Iterator[AlertRule]:
     """A rule per limit and route, and those about the portal being there at all."""
     for subject, demands in settings.thresholds.items():
         for metric, limits in demands.items():
             for name, figure in _figures(subject, parse_metric(metric), limits, settings):
                 yield from criterion_rules(f"Portal{name}", (subject, metric), limits, figure)
-    yield Rule(
+    yield AlertRule(
         "PortalPoolWaiting",
         Severity.WARNING,
         "max(portal_pool_waiting) > 0",
@@ -61,7 +61,7 @@ def portal_rules(settings: Settings) -> Iterator[Rule]:
         "{{ $value }} are waiting; the limit is 0",
         Runbook.POOL_IS_EXHAUSTED,
     )
-    yield Rule(
+    yield AlertRule(
         "PortalGone",
         Severity.CRITICAL,
         f'absent(up{{job="{JOB}"}} == 1)',

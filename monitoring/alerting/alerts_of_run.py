@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from conf.metric import Metric, MetricKind, parse_metric
 from conf.operations import Outcome
 from conf.subject import MASTER, PORTAL, Subject, parse_subject
-from monitoring.alerting.rule import Figure, Rule, Runbook, Severity, criterion_rules, subject_name
+from monitoring.alerting.rule import AlertRule, Figure, Runbook, Severity, criterion_rules, subject_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conf.settings import Generator, Settings
+    from conf.settings import GeneratorSettings, Settings
     from conf.thresholds import Limits
 
 WINDOW = "5m"
@@ -21,7 +21,7 @@ WAITED_FOR = 'outcome=~"success|slow"'
 """Of ``loadtest_latency_seconds``: answers, and what was waited for in vain."""
 
 
-def run_rules(settings: Settings) -> Iterator[Rule]:
+def run_rules(settings: Settings) -> Iterator[AlertRule]:
     """
     A rule per limit, and those about the test itself.
 
@@ -92,9 +92,9 @@ def _rate(subject: Subject, metric: Metric, limits: Limits) -> Figure:
     return Figure(f"{some} / ({every} > 0)")
 
 
-def _judged() -> Iterator[Rule]:
+def _judged() -> Iterator[AlertRule]:
     for severity, number, word in ((Severity.WARNING, 1, "WARN"), (Severity.CRITICAL, 2, "FAIL")):
-        yield Rule(
+        yield AlertRule(
             "LoadTestCriterion",
             severity,
             f"max by (subject, metric) (loadtest_criterion_state) == {number}",
@@ -103,7 +103,7 @@ def _judged() -> Iterator[Rule]:
             "As the run itself judges it, over its whole length; loadtest_criterion_value has the figure",
             Runbook.CRITERION_IS_NOT_MET,
         )
-    yield Rule(
+    yield AlertRule(
         "LoadTestRunNotValid",
         Severity.CRITICAL,
         "max by (code) (loadtest_problems) > 0",
@@ -112,7 +112,7 @@ def _judged() -> Iterator[Rule]:
         "{{ $value }} of these problems; one is enough, the limit is 0. The report says what to do",
         Runbook.RUN_IS_NOT_VALID,
     )
-    yield Rule(
+    yield AlertRule(
         "LoadTestMeasuresNothing",
         Severity.CRITICAL,
         "sum(loadtest_users) > 0\nunless sum(rate(loadtest_requests_total[1m])) > 0",
@@ -123,7 +123,7 @@ def _judged() -> Iterator[Rule]:
     )
 
 
-def _generator(limits: Generator) -> Iterator[Rule]:
+def _generator(limits: GeneratorSettings) -> Iterator[AlertRule]:
     lag, cpu = "loadtest_generator_lag_seconds", "loadtest_generator_cpu_ratio"
     files = "loadtest_generator_open_files"
     for name, expr, held, what, limit in (
@@ -141,7 +141,7 @@ def _generator(limits: Generator) -> Iterator[Rule]:
             f"open_files_ratio = {limits.open_files_ratio:g}",
         ),
     ):  # fmt: skip
-        yield Rule(
+        yield AlertRule(
             f"LoadTestGenerator{name}",
             Severity.CRITICAL,
             expr,

@@ -10,10 +10,10 @@ from conf.operations import Operation
 from conf.subject import PORTAL
 from monitoring.alerting.alerts_of_portal import CHAT, JOB, ONBOARDING_PAGE, ONBOARDING_RESOLVE
 from monitoring.alerting.alerts_of_run import WAITED_FOR
-from monitoring.alerting.panel import Column, Look, Query, Row, laid_out, stat, table, time_series
+from monitoring.alerting.panel import Look, Query, Row, TableColumn, laid_out, stat, table, time_series
 
 if TYPE_CHECKING:
-    from conf.settings import Generator, Settings
+    from conf.settings import GeneratorSettings, Settings
     from conf.thresholds import Limits, Thresholds
     from monitoring.alerting.panel import Panel
 
@@ -70,9 +70,9 @@ def _verdict() -> list[Panel]:
         f"max by (subject, metric) (loadtest_criterion_{figure})" for figure in ("at_least", "value", "state")
     )
     columns = [
-        Column("at least", at_least, Look("none", words=_AT_LEAST)),
-        Column("value, in the metric's unit", value, Look("short")),
-        Column("state", state, Look("none", words=_STATES)),
+        TableColumn("at least", at_least, Look("none", words=_AT_LEAST)),
+        TableColumn("value, in the metric's unit", value, Look("short")),
+        TableColumn("state", state, Look("none", words=_STATES)),
     ]
     return [
         stat("Verdict", Query("max(loadtest_verdict_state)"), Look("none", 4, words=_STATES)),
@@ -137,8 +137,8 @@ def _results() -> list[Panel]:
     alike = "by (operation, outcome, message)"
     last = f"max {alike} (loadtest_failure_last_timestamp_seconds) * 1000"
     columns = [
-        Column("last seen", last, Look("dateTimeAsIso")),
-        Column("count", f"sum {alike} (loadtest_failures_total)", Look("short")),
+        TableColumn("last seen", last, Look("dateTimeAsIso")),
+        TableColumn("count", f"sum {alike} (loadtest_failures_total)", Look("short")),
     ]
     return [
         time_series("Results by operation", [Query(every, "{{operation}}")], Look("reqps", 12)),
@@ -153,7 +153,7 @@ def _load() -> list[Panel]:
     return [time_series("Users", users, Look("short", 12)), time_series("Houses", houses, Look("short", 12))]
 
 
-def _generators(limits: Generator) -> list[Panel]:
+def _generators(limits: GeneratorSettings) -> list[Panel]:
     lag = 'max by (process) (loadtest_generator_lag_seconds{quantile="0.95"})'
     cpu = "max by (process) (loadtest_generator_cpu_ratio)"
     files = "max by (process) (loadtest_generator_open_files / loadtest_generator_open_files_limit)"

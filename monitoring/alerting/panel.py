@@ -39,7 +39,7 @@ class Look(NamedTuple):
     words: Mapping[int, tuple[str, str]] | None = None
 
 
-class Column(NamedTuple):
+class TableColumn(NamedTuple):
     """Of a table: its heading, the query that fills it, and how its figures are shown."""
 
     heading: str
@@ -74,7 +74,7 @@ def stat(title: str, query: Query, look: Look, *, shows: str = "auto") -> Panel:
     return {**_panel("stat", title, look), "options": options, "targets": _targets([query], instant=True)}
 
 
-def table(title: str, columns: Sequence[Column], *, sort: str = "") -> Panel:
+def table(title: str, columns: Sequence[TableColumn], *, sort: str = "") -> Panel:
     """
     A line per set of labels.
 

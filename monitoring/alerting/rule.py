@@ -90,7 +90,7 @@ _RUNBOOKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """
     One alert.
 
@@ -121,7 +121,7 @@ class Figure:
     Args:
         expr: In the exposed unit.
         guard: Must have a result too, or there is nothing to judge; empty: always judged.
-        held: As of `Rule`.
+        held: As of `AlertRule`.
     """
 
     expr: str
@@ -150,7 +150,7 @@ def crossed(limits: Limits) -> list[Condition]:
     return warnings + failures
 
 
-def criterion_rules(name: str, place: tuple[str, str], limits: Limits, figure: Figure) -> Iterator[Rule]:
+def criterion_rules(name: str, place: tuple[str, str], limits: Limits, figure: Figure) -> Iterator[AlertRule]:
     """
     A rule for each limit of one criterion.
 
@@ -166,7 +166,7 @@ def criterion_rules(name: str, place: tuple[str, str], limits: Limits, figure: F
     value = f"round({figure.expr}, {unit.nearest})" if unit.nearest else figure.expr
     guard = f"\nand {figure.guard}" if figure.guard else ""
     for severity, key, operator, limit in crossed(limits):
-        yield Rule(
+        yield AlertRule(
             name=name + _camel(metric),
             severity=severity,
             expr=f"{value} {operator} {limit * unit.factor:.12g}{guard}",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from conf.settings import Settings
-    from monitoring.alerting.rule import Rule
+    from monitoring.alerting.rule import AlertRule
 
 RUNBOOK = "docs/runbook.md"
 _HEAD = """\
@@ -30,7 +30,7 @@ def rules_file(settings: Settings) -> str:
     return _HEAD + "\n".join(lines) + "\n"
 
 
-def _written(rules: Iterable[Rule]) -> Iterator[str]:
+def _written(rules: Iterable[AlertRule]) -> Iterator[str]:
     for rule in rules:
         yield f"      - alert: {rule.name}"
         yield "        expr: |-"

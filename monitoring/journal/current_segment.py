@@ -25,7 +25,7 @@ _CANNOT_CLOSE = "the segment cannot be closed: {}"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SegmentLimits:
     """
     When a segment is closed and removed, and how long a write waits.
 
@@ -40,7 +40,7 @@ class Limits:
     patience_s: float = 2.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = SegmentLimits()
 
 
 class CurrentSegment:
@@ -54,7 +54,7 @@ class CurrentSegment:
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, directory: Path, name: str, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Path, name: str, limits: SegmentLimits, clock: Callable[[], float]) -> None:
         self._directory, self._name = directory, name
         self._path = current_path(directory, name)
         self._limits = limits

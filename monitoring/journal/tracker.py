@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from monitoring.journal.current_segment import DEFAULT_LIMITS, Limits
+from monitoring.journal.current_segment import DEFAULT_LIMITS, SegmentLimits
 from monitoring.journal.error_record import LONGEST_VALUE, clean_text, describe_context, describe_error
 from monitoring.journal.segments import timestamp
 from monitoring.journal.writer import Journal
@@ -52,7 +52,7 @@ class Tracker:
         directory: Path,
         *,
         run_id: str = "",
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SegmentLimits = DEFAULT_LIMITS,
         secrets: Collection[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -176,7 +176,7 @@ def build_tracker(settings: Settings, run_id: str = "") -> Tracker:
     return Tracker(
         monitoring.log_dir,
         run_id=run_id,
-        limits=Limits(
+        limits=SegmentLimits(
             segment_bytes=round(monitoring.segment_mb * _BYTES_PER_MB),
             keep_s=monitoring.keep_days * _SECONDS_PER_DAY,
         ),

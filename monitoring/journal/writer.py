@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from monitoring.journal.current_segment import Limits
+    from monitoring.journal.current_segment import SegmentLimits
 
 _SHORT_PATIENCE_S = 0.01
 """After a wait in vain, until the lock was had again: a stopped process costs one long wait, not one per record."""
@@ -52,7 +52,7 @@ class Journal:
         self,
         directory: Path,
         name: str,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: SegmentLimits = DEFAULT_LIMITS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = current_path(directory, name)

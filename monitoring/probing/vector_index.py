@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import cursor
 
-    from conf.settings import Database
+    from conf.settings import DatabaseSettings
     from seed.fixture import House
 
 _INDEX = """
@@ -77,7 +77,7 @@ class VectorIndex:
         return f"{self.method} index {self.name} on {self.chunks:,} chunks: {served}"
 
 
-def look_at_vector_index(database: Database, house: House) -> VectorIndex | None:
+def look_at_vector_index(database: DatabaseSettings, house: House) -> VectorIndex | None:
     """
     What the database of a portal says; None where it cannot be asked, or holds no chunks of the house's development.
 

@@ -64,7 +64,7 @@ _PLACE = re.compile(r"\{\w+\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AdviceRule:
     """
     One thing that can be seen in a run.
 
@@ -83,7 +83,7 @@ class Rule:
 
 
 RULES = (
-    Rule(
+    AdviceRule(
         "isolation",
         "Stop: data of one development reached the homeowners of another",
         tolerated_never,
@@ -91,7 +91,7 @@ RULES = (
         "one. Look for chunks whose development is not their tenant's.",
         (_STRAY_CHUNKS,),
     ),
-    Rule(
+    AdviceRule(
         "clock_differs",
         "The clock of this machine and the clock of the portal differ",
         clock_differs,
@@ -100,7 +100,7 @@ RULES = (
         "Set the clocks by NTP on both machines, and check.",
         ("timedatectl status", "curl -sI {target} | grep -i '^date:'; date -u", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "secret_differs",
         "The portal accepts none of the homeowners' JWTs",
         unless(clock_differs, requests_failed("http_401", share=Share.ALL)),
@@ -108,35 +108,35 @@ RULES = (
         "last 24 hours). Set the portal's own secret, sign the JWTs anew, and check.",
         ("export SESSION_SECRET=…", "loadtest seed", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "some_unauthorized",
         "The portal refuses some of the JWTs",
         unless(clock_differs, requests_failed("http_401", share=Share.SOME)),
         "Some JWTs expired during the run, or several instances of the portal do not share one SESSION_SECRET.",
         ("loadtest seed", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "tenant_mismatch",
         "The portal says that homeowners ask about other developments than their own",
         requests_failed("http_403"),
         "The tenant or development of the fixture is not the one in the portal's database.",
         ("loadtest seed", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "token_unknown",
         "QR tokens are not known to the portal",
         requests_failed("http_404", journeys=(Journey.ONBOARDING,)),
         "No QR tokens were made, or the fixture belongs to another database than the portal's.",
         ("loadtest seed", "loadtest qrs"),
     ),
-    Rule(
+    AdviceRule(
         "development_unknown",
         "The development is not known to the portal",
         requests_failed("http_404", journeys=(Journey.CHAT,)),
         "The fixture belongs to another database than the portal's, or the contract's path is not the portal's.",
         ("loadtest seed", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "rate_limited",
         "The portal's rate limit refused requests",
         lambda verdict: "; ".join(
@@ -146,21 +146,21 @@ RULES = (
         "spread the load; or raise the limit for the test.",
         ("loadtest run all --profile pilot",),
     ),
-    Rule(
+    AdviceRule(
         "portal_unreachable",
         "The portal could not be reached",
         requests_failed(Cause.NOT_CONNECTED, journeys=_WEB),
         "The portal is not running, stopped during the run, or listens elsewhere.",
         (_HEALTH, "loadtest portal"),
     ),
-    Rule(
+    AdviceRule(
         "connection_lost",
         "The portal broke off connections",
         requests_failed(Cause.BROKEN_OFF, journeys=_WEB),
         "The portal or a proxy before it was restarted, ran out of memory, or limits its connections.",
         (_HEALTH,),
     ),
-    Rule(
+    AdviceRule(
         "tls_failed",
         "There is no TLS connection to the portal",
         requests_failed(Cause.TLS, journeys=_WEB),
@@ -168,7 +168,7 @@ RULES = (
         "authority's certificate belongs into target.ca_file.",
         ("loadtest check",),
     ),
-    Rule(
+    AdviceRule(
         "not_http",
         "What answers there does not speak HTTP",
         requests_failed(Cause.NOT_HTTP, journeys=_WEB),
@@ -176,7 +176,7 @@ RULES = (
         "the address says http.",
         (_HEALTH,),
     ),
-    Rule(
+    AdviceRule(
         "transaction_pooler",
         "A transaction pooler stands between the load and the database",
         requests_failed(*_POOLER, journeys=(Journey.RAG,)),
@@ -185,7 +185,7 @@ RULES = (
         "in session mode.",
         ("export DATABASE_URL=…", "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "database_failed",
         "The database refused searches",
         requests_failed(
@@ -197,35 +197,35 @@ RULES = (
         "needs longer than database.statement_timeout_s.",
         ('psql "$DATABASE_URL" -c "SHOW max_connections"', "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "chunks_missing",
         "Searches found fewer chunks than they should",
         requests_failed(journeys=(Journey.RAG,), outcomes=(Outcome.VALIDATION,)),
         "The database does not hold the seed's documents, or the index was built before they were there.",
         ("loadtest seed", _INDEXES),
     ),
-    Rule(
+    AdviceRule(
         "timed_out",
         "Answers did not come in time",
         requests_failed(Cause.TIMED_OUT, journeys=_WEB),
         "The portal is overloaded or hangs: its model, its pool of connections, or a lock in the database.",
         (_POOL, _ACTIVITY),
     ),
-    Rule(
+    AdviceRule(
         "server_error",
         "The portal answered with errors of its own",
         requests_failed("http_5*"),
         "Something failed inside of the portal; its log says what.",
         (_HEALTH, _POOL),
     ),
-    Rule(
+    AdviceRule(
         "other_contract",
         "Answers are not what the contract describes",
         requests_failed(journeys=_WEB, outcomes=(Outcome.VALIDATION,)),
         "The portal speaks another contract, or answers without documents: none were seeded for the development.",
         ("loadtest check", "loadtest seed"),
     ),
-    Rule(
+    AdviceRule(
         "pool_exhausted",
         "The portal's pool of database connections was exhausted",
         pool_exhausted,
@@ -233,7 +233,7 @@ RULES = (
         "instances share the database than it has connections for.",
         (_POOL, _ACTIVITY, "loadtest logs --kind database --since {since}"),
     ),
-    Rule(
+    AdviceRule(
         "index_missing",
         "The vector index is missing",
         index_missing,
@@ -241,7 +241,7 @@ RULES = (
         "load of documents and not made again.",
         (_INDEXES, "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "index_unused",
         "The vector index is not used",
         index_unused,
@@ -249,7 +249,7 @@ RULES = (
         "lists are probed for the filter by tenant and development.",
         (_INDEXES, 'psql "$DATABASE_URL" -c "ANALYZE doc_chunks"', "loadtest check"),
     ),
-    Rule(
+    AdviceRule(
         "retrieval_slow",
         "Chat answers are slow because of the chunk retrieval",
         retrieval_slow,
@@ -257,7 +257,7 @@ RULES = (
         "connections that are waited for. Search alone shows it without the model.",
         (_INDEXES, _POOL, "loadtest run rag"),
     ),
-    Rule(
+    AdviceRule(
         "model_slow",
         "Chat answers are slow because of the model",
         model_slow,
@@ -265,7 +265,7 @@ RULES = (
         "limits, a larger model or longer prompt than before. The portal itself need not be changed.",
         ("loadtest logs --kind llm --since {since}", "loadtest logs --performance --summary --since {since}"),
     ),
-    Rule(
+    AdviceRule(
         "waiting_slow",
         "Chat answers are slow before the portal begins, or on the way",
         waiting_slow,
@@ -273,7 +273,7 @@ RULES = (
         "of a proxy, its process is busy, or the network is slow.",
         (_HEALTH, "uptime"),
     ),
-    Rule(
+    AdviceRule(
         "chat_slow",
         "Chat answers are slow",
         chat_slow_untold,
@@ -282,7 +282,7 @@ RULES = (
         "with Server-Timing.",
         (_INDEXES, _POOL, "loadtest run rag"),
     ),
-    Rule(
+    AdviceRule(
         "onboarding_slow",
         "Onboarding is slow",
         latency_above(Journey.ONBOARDING),
@@ -293,7 +293,7 @@ RULES = (
             _POOL,
         ),
     ),
-    Rule(
+    AdviceRule(
         "search_slow",
         "Vector search is slow",
         latency_above(Journey.RAG),
@@ -301,14 +301,14 @@ RULES = (
         "wait, above.",
         (_INDEXES, 'psql "$DATABASE_URL" -c "ANALYZE doc_chunks"'),
     ),
-    Rule(
+    AdviceRule(
         "memory_high",
         "The portal's memory is high",
         memory_above,
         "A leak, or caches without a bound. Memory that still grows under a steady load is a leak.",
         ("loadtest run chat --profile soak",),
     ),
-    Rule(
+    AdviceRule(
         "memory_growing",
         "The portal's memory grows",
         memory_growing,
@@ -316,14 +316,14 @@ RULES = (
         "some time after the run.",
         ("loadtest run chat --profile soak",),
     ),
-    Rule(
+    AdviceRule(
         "errors_tracked",
         "The portal wrote down errors during the run",
         errors_tracked,
         "What failed inside of the portal, by kind and route; the records have the stack, the house and the trace.",
         ("loadtest logs --since {since}", "loadtest logs --summary --since {since}"),
     ),
-    Rule(
+    AdviceRule(
         "token_used",
         "QR tokens had been used before",
         tokens_used,
@@ -331,42 +331,42 @@ RULES = (
         "the figures are of something else. Seeding takes onboardings back.",
         ("loadtest seed",),
     ),
-    Rule(
+    AdviceRule(
         "worker_lost",
         "A load-generating process was lost",
         problem_noted("worker_lost"),
         "It was killed, perhaps for its memory, told to go, or lost its connection.",
         ("dmesg | grep -i 'killed process'",),
     ),
-    Rule(
+    AdviceRule(
         "not_written",
         "The run directory could not be written",
         problem_noted("not_written"),
         "The disk is full, or takes no more from this user. The run was ended, with what was measured until then.",
         ("df -h .", "loadtest run chat --output-dir DIR"),
     ),
-    Rule(
+    AdviceRule(
         "suite_failed",
         "A part of the suite failed",
         problem_noted("suite_failed"),
         "The run was ended, with what was measured until then. The traceback is in the run's log.",
         ("less {run_log}", "loadtest run {journey} --profile smoke"),
     ),
-    Rule(
+    AdviceRule(
         "users_failed",
         "Users could not begin",
         problem_noted("users_failed"),
         "The run was ended: with fewer users than asked for it would be another test. What they need is checked by:",
         ("loadtest check",),
     ),
-    Rule(
+    AdviceRule(
         "fewer_users",
         "Fewer users ran than were asked for",
         problem_noted("fewer_users"),
         "The load generators are too few or too busy, or the run ended before all users had started.",
         ("locust -f locustfiles/{journey}.py --headless --processes 2",),
     ),
-    Rule(
+    AdviceRule(
         "generator_saturated",
         "A load generator was at its own limits",
         problem_noted("generator_saturated"),
@@ -374,7 +374,7 @@ RULES = (
         "its own delays.",
         ("locust -f locustfiles/{journey}.py --headless --processes 2", "uptime"),
     ),
-    Rule(
+    AdviceRule(
         "missed_starts",
         "Planned flows could not be started",
         problem_noted("missed_starts"),
@@ -382,7 +382,7 @@ RULES = (
         "few for it: arrival_rate times the longest answer, at least.",
         ("loadtest run {journey} --profile capacity",),
     ),
-    Rule(
+    AdviceRule(
         "fixture_exhausted",
         "There were no new homeowners left to onboard",
         problem_noted("fixture_exhausted"),
@@ -390,7 +390,7 @@ RULES = (
         "profile: reuse_houses = true.",
         ("loadtest seed --houses {more_houses}",),
     ),
-    Rule(
+    AdviceRule(
         "settings_differ",
         "A worker made another load than its master",
         problem_noted("settings_differ"),
@@ -403,45 +403,45 @@ RULES = (
 
 _NO_ANSWER = "It is not running, it stopped during the run, or a proxy or firewall before it gave up."
 RULES_OF_OTHERS = (
-    Rule(
+    AdviceRule(
         "unauthorized",
         "The target refuses requests as unauthorized",
         requests_failed("http_401", "http_403"),
         "The load's credentials are missing, wrong or have expired.",
         (),
     ),
-    Rule(
+    AdviceRule(
         "not_found",
         "The target does not know what is asked for",
         requests_failed("http_404", "http_405"),
         "The load asks for addresses that the target does not have, or for records that are not in its database.",
         (),
     ),
-    Rule(
+    AdviceRule(
         "rate_limited",
         "A rate limit of the target refused requests",
         requests_failed("http_429"),
         "The load is above a limit of the target, or of a proxy before it. Spread the load, or raise the limit for the test.",
         (),
     ),
-    Rule(
+    AdviceRule(
         "unreachable", "The target could not be reached", requests_failed(Cause.NOT_CONNECTED), _NO_ANSWER, ()
     ),
-    Rule(
+    AdviceRule(
         "connection_lost",
         "The target broke off connections",
         requests_failed(Cause.BROKEN_OFF),
         _NO_ANSWER,
         (),
     ),
-    Rule(
+    AdviceRule(
         "timed_out",
         "Answers did not come in time",
         requests_failed(Cause.TIMED_OUT),
         "The target is overloaded or hangs.",
         (),
     ),
-    Rule(
+    AdviceRule(
         "server_error",
         "The target answered with errors of its own",
         requests_failed("http_5*"),
@@ -461,7 +461,7 @@ def advise(verdict: Verdict, run_log: str = "") -> tuple[Advice, ...]:
     )
 
 
-def _advice(rule: Rule, evidence: str, verdict: Verdict, run_log: str) -> Advice:
+def _advice(rule: AdviceRule, evidence: str, verdict: Verdict, run_log: str) -> Advice:
     cause, commands = rule.cause, rule.commands
     if verdict.manifest and verdict.manifest.settings.target.embedded:
         commands = _after_embedded(commands, verdict.journeys)

@@ -46,11 +46,11 @@ class NotComparableError(LoadTestError):
     """A run whose figures answer nothing, or not the same question."""
 
 
-class _Part(BaseModel):
+class _BaselinePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Machine(_Part):
+class Machine(_BaselinePart):
     """The machine that read the run's files, usually the one that made them; nothing that names it."""
 
     cpus: int = Field(ge=1)
@@ -62,7 +62,7 @@ class Machine(_Part):
         return cls(cpus=os.cpu_count() or 1, platform=f"{platform.system()} {platform.machine()}")
 
 
-class Made(_Part):
+class Made(_BaselinePart):
     """
     How a run was made.
 
@@ -86,7 +86,7 @@ class Made(_Part):
     machine: Machine
 
 
-class Account(_Part):
+class Account(_BaselinePart):
     """
     The results of one operation: of the whole run or, where it has steps, of those with so many users.
 
@@ -161,7 +161,7 @@ def _decoded(windows: Iterable[str]) -> Series:
     return series
 
 
-class Baseline(_Part):
+class Baseline(_BaselinePart):
     """A run, reduced."""
 
     format: Literal[1] = 1

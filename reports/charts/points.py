@@ -11,7 +11,7 @@ import numpy as np
 
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
-from reports.course import Bin, Course, CurvePoint, Level, OperationCourse, Window
+from reports.course import Bin, Course, CurvePoint, OperationCourse, UserLevel, Window
 from reports.judgement.sample import select_sample
 from reports.statistics.distribution import NOTHING, nearest_rank, upper_edges_ms
 from reports.statistics.latencies import SHOWN, percentile
@@ -239,7 +239,7 @@ def round_up(number: float) -> float:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= number * (1 - 1e-9))
 
 
-def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[Level, ...]:
+def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[UserLevel, ...]:
     changes = [
         seen
         for before, seen in zip([None, *users], users, strict=False)
@@ -249,5 +249,5 @@ def _levels(users: Sequence[tuple[float, int]], began_s: float) -> tuple[Level, 
         changes.append(users[-1])
     stride = -(-len(changes) // _MOST_LEVELS)
     return tuple(
-        Level(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in changes[:: max(stride, 1)]
+        UserLevel(round(max(at_s - began_s, 0.0), 1), number) for at_s, number in changes[:: max(stride, 1)]
     )

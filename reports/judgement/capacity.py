@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.record import Capacity, State
-from reports.statistics.scalability import Level, fit_scalability, largest_holding
+from reports.statistics.scalability import LoadLevel, fit_scalability, largest_holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,10 +45,10 @@ def _fails(row: StepRow) -> bool:
     return row.certain and row.state in {State.WARN, State.FAIL}
 
 
-def _levels(rows: Iterable[StepRow]) -> list[Level]:
+def _levels(rows: Iterable[StepRow]) -> list[LoadLevel]:
     """Results of a step are taken to come independently: their number scatters by its square root."""
     return [
-        Level(row.users, row.per_second, math.sqrt(row.successes) / row.length_s)
+        LoadLevel(row.users, row.per_second, math.sqrt(row.successes) / row.length_s)
         for row in rows
         if row.users and row.length_s and row.per_second is not None
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from conf.settings import Generator
+    from conf.settings import GeneratorSettings
     from reports.reading.health_log import Readings
     from reports.record import HealthRow
 
@@ -23,14 +23,14 @@ _MORE_PROCESSES = "Spread the load: more processes (--processes N), or workers o
 
 
 def assess_saturation(
-    readings: Iterable[Readings], rows: Iterable[HealthRow], limits: Generator
+    readings: Iterable[Readings], rows: Iterable[HealthRow], limits: GeneratorSettings
 ) -> list[Problem]:
     """A problem for each limit that a process went beyond, with the moment at which it first did."""
     summaries = {row.process: row for row in rows}
     return [problem for one in readings for problem in _assess_process(one, summaries[one.process], limits)]
 
 
-def _assess_process(one: Readings, row: HealthRow, limits: Generator) -> Iterator[Problem]:
+def _assess_process(one: Readings, row: HealthRow, limits: GeneratorSettings) -> Iterator[Problem]:
     busy_since = _first_stretch(one.time_s, one.cpu_ratio > limits.cpu_ratio, limits.cpu_for_s)
     if busy_since is not None:
         yield Problem(

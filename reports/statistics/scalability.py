@@ -31,7 +31,7 @@ _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LoadLevel:
     """
     What was measured with so many concurrent users.
 
@@ -45,7 +45,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Fitted:
     """A fitted value and its 95 % interval, which always holds it."""
 
     value: float
@@ -71,9 +71,9 @@ class Scalability:
         residual_ratio: Root mean square of the residuals, each as a share of the fitted throughput.
     """
 
-    per_user: Estimate
-    contention: Estimate
-    coherency: Estimate
+    per_user: Fitted
+    contention: Fitted
+    coherency: Fitted
     peak_users: float | None
     peak_per_second: float | None
     peak_users_interval: tuple[float, float] | None
@@ -86,7 +86,7 @@ class Scalability:
 
 
 def fit_scalability(
-    levels: Sequence[Level], *, random: np.random.Generator, resamples: int = 1000
+    levels: Sequence[LoadLevel], *, random: np.random.Generator, resamples: int = 1000
 ) -> Scalability | None:
     """
     Fit the law by weighted least squares, with a contention of 0..1 and a coherency of at least 0.
@@ -226,6 +226,6 @@ def _peak_users(costs: NDArray[np.float64]) -> NDArray[np.float64]:
     return peaks
 
 
-def _estimate(value: NDArray[np.float64], drawn: NDArray[np.float64]) -> Estimate:
+def _estimate(value: NDArray[np.float64], drawn: NDArray[np.float64]) -> Fitted:
     ordered, beyond = np.sort(drawn), int(_TAIL * len(drawn))
-    return Estimate(float(value), float(min(ordered[beyond], value)), float(max(ordered[-1 - beyond], value)))
+    return Fitted(float(value), float(min(ordered[beyond], value)), float(max(ordered[-1 - beyond], value)))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class BrokenCriterion:
     """
     The criterion that ended a run, and the value over the window that did it.
 
@@ -87,7 +87,7 @@ class EarlyStop:
         if part:
             self._parts.append((elapsed_s, part))
 
-    def failed(self, elapsed_s: float) -> Stop | None:
+    def failed(self, elapsed_s: float) -> BrokenCriterion | None:
         """The first criterion that fails over the window that ends now; None while none does."""
         while self._parts and self._parts[0][0] <= elapsed_s - self._window_s:
             self._parts.popleft()
@@ -106,7 +106,7 @@ class EarlyStop:
         limits: Limits,
         measurements: Mapping[Tag, Series],
         elapsed_s: float,
-    ) -> Stop | None:
+    ) -> BrokenCriterion | None:
         subject = parse_subject(text)
         steps = None
         if subject.users is not None:
@@ -115,7 +115,7 @@ class EarlyStop:
         finding = assess_demand(text, [sample], name, limits, self._least)
         if finding.state is not State.FAIL:
             return None
-        return Stop(text, name, finding.value, min(self._window_s, elapsed_s), finding.at_least)
+        return BrokenCriterion(text, name, finding.value, min(self._window_s, elapsed_s), finding.at_least)
 
     def _judged_s(self, steps: Collection[int] | None, now_s: float) -> float:
         """How much of the window the figures are about: of these steps, and without any warm-up."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitoring.histogram_bounds import latency_bounds_s
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureCount, ProcessReading, RunMetrics
 from reports.reading.locust_csv import parse_failure
 from reports.wording.sentences import CONSEQUENCES
 
@@ -82,10 +82,10 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
     )
 
 
-def _failures(run: Run) -> Iterator[FailureRow]:
+def _failures(run: Run) -> Iterator[FailureCount]:
     for error in run.errors():
         row = parse_failure(error.method, error.name, StatsError.parse_error(error.error), error.occurrences)
-        yield FailureRow(row.name, row.outcome or "", row.message, row.count, error.last_seen or 0.0)
+        yield FailureCount(row.name, row.outcome or "", row.message, row.count, error.last_seen or 0.0)
 
 
 def _processes(run: Run) -> Iterator[ProcessReading]:

@@ -19,7 +19,7 @@ import pytest
 from journal_writers import TIMEOUT_S, append_as_documented, rotate_as_documented, started, together
 from needs import OWN_MOUNTS
 
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader, newest, segments
 from monitoring.journal.writer import Journal
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 WRITERS, RECORDS = 8, 400
 UNHURRIED_S = 60.0
-SMALL = Limits(segment_bytes=20_000, patience_s=UNHURRIED_S)
+SMALL = SegmentLimits(segment_bytes=20_000, patience_s=UNHURRIED_S)
 
 WRITER = f"""
 import json, sys
 from pathlib import Path
 from journal_writers import await_go
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.writer import Journal
 
 directory, writer, records = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-journal = Journal(directory, "errors", Limits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
+journal = Journal(directory, "errors", SegmentLimits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
 await_go()
 for number in range(records):
     assert journal.append(json.dumps({{"time": "2026-01-01", "from": writer, "number": number, "text": "x" * 50}}).encode())
@@ -48,10 +48,10 @@ for number in range(records):
 ENDLESS_WRITER = f"""
 import json, sys
 from pathlib import Path
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.writer import Journal
 
-journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
+journal = Journal(Path(sys.argv[1]), "errors", SegmentLimits(segment_bytes=20_000, patience_s={UNHURRIED_S}))
 number = 0
 while True:
     assert journal.append(json.dumps({{"from": sys.argv[2], "number": number, "text": "x" * 50}}).encode())
@@ -86,13 +86,13 @@ class Clock:
 FULL_DISK = """
 import json, sys
 from pathlib import Path
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.writer import Journal
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader
 
 disk = Path(sys.argv[1])
-journal = Journal(disk, "errors", Limits(segment_bytes=10_000))
+journal = Journal(disk, "errors", SegmentLimits(segment_bytes=10_000))
 
 def append(number):
     return journal.append(json.dumps({"time": "2026-01-01", "number": number, "text": "x" * 500}).encode())
@@ -231,10 +231,10 @@ def test_whoever_is_killed_while_it_rolls_leaves_a_log_that_goes_on(
     code = """
 import os, signal, sys
 from pathlib import Path
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.writer import Journal
 
-journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=1_000))
+journal = Journal(Path(sys.argv[1]), "errors", SegmentLimits(segment_bytes=1_000))
 journal.append(b'{"number": 0}')
 name = sys.argv[2].removeprefix("os.")
 setattr(os, name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
@@ -248,7 +248,7 @@ for number in range(1, 100):
     assert before == list(range(len(before)))
     assert (tmp_path / "errors.000001.jsonl").exists()
     assert prove(tmp_path, "errors").is_whole  # one file with two names is one segment
-    journal = Journal(tmp_path, "errors", Limits(segment_bytes=1_000))
+    journal = Journal(tmp_path, "errors", SegmentLimits(segment_bytes=1_000))
     for number in range(len(before), len(before) + 50):
         assert journal.append(record(number=number))
     assert numbers(tmp_path) == list(range(len(before) + 50))
@@ -257,7 +257,7 @@ for number in range(1, 100):
 
 
 def test_a_stopped_process_that_holds_the_lock_costs_records_but_no_standstill(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "errors", Limits(patience_s=0.05))
+    journal = Journal(tmp_path, "errors", SegmentLimits(patience_s=0.05))
     assert journal.append(record(number=0))
     code = """
 import fcntl, os, signal, sys
@@ -289,10 +289,10 @@ def test_a_forked_child_is_a_writer_of_its_own(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.writer import Journal
 
-journal = Journal(Path(sys.argv[1]), "errors", Limits(segment_bytes=5_000, patience_s=60))
+journal = Journal(Path(sys.argv[1]), "errors", SegmentLimits(segment_bytes=5_000, patience_s=60))
 journal.append(b'{"from": "parent", "number": 0}')
 children = []
 for child in range(4):
@@ -322,10 +322,10 @@ def test_a_child_forked_while_its_parent_holds_the_lock_neither_waits_for_it_nor
     code = """
 import os, signal, sys, threading
 from pathlib import Path
-from monitoring.journal.current_segment import CurrentSegment, Limits
+from monitoring.journal.current_segment import CurrentSegment, SegmentLimits
 from monitoring.journal.writer import Journal
 
-journal = Journal(Path(sys.argv[1]), "errors", Limits(patience_s=60))
+journal = Journal(Path(sys.argv[1]), "errors", SegmentLimits(patience_s=60))
 journal.append(b'{"number": 0}')
 inside, forked = threading.Event(), threading.Event()
 
@@ -393,7 +393,7 @@ def test_another_process_follows_to_the_new_segment(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("when", ["rolling", "opening"])
 def test_whole_segments_that_are_too_old_are_removed(when: str, tmp_path: Path) -> None:
-    limits = Limits(segment_bytes=2_000, keep_s=1_000)
+    limits = SegmentLimits(segment_bytes=2_000, keep_s=1_000)
     journal = Journal(tmp_path, "errors", limits)
     for number in range(100):
         assert journal.append(record(number=number))
@@ -414,7 +414,7 @@ def test_whole_segments_that_are_too_old_are_removed(when: str, tmp_path: Path) 
 
 
 def test_a_segment_between_younger_ones_is_not_removed_so_that_no_number_is_missing(tmp_path: Path) -> None:
-    limits = Limits(segment_bytes=2_000, keep_s=1_000)
+    limits = SegmentLimits(segment_bytes=2_000, keep_s=1_000)
     journal = Journal(tmp_path, "errors", limits)
     for number in range(60):
         assert journal.append(record(number=number))
@@ -443,7 +443,7 @@ def test_where_there_are_no_hard_links_segments_roll_all_the_same(
         raise OSError(errno.EPERM, "no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    journals = [Journal(tmp_path, "errors", Limits(segment_bytes=2_000)) for _ in range(2)]
+    journals = [Journal(tmp_path, "errors", SegmentLimits(segment_bytes=2_000)) for _ in range(2)]
     for number in range(100):
         assert journals[number % 2].append(record(number=number))
     assert len(segments(tmp_path, "errors")) > 4
@@ -495,7 +495,7 @@ def test_a_full_disk_costs_records_never_the_caller_and_never_half_a_line(
 def test_a_disk_too_full_for_another_segment_goes_on_in_the_one_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    journal = Journal(tmp_path, "errors", Limits(segment_bytes=500))
+    journal = Journal(tmp_path, "errors", SegmentLimits(segment_bytes=500))
     assert journal.append(record(number=0))
     replace = os.replace
 
@@ -539,7 +539,7 @@ def test_a_directory_that_cannot_be_made_is_counted_and_said_once(
 
 
 def test_a_signal_that_arrives_during_a_write_and_writes_itself_does_not_hang(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "errors", Limits(patience_s=0.05))
+    journal = Journal(tmp_path, "errors", SegmentLimits(patience_s=0.05))
     with journal._lock:
         assert not journal.append(record(number=0))
     assert journal.lost == 1
@@ -551,7 +551,7 @@ def test_a_signal_that_arrives_during_a_write_and_writes_itself_does_not_hang(tm
 # --- read
 
 
-def written(directory: Path, count: int, limits: Limits = SMALL) -> Journal:
+def written(directory: Path, count: int, limits: SegmentLimits = SMALL) -> Journal:
     journal = Journal(directory, "errors", limits)
     for number in range(count):
         assert journal.append(record(number=number, text="x" * (number % 70)))
@@ -560,7 +560,7 @@ def written(directory: Path, count: int, limits: Limits = SMALL) -> Journal:
 
 @pytest.mark.parametrize("count", [1, 7, 1500, 5000])
 def test_the_newest_are_read_from_the_end_across_segments(count: int, tmp_path: Path) -> None:
-    written(tmp_path, 1500, Limits(segment_bytes=100_000))
+    written(tmp_path, 1500, SegmentLimits(segment_bytes=100_000))
     found = [one["number"] for one in newest(tmp_path, "errors", count)]
     assert found == list(range(max(1500 - count, 0), 1500))
     even = [one["number"] for one in newest(tmp_path, "errors", count, lambda one: one["number"] % 2 == 0)]
@@ -569,7 +569,7 @@ def test_the_newest_are_read_from_the_end_across_segments(count: int, tmp_path: 
 
 def test_a_reader_gets_each_record_once_while_segments_roll_under_it(tmp_path: Path) -> None:
     journal, reader, found = (
-        Journal(tmp_path, "errors", Limits(segment_bytes=1_000)),
+        Journal(tmp_path, "errors", SegmentLimits(segment_bytes=1_000)),
         JournalReader(tmp_path, "errors"),
         [],
     )

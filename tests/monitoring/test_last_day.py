@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from monitoring.journal.current_segment import Limits
+from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.last_day import STRETCH_S, STRETCHES, DayTally, LastDay, Routes
 from monitoring.journal.reading import parse_record
 from monitoring.journal.segments import timestamp
@@ -104,7 +104,7 @@ def test_errors_are_counted_by_kind_with_those_left_out_and_the_newest_hundred_a
 def test_a_log_is_read_once_over_all_its_segments_and_then_what_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host = Host(tmp_path, limits=Limits(segment_bytes=2_000, keep_s=1e9))
+    host = Host(tmp_path, limits=SegmentLimits(segment_bytes=2_000, keep_s=1e9))
     read: list[bytes] = []
 
     def counting(line: bytes) -> Any:

@@ -16,7 +16,7 @@ from monitoring.run_metrics import (
     LONGEST_MESSAGE,
     MOST_FAILURES,
     STATE_NUMBERS,
-    FailureRow,
+    FailureCount,
     RunMetrics,
     render,
 )
@@ -118,7 +118,7 @@ def test_the_numbers_of_the_states_are_those_of_the_record() -> None:
 def test_messages_carry_no_secrets_and_have_a_longest_length() -> None:
     jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
     page = render(
-        RunMetrics(failures=[FailureRow("chat", "status", f"401 {jwt} {'x' * 999}", 2, 5.0)])
+        RunMetrics(failures=[FailureCount("chat", "status", f"401 {jwt} {'x' * 999}", 2, 5.0)])
     ).decode()
     assert jwt not in page
     assert "401 [token]" in page
@@ -127,7 +127,7 @@ def test_messages_carry_no_secrets_and_have_a_longest_length() -> None:
 
 def test_groups_that_are_alike_once_redacted_are_one() -> None:
     rows = [
-        FailureRow("chat", "status", f"404 house {id_}", 2, at)
+        FailureCount("chat", "status", f"404 house {id_}", 2, at)
         for id_, at in (
             ("0f0f0f0f-0000-4000-8000-000000000001", 10.0),
             ("0f0f0f0f-0000-4000-8000-000000000002", 9.0),
@@ -140,7 +140,7 @@ def test_groups_that_are_alike_once_redacted_are_one() -> None:
 
 
 def test_of_many_groups_the_most_frequent_are_shown() -> None:
-    rows = [FailureRow("chat", "status", f"message {n}", n, 1.0) for n in range(1, MOST_FAILURES + 11)]
+    rows = [FailureCount("chat", "status", f"message {n}", n, 1.0) for n in range(1, MOST_FAILURES + 11)]
     shown = {
         dict(labels)["message"]
         for name, labels in samples(RunMetrics(failures=rows))

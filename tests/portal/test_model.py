@@ -6,7 +6,7 @@ from statistics import quantiles
 from uuid import uuid4
 
 from conf.loading import load_settings
-from portal.chunk import Chunk
+from portal.chunk import FoundChunk
 from portal.model import SimulatedModel, compose_reply
 from portal.ranking import rank
 
@@ -21,8 +21,10 @@ def _model(seed: int, slept: list[float] | None = None) -> SimulatedModel:
     return SimulatedModel(SETTINGS.model, Random(seed), sleep)
 
 
-def _chunk(content: str, similarity: float = 0.5, *, title: str = "House manual", index: int = 0) -> Chunk:
-    return Chunk(uuid4(), title, "manual", uuid4(), index, content, similarity)
+def _chunk(
+    content: str, similarity: float = 0.5, *, title: str = "House manual", index: int = 0
+) -> FoundChunk:
+    return FoundChunk(uuid4(), title, "manual", uuid4(), index, content, similarity)
 
 
 def test_the_default_delays_look_like_the_documents_sample() -> None:

@@ -17,12 +17,12 @@ from seed.questions import sample_questions
 if TYPE_CHECKING:
     from portal_process import Estate
 
-    from portal.chunk import Chunk
+    from portal.chunk import FoundChunk
 
 pytest_plugins = ["portal_estate"]
 
 
-def _retrieve(own_estate: Estate, question: str, house_type: str | None = None) -> list[Chunk]:
+def _retrieve(own_estate: Estate, question: str, house_type: str | None = None) -> list[FoundChunk]:
     house = own_estate.houses[0]
     homeowner = Homeowner(
         UUID(house.tenant_id),
@@ -31,7 +31,7 @@ def _retrieve(own_estate: Estate, question: str, house_type: str | None = None) 
         house_type or house.house_type,
     )
 
-    async def once() -> list[Chunk]:
+    async def once() -> list[FoundChunk]:
         async with open_database(own_estate.url, pool_size=1) as database:
             return await retrieve(database, question, homeowner)
 

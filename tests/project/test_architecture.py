@@ -85,6 +85,17 @@ def part_of(module: str, depth: int | None) -> str:
     return ".".join(module.split(".")[:depth])
 
 
+def test_a_class_name_stands_once_in_the_product() -> None:
+    places: dict[str, list[str]] = {}
+    for room in ALLOWED:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert len(places) > 200
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
 def test_every_package_is_a_room_of_the_house() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert packages == ALLOWED.keys()

@@ -13,7 +13,7 @@ from measured_series import distribution, series
 from conf.operations import Operation, Outcome
 from monitoring.measurement import WARM_UP, Tag
 from reports.charts.points import build_course, round_up
-from reports.course import Level
+from reports.course import UserLevel
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.statistics.series import Series
@@ -135,10 +135,10 @@ def test_users_are_noted_where_their_number_changes_and_at_the_end(tmp_path: Pat
     )
     other = f"{start + 9},99,POST,chat,120\n"
     assert course_of(judged(tmp_path, [evenly("chat", 900)], users=users + other)).users == (
-        Level(0, 0),
-        Level(1, 5),
-        Level(3, 9),
-        Level(4, 9),
+        UserLevel(0, 0),
+        UserLevel(1, 5),
+        UserLevel(3, 9),
+        UserLevel(4, 9),
     )
 
 

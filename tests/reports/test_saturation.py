@@ -12,7 +12,7 @@ from profiled_run import Plan, Told, run_one
 
 from conf.loading import load_settings
 from conf.operations import Journey
-from conf.settings import Generator
+from conf.settings import GeneratorSettings
 from reports.judgement.saturation import assess_saturation
 from reports.reading.health_log import Readings
 from reports.record import HealthRow, State
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from reports.problem import Problem
 
-LIMITS = Generator(lag_p95_ms=100, cpu_ratio=0.9, cpu_for_s=10, open_files_ratio=0.5)
+LIMITS = GeneratorSettings(lag_p95_ms=100, cpu_ratio=0.9, cpu_for_s=10, open_files_ratio=0.5)
 ALLOWED_FILES = 100
 SECONDS = 30
 

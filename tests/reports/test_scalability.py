@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from reports.statistics.scalability import Estimate, Level, Scalability, fit_scalability, largest_holding
+from reports.statistics.scalability import Fitted, LoadLevel, Scalability, fit_scalability, largest_holding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,11 +33,11 @@ def levels(
     noise_ratio: float = 0,
     reported_ratio: float = 0,
     seed: int = 0,
-) -> list[Level]:
+) -> list[LoadLevel]:
     """Levels with a normal error of *noise_ratio*, whose standard error is said to be *reported_ratio*."""
     random = np.random.default_rng(seed)
     return [
-        Level(
+        LoadLevel(
             number,
             throughput(number, law) * (1 + noise_ratio * random.normal()),
             throughput(number, law) * reported_ratio,
@@ -46,13 +46,13 @@ def levels(
     ]
 
 
-def fitted(measured: Sequence[Level], resamples: int = 100) -> Scalability:
+def fitted(measured: Sequence[LoadLevel], resamples: int = 100) -> Scalability:
     scalability = fit_scalability(measured, random=np.random.default_rng(1), resamples=resamples)
     assert scalability
     return scalability
 
 
-def parameters(scalability: Scalability) -> tuple[Estimate, Estimate, Estimate]:
+def parameters(scalability: Scalability) -> tuple[Fitted, Fitted, Fitted]:
     return scalability.per_user, scalability.contention, scalability.coherency
 
 
@@ -81,18 +81,18 @@ def test_the_peak_is_where_one_more_user_and_one_fewer_bring_less() -> None:
     assert low <= scalability.peak_users <= high
 
 
-def misfit(law: Sequence[float], measured: Sequence[Level]) -> float:
+def misfit(law: Sequence[float], measured: Sequence[LoadLevel]) -> float:
     return sum(residual**2 for residual in residuals(law, measured))
 
 
-def residuals(law: Sequence[float] | NDArray[np.float64], /, measured: Sequence[Level]) -> list[float]:
+def residuals(law: Sequence[float] | NDArray[np.float64], /, measured: Sequence[LoadLevel]) -> list[float]:
     return [
         (level.per_second - throughput(level.users, (law[0], law[1], law[2]))) / level.standard_error
         for level in measured
     ]
 
 
-def least_misfit(measured: Sequence[Level]) -> float:
+def least_misfit(measured: Sequence[LoadLevel]) -> float:
     """As found by another method, from several starts."""
     return min(
         2
@@ -124,10 +124,10 @@ def test_no_other_parameters_fit_better(
 
 def test_levels_that_follow_no_law_get_the_best_fit_there_is() -> None:
     wild = [
-        Level(2, 30.159, 3.0159),
-        Level(10, 8.874, 0.8874),
-        Level(30, 2.012, 0.2012),
-        Level(500, 3.19, 0.319),
+        LoadLevel(2, 30.159, 3.0159),
+        LoadLevel(10, 8.874, 0.8874),
+        LoadLevel(30, 2.012, 0.2012),
+        LoadLevel(500, 3.19, 0.319),
     ]
     law = [estimate.value for estimate in parameters(fitted(wild, resamples=1))]
     assert misfit(law, wild) <= least_misfit(wild) * 1.001
@@ -174,8 +174,8 @@ def test_intervals_are_no_wider_than_the_noise_demands() -> None:
 
 def test_residuals_larger_than_the_reported_errors_widen_the_intervals() -> None:
     measured = levels(noise_ratio=0.05, seed=3)
-    believed = [Level(level.users, level.per_second, 0.05 * level.per_second) for level in measured]
-    boasting = [Level(level.users, level.per_second, 0.002 * level.per_second) for level in measured]
+    believed = [LoadLevel(level.users, level.per_second, 0.05 * level.per_second) for level in measured]
+    boasting = [LoadLevel(level.users, level.per_second, 0.002 * level.per_second) for level in measured]
     assert fitted(believed).residual_ratio == pytest.approx(fitted(boasting).residual_ratio, rel=0.1)
     for real, claimed in zip(parameters(fitted(believed)), parameters(fitted(boasting)), strict=True):
         assert claimed.high - claimed.low > 0.7 * (real.high - real.low)
@@ -183,7 +183,7 @@ def test_residuals_larger_than_the_reported_errors_widen_the_intervals() -> None
 
 def test_a_level_that_is_less_sure_counts_for_less() -> None:
     sure = levels(reported_ratio=0.01)
-    odd = Level(80, 2 * throughput(80, LAW), throughput(80, LAW))
+    odd = LoadLevel(80, 2 * throughput(80, LAW), throughput(80, LAW))
     scalability = fitted([*sure, odd])
     assert scalability.peak_users == pytest.approx(70, rel=0.02)
     assert scalability.residual_ratio > 0.3
@@ -223,13 +223,13 @@ def test_throughput_that_falls_from_the_first_user_on_has_its_peak_there() -> No
         [],
         levels(users=(10, 20, 40)),
         levels(users=(10, 20, 20, 40, 40)),
-        [*levels(), Level(200, 0, 0)],
-        [*levels(), Level(200, -1, 0)],
-        [*levels(), Level(0, 1, 0)],
+        [*levels(), LoadLevel(200, 0, 0)],
+        [*levels(), LoadLevel(200, -1, 0)],
+        [*levels(), LoadLevel(0, 1, 0)],
     ],
     ids=["none", "three", "repeated", "standstill", "negative", "nobody"],
 )
-def test_too_few_levels_or_a_standstill_have_no_law(measured: list[Level]) -> None:
+def test_too_few_levels_or_a_standstill_have_no_law(measured: list[LoadLevel]) -> None:
     assert fit_scalability(measured, random=np.random.default_rng(1)) is None
 
 
@@ -244,7 +244,7 @@ def test_whatever_is_measured_is_fitted_in_finite_numbers() -> None:
     for _ in range(60):
         users = random.choice([1, 2, 5, 20, 50, 100, 300, 10_000], size=5, replace=False)
         measured = [
-            Level(int(number), float(random.lognormal(sigma=3)), float(random.choice([0, 0.1, 10])))
+            LoadLevel(int(number), float(random.lognormal(sigma=3)), float(random.choice([0, 0.1, 10])))
             for number in users
         ]
         scalability = fit_scalability(measured, random=random, resamples=20)

@@ -9,7 +9,7 @@ from prometheus_client import generate_latest
 from conf.operations import Operation, Outcome
 from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, Ending, FailureRow, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureCount, ProcessReading, RunMetrics
 from portal.database import PoolStats
 from portal.metrics import Metrics
 from portal.timing import Timings
@@ -55,7 +55,7 @@ def full_run() -> RunMetrics:
         ],
         problems={"too_few_requests": 1},
         verdict="NO VERDICT",
-        failures=[FailureRow("chat", "timeout", 'no "answer"\nwithin 60 s', 1, 1.7e9)],
+        failures=[FailureCount("chat", "timeout", 'no "answer"\nwithin 60 s', 1, 1.7e9)],
     )
 
 
