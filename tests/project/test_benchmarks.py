@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import TIMEOUT_S
 
 from benchmarks.estate import chat_answer
 from benchmarks.figures import Figure, as_table
@@ -16,6 +20,9 @@ from swarm.http.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +39,15 @@ def test_a_benchmark_finds_its_figures(name: str, sizes: Mapping[str, Any], figu
     found: list[Figure] = import_module(f"benchmarks.{name}").measure(**sizes)
     assert len(found) == figures
     assert all(figure.ratio is None or figure.ratio > 0 for figure in found)
+
+
+def test_the_report_that_is_timed_is_one_with_a_verdict() -> None:
+    """In a process of its own: it imports Locust, which patches the standard library."""
+    code = "from benchmarks.day_report import measure; print(len(measure(length_s=600)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
 
 
 def test_the_null_server_counts_what_it_answers() -> None:
