@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import platform
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.address import is_loopback
 from conf.errors import LoadTestError
 from conf.input_file import build_model, parse_json, read_file
 from conf.loading import CONF_DIR
@@ -285,20 +285,12 @@ def _made(manifest: Manifest, machine: Machine) -> Made:
         users=manifest.users_wanted,
         steps=tuple(step.users for step in manifest.steps),
         arrivals_per_second=manifest.arrivals.per_second if manifest.arrivals else None,
-        target="loopback" if _is_loopback(manifest.target) else "remote",
+        target="loopback" if is_loopback(urlsplit(manifest.target).hostname or "") else "remote",
         started_at=manifest.started_at,
         commit=manifest.git_commit,
         versions=manifest.versions,
         machine=machine,
     )
-
-
-def _is_loopback(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _subjects(run: RunFiles, manifest: Manifest) -> Iterable[Subject]:

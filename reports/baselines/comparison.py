@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conf.errors import ExitCode
 from conf.metric import MetricKind
 from conf.operations import Kind, Operation
-from reports.statistics.certainty import least_count
+from reports.statistics.certainty import Z_95, least_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from conf.settings import Floor
     from reports.baselines.baseline import Account, Baseline, Made
 
-_Z = 1.959963984540054
 _PERCENTS = {"p50_ms": 50.0, "p95_ms": 95.0}
 METRICS = (*_PERCENTS, MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
 """What is compared of each operation."""
@@ -305,9 +304,9 @@ def _share_of(account: Account) -> Estimate:
 
 def _share(successes: int, count: int) -> Estimate:
     """With Wilson's interval (Journal of the American Statistical Association 22, 1927), which Newcombe's rests on."""
-    share, square = successes / count, _Z**2
+    share, square = successes / count, Z_95**2
     centre = (share + square / (2 * count)) / (1 + square / count)
-    half = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
+    half = Z_95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
     return Estimate(share, min(centre - half, share), max(centre + half, share))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from reports.reading.table import load_numbers
 from reports.record import MemoryRow, Slope
+from reports.statistics.certainty import Z_95
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,6 @@ PORTAL_PROCESS = "portal"
 BYTES_PER_MB = 1_000_000
 """A megabyte is 10**6 bytes, here and in the thresholds: the stricter of the two readings."""
 _POINTS = 60
-_NORMAL = 1.959963984540054
-"""Between minus and plus this lie 95 of 100 of a normal distribution."""
 _LEAST_FOR_SLOPE = 10
 _MOST_FOR_SLOPE = 400
 
@@ -73,7 +72,7 @@ def _slope(time_s: NDArray[np.float64], rss_mb: NDArray[np.float64]) -> Slope | 
     earlier, later = np.triu_indices(len(hours), k=1)
     apart = hours[later] > hours[earlier]
     slopes = np.sort(((values[later] - values[earlier])[apart]) / (hours[later] - hours[earlier])[apart])
-    reach = _NORMAL * math.sqrt(_rank_variance(hours, values))
+    reach = Z_95 * math.sqrt(_rank_variance(hours, values))
     low, high = round((len(slopes) - reach) / 2), round((len(slopes) + reach) / 2)
     return Slope(
         float(np.median(slopes)),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LEAST_WINDOWS = 8
 """With fewer, the scatter of windows says nothing."""
+Z_95 = 1.959963984540054
+"""Standard deviations of the normal distribution on either side of its mean that hold 95 % of it."""
 _SIGNIFICANCE = 0.005
 _DEALS = 399
 _RESAMPLES_AT_ONCE = 250
