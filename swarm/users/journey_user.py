@@ -8,6 +8,7 @@ from locust.exception import StopTest, StopUser
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import swarm.session  # noqa: F401 - with it the suite takes its part in Locust, whichever file the user is defined in
 from swarm.generator.generator import generator_of
 from swarm.users.attempt import Attempt
 
