@@ -93,7 +93,7 @@ def test_an_error_is_one_line_with_everything_that_is_known_of_it(tracker: Track
     assert before <= datetime.fromisoformat(record["time"]) <= datetime.now(UTC)
     assert (record["kind"], record["route"], record["message"]) == ("api", "/api/chat", "no such\nhouse")
     assert (record["exception"], record["cause"]) == ("LookupError", "OSError")
-    assert record["stack"][-1].startswith("tests/monitoring/test_tracker.py:")
+    assert record["stack"][-1].startswith("monitoring/test_tracker.py:")
     assert record["stack"][-1].endswith(" in fall")
     assert (record["tenant_id"], record["house_id"], record["run_id"]) == ("t-1", HOUSE, "run-1")
     assert (record["status"], record["step"], record["context"]) == (500, "llm", {"attempt": 2})

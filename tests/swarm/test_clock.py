@@ -119,8 +119,8 @@ def test_a_rate_is_over_the_time_in_which_load_was_made_not_over_the_wait_for_th
 ) -> None:
     plan = Plan(
         Journey.CHAT,
-        "users = 4\nrun_time_s = 3\nthink_time_s = [0.1, 0.1]",
-        target=("--latency", "fixed:0.02", "--stall", "2.5:6"),
+        "users = 4\nrun_time_s = 4\nthink_time_s = [0.1, 0.1]",
+        target=("--latency", "fixed:0.02", "--stall", "1.5:8"),
     )
     told = run_one(plan, tmp_path)
     requests, per_second = rate_of(told.verdict)
