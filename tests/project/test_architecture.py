@@ -17,15 +17,20 @@ ALLOWED["portal"] = {"conf", "seed", "monitoring", "portal"}
 ALLOWED["loadtest"] |= {"portal"}
 
 
-def imported(source: str) -> set[str]:
-    """The packages and modules that *source* imports, without what is below them."""
+def imported_modules(source: str) -> set[str]:
+    """Whatever *source* imports, by its whole name; of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-    return {name.partition(".")[0] for name in names}
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def imported(source: str) -> set[str]:
+    """The packages and modules that *source* imports, without what is below them."""
+    return {name.partition(".")[0] for name in imported_modules(source)}
 
 
 def wrong_arrows(room: str, source: str) -> set[str]:
@@ -48,31 +53,20 @@ def test_a_wrong_arrow_would_be_seen_wherever_it_stands() -> None:
     assert wrong_arrows("loadtest", "import portal, reports.verdict") == set()
 
 
-def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def imported_modules(source: str) -> set[str]:
-    """Whatever *source* imports, by its whole name; of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+def product() -> dict[str, str]:
+    """Each module of the rooms → its source; packages hold a docstring only."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text()
+        for room in ALLOWED
+        for path in (ROOT / room).rglob("*.py")
+        if path.name != "__init__.py"
+    }
 
 
 @pytest.mark.parametrize("depth", [None, 2], ids=["modules", "parts of a room"])
 def test_nothing_imports_itself_in_a_circle_not_even_for_its_types(depth: int | None) -> None:
     """A part of a room is a sub-package of it, or a module beside them."""
-    sources = {
-        module_name(path): path.read_text()
-        for room in ALLOWED
-        for path in (ROOT / room).rglob("*.py")
-        if path.name != "__init__.py"
-    }
+    sources = product()
     assert len(sources) > 150
     graph: dict[str, set[str]] = {}
     for name, source in sources.items():
@@ -87,11 +81,10 @@ def part_of(module: str, depth: int | None) -> str:
 
 def test_a_class_name_stands_once_in_the_product() -> None:
     places: dict[str, list[str]] = {}
-    for room in ALLOWED:
-        for path in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.ClassDef):
-                    places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    for name, source in product().items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
     assert len(places) > 200
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
