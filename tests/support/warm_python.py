@@ -1,10 +1,10 @@
 """
-``loadtest`` processes that begin where the imports are done: most of a short command's time is spent on them.
+``loadtest`` and Locust processes that begin where the imports are done: most of a short command's time is spent on them.
 
-A process that has imported the libraries waits for commands, and forks itself for each; so each has arguments, an
-environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. Started cold are Locust (gevent's
-event loop does not survive such a fork), the portal (its memory is measured), everything under `make test-all`, and each command
-for which a variable is another that Python or the loader reads as it starts.
+A process that has imported the libraries, one for each of the two, waits for commands, and forks itself for each; so each has
+arguments, an environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. gevent's event
+loop does not survive a fork: the waiting process has none, and each fork makes its own. Started cold are the portal (its memory
+is measured), everything under `make test-all`, and each command for which a variable is another that is read as Python starts.
 
     python tests/support/warm_python.py FD MODULE …   # what waits, at the other end of a socket
 """
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
 
 COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
-_LIBRARIES = (
-    "typer", "rich.table", "pandas", "scipy.special", "jinja2", "segno", "loadtest.run", "loadtest.check", "reports.verdict",
-)  # fmt: skip
-_READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ")
+_LIBRARIES = {
+    "loadtest": (
+        "typer", "rich.table", "pandas", "scipy.special", "jinja2", "segno", "loadtest.run", "loadtest.check", "reports.verdict",
+    ),
+    "locust": ("locust.main", "swarm.generator.generator", "swarm.owner.owner", "monitoring.metrics_server"),
+}  # fmt: skip
+"""What is imported before the fork: nothing that registers itself with Locust."""
+_READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT", "LOCUST_SKIP", "LOCUST_PLAYWRIGHT")
 _SET_CHILD_SUBREAPER = 36
 _one_at_a_time = threading.Lock()
 
@@ -46,7 +50,7 @@ _one_at_a_time = threading.Lock()
 def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
     """``python -m`` *words*, as `subprocess.Popen` starts it."""
     environ = options.get("env") or os.environ
-    is_warm = words[0] == "loadtest" and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
+    is_warm = words[0] in _LIBRARIES and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
     if not is_warm or _start_up(environ) != _start_up(os.environ):
         return subprocess.Popen([sys.executable, "-m", *words], **options)
     return _Warm(words, **options)
@@ -83,7 +87,7 @@ class _Warm(subprocess.Popen[Any]):
         }
         message = json.dumps(request).encode()
         with _one_at_a_time:
-            waiting = _waiting()
+            waiting = _waiting(bound["args"][0])
             waiting.sendall(len(message).to_bytes(4, "big"))
             socket.send_fds(waiting, [b"f"], [own if fd == -1 else fd for own, fd in enumerate(streams)])
             with _adopting():
@@ -104,11 +108,11 @@ def _adopting() -> Iterator[None]:
 
 
 @cache
-def _waiting() -> socket.socket:
+def _waiting(kind: str) -> socket.socket:
     """The socket to a process that has imported the libraries; it ends with this one."""
     ours, its = socket.socketpair()
     with its:
-        words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES]
+        words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES[kind]]
         process = subprocess.Popen(words, pass_fds=[its.fileno()], start_new_session=True)
     atexit.register(process.wait)
     atexit.register(ours.close)
@@ -127,19 +131,22 @@ def _received(connection: socket.socket, length: int) -> bytes:
 
 def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
     """Fork for every command that comes; returns in each fork, whose words they are."""
+    fork, waitpid = os.fork, os.waitpid  # not gevent's, which begin an event loop
     for library in libraries:
         __import__(library)
+    if "gevent" in sys.modules:
+        sys.modules["gevent"].get_hub().destroy(destroy_loop=True)
     forked, forks = os.pipe()
     while True:
         length = int.from_bytes(_received(connection, 4), "big")
         _, streams, _, _ = socket.recv_fds(connection, 1, 3)
         request = json.loads(_received(connection, length))
-        if between := os.fork():
-            os.waitpid(between, 0)
+        if between := fork():
+            waitpid(between, 0)
             connection.sendall(os.read(forked, 4))
             for stream in streams:
                 os.close(stream)
-        elif child := os.fork():
+        elif child := fork():
             os.write(forks, child.to_bytes(4, "big"))
             os._exit(0)
         else:
