@@ -51,7 +51,7 @@ class RagQueryUser(JourneyUser):
             self.space = self.searches.space_of(self.house)
         except (LoadTestError, psycopg2.Error) as error:
             words = failure_of(error).message
-            self.generator.fail("users_failed", f"a user that searches could not begin: {words}")
+            self.generator.give_up(f"a user that searches could not begin: {words}")
 
     @task
     def search(self) -> None:

@@ -11,7 +11,7 @@ from conf.operations import Journey, Operation
 from conf.settings import GeneratorSettings
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from monitoring.redaction.texts import redact
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 _BACKWARDS = "ended_at lies before started_at: the machine's clock was set back, and no rate can be known"
 _YEARS = range(1970, 9000)
+_AGAIN = "Run the journey again; if it happens again, report it."
+NEXT_STEPS = {
+    ProblemCode.CUT_SHORT: "Run the journey again and let it come to its end; a run that may be stopped at any moment has a run time (-t).",
+    ProblemCode.NOT_RECONCILED: f"Results were lost on the way. {_AGAIN}",
+    ProblemCode.UNACCOUNTED: f"Results are missing. {_AGAIN}",
+    ProblemCode.OTHER: "Judge the run with the version of the suite that made it.",
+}
+"""What to do about what the owner noted, where no advice is about it."""
 _READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
 
 
@@ -144,7 +152,7 @@ class Stop(_Part):
 class ProblemEntry(_Part):
     """Something that the owner of the run saw go wrong."""
 
-    code: str
+    code: ProblemCode
     message: str
     at: Moment
 
@@ -277,22 +285,29 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
     try:
         manifest = build_model(Manifest, parse_json(read_file(path)))
     except FileNotFoundError:
-        problems.append(Problem("manifest", f"{path.name}: is missing; the run was never finished", _READ_ON))
+        problems.append(
+            Problem(ProblemCode.MANIFEST, f"{path.name}: is missing; the run was never finished", _READ_ON)
+        )
     except OSError as error:
-        problems.append(Problem("manifest", f"{path.name}: cannot be read: {error.strerror}", _READ_ON))
+        problems.append(
+            Problem(ProblemCode.MANIFEST, f"{path.name}: cannot be read: {error.strerror}", _READ_ON)
+        )
     except ValueError as error:
-        problems.append(Problem("manifest", f"{path.name}: {redact(str(error))}", _READ_ON))
+        problems.append(Problem(ProblemCode.MANIFEST, f"{path.name}: {redact(str(error))}", _READ_ON))
     else:
         problems += noted_problems(manifest)
         if min([manifest.length_s, *(step.length_s for step in manifest.steps)]) < 0:
-            problems.append(Problem("manifest", f"{path.name}: {_BACKWARDS}", _READ_ON))
+            problems.append(Problem(ProblemCode.MANIFEST, f"{path.name}: {_BACKWARDS}", _READ_ON))
         return manifest
     return None
 
 
 def noted_problems(manifest: Manifest) -> list[Problem]:
     """What the owner of the run saw go wrong."""
-    return [Problem(entry.code, redact(entry.message), at=_moment(entry.at)) for entry in manifest.problems]
+    return [
+        Problem(entry.code, redact(entry.message), NEXT_STEPS.get(entry.code, ""), _moment(entry.at))
+        for entry in manifest.problems
+    ]
 
 
 def _moment(at: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conf.metric import MetricKind
 from conf.operations import Kind
 from reports.cut_off import NOTHING_CUT_OFF
+from reports.problem import ProblemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,13 +30,13 @@ ISOLATION = "isolation_failures"
 
 
 class Undecided(StrEnum):
-    """Why a criterion that is demanded could not be judged."""
+    """Why a criterion that is demanded could not be judged; the value is the code of the problem that it makes."""
 
-    TOO_FEW = "too_few_requests"
+    TOO_FEW = ProblemCode.TOO_FEW_REQUESTS
     """There are fewer results than the settings demand."""
-    CUT_OFF = "cut_off"
+    CUT_OFF = ProblemCode.CUT_OFF
     """What the end of the run cut off would decide it: judged better without than if all of that had failed."""
-    TIMED_OUT = "timed_out"
+    TIMED_OUT = ProblemCode.TIMED_OUT
     """Timeouts would decide it: requests were given up before the limit of the criterion was reached."""
 
 

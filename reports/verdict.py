@@ -45,7 +45,7 @@ from reports.own_files import (
     is_own_run,
     output_directory,
 )
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 from reports.reading.health_log import build_health_rows
 from reports.reading.naming import parse_operation
 from reports.reading.run_files import load_run
@@ -74,7 +74,6 @@ _OUTPUTS: dict[str, Callable[[Verdict], str]] = {
     REPORT_FILE: render_html,
 }
 
-_BROKEN = "unexpected"
 _MISSED_TOLERATED = 0.01
 """Share of planned starts that may be missing."""
 _LAST_MOMENT_S = 0.1
@@ -205,7 +204,7 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     try:
         rendered = {name: render(verdict) for name, render in _OUTPUTS.items()}
     except Exception as error:
-        if any(problem.code == _BROKEN for problem in verdict.problems):
+        if any(problem.code == ProblemCode.UNEXPECTED for problem in verdict.problems):
             raise  # not even that can be said
         broken = replace(_broken_verdict(verdict.run_id, verdict.problems, error), own=verdict.own)
         write_reports(broken, run_dir)
@@ -249,7 +248,7 @@ def _broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) 
         health=(),
         problems=(
             *problems,
-            Problem(_BROKEN, f"{run_id}: the figures cannot be judged: {what}", next_step),
+            Problem(ProblemCode.UNEXPECTED, f"{run_id}: the figures cannot be judged: {what}", next_step),
         ),
         notes=(),
     )
@@ -318,13 +317,13 @@ def _invalidities(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
         if unlisted is None or any(finding.state is State.FAIL for finding in findings):
             return _raised(run)
         next_step = "Put the file of the same run into the directory: locust --csv writes it, and its web UI offers it."
-        return [Problem("damaged_file", unlisted, next_step), *_raised(run)]
+        return [Problem(ProblemCode.DAMAGED_FILE, unlisted, next_step), *_raised(run)]
     problems = reconcile(run.measurements, run.stats) if run.finished else []
     arrivals = run.manifest.arrivals if run.manifest else None
     if run.manifest and arrivals and arrivals.missed > _tolerated(arrivals, len(run.manifest.processes)):
         problems.append(
             Problem(
-                "missed_starts",
+                ProblemCode.MISSED_STARTS,
                 f"{arrivals.missed:,} of {arrivals.begun + arrivals.missed:,} planned starts were not made: all users "
                 "were busy",
                 "The portal was too slow for this arrival rate, or the profile's users are too few: compare the "
@@ -334,7 +333,7 @@ def _invalidities(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
     if run.manifest and run.manifest.held_back:
         problems.append(
             Problem(
-                "held_back",
+                ProblemCode.HELD_BACK,
                 f"{run.manifest.held_back:,} requests had to wait for target.max_requests_per_second: less load than the "
                 "users would have made",
                 "Ask for fewer users, or raise it, if whoever runs the target agrees.",
@@ -358,7 +357,7 @@ def _raised(run: RunFiles) -> list[Problem]:
     place = "locust_exceptions.csv" if run.own else "The exceptions"
     return [
         Problem(
-            "exceptions",
+            ProblemCode.EXCEPTIONS,
             f"{place}: the load itself failed {times:,} times, first with: {message}",
             "Requests may be missing because of it: correct the cause, and run the load again.",
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from conf.operations import Journey, Outcome
+    from reports.problem import ProblemCode
     from reports.record import FailureGroup, Finding, OperationRow, Verdict
 
     Evidence = Callable[[Verdict], str]
@@ -134,7 +135,7 @@ def unless(other: Evidence, evidence: Evidence) -> Evidence:
     return lambda verdict: "" if other(verdict) else evidence(verdict)
 
 
-def problem_noted(code: str) -> Evidence:
+def problem_noted(code: ProblemCode) -> Evidence:
     """The manifest or a reader noted a problem of this kind."""
     return lambda verdict: listed(problem.message for problem in verdict.problems if problem.code == code)
 

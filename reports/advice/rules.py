@@ -32,6 +32,7 @@ from reports.advice.portal_evidence import (
     tokens_used,
     waiting_slow,
 )
+from reports.problem import ProblemCode
 from reports.record import Advice
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class AdviceRule:
     evidence: Callable[[Verdict], str]
     cause: str
     commands: tuple[str, ...]
+
+
+def _problem_rule(code: ProblemCode, title: str, cause: str, commands: tuple[str, ...]) -> AdviceRule:
+    """What to do about a problem; the advice has its code."""
+    return AdviceRule(code.value, title, problem_noted(code), cause, commands)
 
 
 RULES = (
@@ -331,69 +337,60 @@ RULES = (
         "the figures are of something else. Seeding takes onboardings back.",
         ("loadtest seed",),
     ),
-    AdviceRule(
-        "worker_lost",
+    _problem_rule(
+        ProblemCode.WORKER_LOST,
         "A load-generating process was lost",
-        problem_noted("worker_lost"),
         "It was killed, perhaps for its memory, told to go, or lost its connection.",
         ("dmesg | grep -i 'killed process'",),
     ),
-    AdviceRule(
-        "not_written",
+    _problem_rule(
+        ProblemCode.NOT_WRITTEN,
         "The run directory could not be written",
-        problem_noted("not_written"),
         "The disk is full, or takes no more from this user. The run was ended, with what was measured until then.",
         ("df -h .", "loadtest run chat --output-dir DIR"),
     ),
-    AdviceRule(
-        "suite_failed",
+    _problem_rule(
+        ProblemCode.SUITE_FAILED,
         "A part of the suite failed",
-        problem_noted("suite_failed"),
         "The run was ended, with what was measured until then. The traceback is in the run's log.",
         ("less {run_log}", "loadtest run {journey} --profile smoke"),
     ),
-    AdviceRule(
-        "users_failed",
+    _problem_rule(
+        ProblemCode.USERS_FAILED,
         "Users could not begin",
-        problem_noted("users_failed"),
         "The run was ended: with fewer users than asked for it would be another test. What they need is checked by:",
         ("loadtest check",),
     ),
-    AdviceRule(
-        "fewer_users",
+    _problem_rule(
+        ProblemCode.FEWER_USERS,
         "Fewer users ran than were asked for",
-        problem_noted("fewer_users"),
         "The load generators are too few or too busy, or the run ended before all users had started.",
         ("locust -f locustfiles/{journey}.py --headless --processes 2",),
     ),
-    AdviceRule(
-        "generator_saturated",
+    _problem_rule(
+        ProblemCode.GENERATOR_SATURATED,
         "A load generator was at its own limits",
-        problem_noted("generator_saturated"),
         "One process makes more load than it has time for, or something else keeps its machine busy; its latencies hold "
         "its own delays.",
         ("locust -f locustfiles/{journey}.py --headless --processes 2", "uptime"),
     ),
-    AdviceRule(
-        "missed_starts",
+    _problem_rule(
+        ProblemCode.MISSED_STARTS,
         "Planned flows could not be started",
-        problem_noted("missed_starts"),
         "The portal is too slow for the arrival rate, so that all users waited for it, or the profile's users are too "
         "few for it: arrival_rate times the longest answer, at least.",
         ("loadtest run {journey} --profile capacity",),
     ),
-    AdviceRule(
-        "fixture_exhausted",
+    _problem_rule(
+        ProblemCode.FIXTURE_EXHAUSTED,
         "There were no new homeowners left to onboard",
-        problem_noted("fixture_exhausted"),
         "The run made more onboardings than the fixture has houses. Seed more of them, make fewer, or allow it in the "
         "profile: reuse_houses = true.",
         ("loadtest seed --houses {more_houses}",),
     ),
-    AdviceRule(
-        "settings_differ",
+    _problem_rule(
+        ProblemCode.SETTINGS_DIFFER,
         "A worker made another load than its master",
-        problem_noted("settings_differ"),
         "Each process reads the settings on its own. Give all of them the same profile and files.",
         ("env | grep LOADTEST_",),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def assess_attendance(manifest: Manifest) -> list[Problem]:
     if not gone or _is_tolerated(manifest):
         return []
     message = f"{_course(manifest)}; {_missing(manifest)}"
-    return [Problem("worker_lost", message, _NEXT, gone[0].at.isoformat(timespec="seconds"))]
+    return [Problem(ProblemCode.WORKER_LOST, message, _NEXT, gone[0].at.isoformat(timespec="seconds"))]
 
 
 def attendance_notes(manifest: Manifest) -> Iterator[str]:

@@ -12,7 +12,7 @@ from conf.operations import Operation
 from conf.subject import AGGREGATED, parse_subject, row_subject
 from reports.judgement.assessment import NOT_THERE, assess_subject
 from reports.judgement.locust_sample import LocustSample
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 from reports.record import Advice, Finding
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from reports.reading.locust_csv import StatsRow
     from reports.reading.run_files import RunFiles
 
-NOTHING_JUDGED = "nothing_judged"
 _EXAMPLE_FILE = "loadtest-thresholds.toml"
 _EXAMPLE = (
     "success_ratio = { pass_above = 0.95, fail_below = 0.9 }",
@@ -70,7 +69,7 @@ def _named(run: RunFiles, text: str) -> tuple[list[StatsRow], Problem | None]:
         if run.own:
             next_step = "Name its operations: their flows and waits would be counted with the requests they are made of."
             return [], Problem(
-                "never_measured", f"thresholds.{text}: is not for a run of this suite", next_step
+                ProblemCode.NEVER_MEASURED, f"thresholds.{text}: is not for a run of this suite", next_step
             )
         return ([run.total], None) if run.total else ([], _missing(run, text))
     candidates = [row for row in run.stats if not (run.own and row.name in set(Operation))]
@@ -80,7 +79,7 @@ def _named(run: RunFiles, text: str) -> tuple[list[StatsRow], Problem | None]:
     if len(rows) > 1 and not subject.is_pattern:
         subjects = ", ".join(_key(row.method, row.name) for row in rows)
         return [], Problem(
-            "ambiguous_criterion",
+            ProblemCode.AMBIGUOUS_CRITERION,
             f'thresholds."{text}": {len(rows)} rows have this name',
             f"Name one of them: {subjects}; or all: {_key('*', text)}",
         )
@@ -99,7 +98,7 @@ def _with_percentiles(finding: Finding, row: StatsRow) -> Finding:
 
 def _missing(run: RunFiles, text: str) -> Problem:
     return Problem(
-        "never_measured",
+        ProblemCode.NEVER_MEASURED,
         f'thresholds."{text}": no row of the statistics has this name',
         f"Name one of those that there are: {_listed(run.stats)}",
     )
@@ -111,12 +110,12 @@ def nothing_judged(run: RunFiles) -> Problem:
         next_step = (
             "Name one under [thresholds] in a file, and judge again: loadtest report RUN_DIR --config FILE"
         )
-        return Problem(NOTHING_JUDGED, "No criterion names any operation of this run", next_step)
+        return Problem(ProblemCode.NOTHING_JUDGED, "No criterion names any operation of this run", next_step)
     if not run.stats:
         next_step = "Look why no request was made, and judge the files of a run with requests."
-        return Problem(NOTHING_JUDGED, "The statistics hold no requests", next_step)
+        return Problem(ProblemCode.NOTHING_JUDGED, "The statistics hold no requests", next_step)
     return Problem(
-        NOTHING_JUDGED,
+        ProblemCode.NOTHING_JUDGED,
         "No criterion names any request of this run",
         f"Say what is demanded, under the names of this run: {_listed(run.stats)}; or of all requests together: "
         f"[thresholds.{AGGREGATED}]. Below it stands ready to paste.",
@@ -125,7 +124,7 @@ def nothing_judged(run: RunFiles) -> Problem:
 
 def advise_criteria(run: RunFiles, problems: Iterable[Problem]) -> tuple[Advice, ...]:
     """How to name criteria in another project's run, where none was: a file, and the command that judges by it."""
-    if run.own or not run.stats or NOTHING_JUDGED not in {problem.code for problem in problems}:
+    if run.own or not run.stats or ProblemCode.NOTHING_JUDGED not in {problem.code for problem in problems}:
         return ()
     shown = run.stats[:_MOST_NAMED]
     left_out = len(run.stats) - len(shown)

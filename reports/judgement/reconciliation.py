@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.operations import Operation, Outcome
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def reconcile(measurements: Measurements, stats: Iterable[StatsRow]) -> list[Pro
     none = Count(0, 0)
     return [
         Problem(
-            "not_reconciled",
+            ProblemCode.NOT_RECONCILED,
             f"{operation}: measurements.hlog holds {_words(measured.get(operation, none))}, "
             f"locust_stats.csv {_words(counted.get(operation, none))}",
             _NEXT_STEP,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from reports.reading.health_log import Readings
     from reports.record import HealthRow
 
-_CODE = "generator_saturated"
 _MORE_PROCESSES = "Spread the load: more processes (--processes N), or workers on other machines."
 
 
@@ -34,7 +33,7 @@ def _assess_process(one: Readings, row: HealthRow, limits: GeneratorSettings) ->
     busy_since = _first_stretch(one.time_s, one.cpu_ratio > limits.cpu_ratio, limits.cpu_for_s)
     if busy_since is not None:
         yield Problem(
-            _CODE,
+            ProblemCode.GENERATOR_SATURATED,
             f"{one.process}: the load generator used more than {limits.cpu_ratio:.0%} of a core for "
             f"{limits.cpu_for_s:g} s and longer",
             _MORE_PROCESSES,
@@ -43,7 +42,7 @@ def _assess_process(one: Readings, row: HealthRow, limits: GeneratorSettings) ->
     if row.lag is not None and row.lag.p95_ms is not None and row.lag.p95_ms > limits.lag_p95_ms:
         late = np.flatnonzero(one.lag_p99_ms > limits.lag_p95_ms)
         yield Problem(
-            _CODE,
+            ProblemCode.GENERATOR_SATURATED,
             f"{one.process}: the load generator's event loop was late by {row.lag.p95_ms:,.0f} ms (p95; at most "
             f"{limits.lag_p95_ms:g} ms): latencies are longer by that much",
             _MORE_PROCESSES,
@@ -52,7 +51,7 @@ def _assess_process(one: Readings, row: HealthRow, limits: GeneratorSettings) ->
     if row.open_files_limit and row.open_files_peak > limits.open_files_ratio * row.open_files_limit:
         full = np.flatnonzero(one.open_files > limits.open_files_ratio * row.open_files_limit)
         yield Problem(
-            _CODE,
+            ProblemCode.GENERATOR_SATURATED,
             f"{one.process}: {row.open_files_peak:,} files and sockets were open, of {row.open_files_limit:,} allowed",
             "Allow more (ulimit -n 65536), or spread the load over more processes.",
             _moment(one.time_s[full[0]]),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Journey
 from conf.subject import parse_subject
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 from reports.record import State, Undecided
 from reports.wording.figures import finding_value, metric_label, seconds
 
@@ -73,12 +73,12 @@ def _journey(finding: Finding) -> Journey | None:
 def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int, profile: str) -> Problem:
     if attempts is None:
         return Problem(
-            "never_measured",
+            ProblemCode.NEVER_MEASURED,
             f"{operation}: was never measured, though it is judged",
             "Look for errors at the start of the run, then run the journey again.",
         )
     return Problem(
-        "too_few_requests",
+        ProblemCode.TOO_FEW_REQUESTS,
         f"{operation}: {attempts:,} requests are too few for a verdict; at least {minimum_requests:,} are needed",
         _more_load(operation, profile),
     )
@@ -97,7 +97,7 @@ def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profil
         if reason is Undecided.CUT_OFF:
             waited = [row.cut_off.longest_ms or 0.0 for row in rows if row.operation is operation]
             message += f", after up to {seconds(max(waited, default=0.0) / _MS_PER_S)}"
-        yield Problem(reason.value, message, _next_step(reason, operation, profile))
+        yield Problem(ProblemCode(reason), message, _next_step(reason, operation, profile))
 
 
 def _next_step(reason: Undecided, operation: Operation | None, profile: str) -> str:

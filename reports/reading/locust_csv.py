@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
 from monitoring.redaction.texts import redact
-from reports.problem import Problem
-from reports.reading.table import CODE, load_numbers, load_table
+from reports.problem import Problem, ProblemCode
+from reports.reading.table import load_numbers, load_table
 from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:
@@ -240,4 +240,4 @@ def _number(text: str | None) -> float | None:
 
 def _damage(path: Path, what: str) -> Problem:
     next_step = "The figures below are what could still be read. Run the journey again for a verdict."
-    return Problem(CODE, f"{path.name}: {what}", next_step)
+    return Problem(ProblemCode.DAMAGED_FILE, f"{path.name}: {what}", next_step)

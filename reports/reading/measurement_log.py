@@ -10,8 +10,7 @@ import numpy as np
 from conf.input_file import open_file
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
-from reports.problem import Problem
-from reports.reading.table import CODE
+from reports.problem import Problem, ProblemCode
 from reports.statistics.series import Series
 
 if TYPE_CHECKING:
@@ -56,18 +55,20 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
                 damaged += _add_text(text, read + 1, measurements)
                 read += text.count("\n")
     except FileNotFoundError:
-        problems.append(Problem(CODE, f"{path.name}: is missing", _NEXT_STEP))
+        problems.append(Problem(ProblemCode.DAMAGED_FILE, f"{path.name}: is missing", _NEXT_STEP))
         return {}
     except OSError as error:
-        problems.append(Problem(CODE, f"{path.name}: cannot be read: {error.strerror}", _NEXT_STEP))
+        problems.append(
+            Problem(ProblemCode.DAMAGED_FILE, f"{path.name}: cannot be read: {error.strerror}", _NEXT_STEP)
+        )
         return {}
     if not path.stat().st_size:
-        problems.append(Problem(CODE, f"{path.name}: is empty", _NEXT_STEP))
+        problems.append(Problem(ProblemCode.DAMAGED_FILE, f"{path.name}: is empty", _NEXT_STEP))
     if damaged:
         places = f"{path.name}: line {min(damaged)}: " + (
             f"this and {len(damaged) - 1} other lines are" if len(damaged) > 1 else "is"
         )
-        problems.append(Problem(CODE, f"{places} damaged or cut off", _NEXT_STEP))
+        problems.append(Problem(ProblemCode.DAMAGED_FILE, f"{places} damaged or cut off", _NEXT_STEP))
     return measurements
 
 

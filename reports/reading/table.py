@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from conf.input_file import open_file
-from reports.problem import Problem
+from reports.problem import Problem, ProblemCode
 from reports.reading.decoding import decode_text
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CODE = "damaged_file"
 _LARGEST = 1e15
 _READ_ON = "The figures below are what could still be read. Copy the file again, or run the journey again."
 
@@ -175,4 +174,4 @@ def _nothing(columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _damage(path: Path, what: str) -> Problem:
-    return Problem(CODE, f"{path.name}: {what}", _READ_ON)
+    return Problem(ProblemCode.DAMAGED_FILE, f"{path.name}: {what}", _READ_ON)

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
+from reports.problem import ProblemCode
 from reports.record import State, uncertain
 from reports.wording.figures import Column, count, figure, finding_value, metric_label, subject_label
 
@@ -22,7 +23,7 @@ _JOURNEYS = {
     Journey.ONBOARDING: "Onboarding",
 }
 
-CONSEQUENCES = {"too_few_requests", "never_measured"}
+CONSEQUENCES = {ProblemCode.TOO_FEW_REQUESTS, ProblemCode.NEVER_MEASURED}
 """Problems that something else has caused."""
 
 

@@ -24,6 +24,7 @@ from conf.operations import Journey
 from monitoring.health import LagSampler, OwnVitals
 from monitoring.journal.tracker import build_tracker, configure_tracker
 from monitoring.tracing import Tracing, open_tracer
+from reports.problem import ProblemCode
 from swarm.background import Background, words_of
 from swarm.generator.arrivals import Schedule
 from swarm.generator.ceiling import Ceiling
@@ -233,12 +234,17 @@ class Generator:
         assert isinstance(runner, LocalRunner | WorkerRunner)
         runner.send_message(message_type, data)
 
-    def fail(self, code: str, message: str) -> None:
-        """Something failed here: have the owner end the run."""
-        self._tell_owner(Trouble.TYPE, Trouble(self.houses.run_id, code, message).pack())
+    def give_up(self, message: str) -> None:
+        """Users of this process cannot begin: have the owner end the run."""
+        self._report_trouble(ProblemCode.USERS_FAILED, message)
+
+    def _report_trouble(self, code: ProblemCode, message: str) -> None:
+        self._tell_owner(Trouble.TYPE, Trouble(self.houses.run_id, code.value, message).pack())
 
     def _on_death(self, what: str, error: BaseException) -> None:
-        self.fail("suite_failed", f"worker {self.index}: {what} ended: {words_of(error)}")
+        self._report_trouble(
+            ProblemCode.SUITE_FAILED, f"worker {self.index}: {what} ended: {words_of(error)}"
+        )
 
     def _on_report(self, data: dict[str, Any], **_: object) -> None:
         data[Report.KEY] = self.report().pack()

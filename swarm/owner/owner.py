@@ -21,6 +21,7 @@ from conf.errors import ExitCode, LoadTestError
 from monitoring.measurement import utc_now
 from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
 from monitoring.probing.vector_index import look_at_vector_index
+from reports.problem import ProblemCode
 from seed.fixture import pack_house
 from swarm.background import Background, is_of_the_disk, words_of
 from swarm.generator.ceiling import share_out
@@ -202,13 +203,15 @@ class Owner:
     def _on_trouble(self, msg: Any, **_: object) -> None:
         trouble = Trouble.unpack(msg.data)
         if self._run is not None and trouble.run_id == self._run.run_id:
-            self._fail(trouble.code, trouble.message)
+            self._fail(ProblemCode(trouble.code), trouble.message)
 
     def _on_death(self, what: str, error: BaseException) -> None:
-        code = "not_written" if is_of_the_disk(error) else "suite_failed"
-        self._fail(code, f"{what} ended: {words_of(error)}")
+        self._fail(
+            ProblemCode.NOT_WRITTEN if is_of_the_disk(error) else ProblemCode.SUITE_FAILED,
+            f"{what} ended: {words_of(error)}",
+        )
 
-    def _fail(self, code: str, message: str) -> None:
+    def _fail(self, code: ProblemCode, message: str) -> None:
         """Something of the suite failed: the run is not valid, and ends."""
         run = self._run
         if run is None or run.ended:
@@ -346,7 +349,9 @@ class Owner:
                 self._generator.results.failures.finish()
         except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is judged
             _log.exception("the last results of this process were not collected")
-            run.note_problem("suite_failed", f"the last results were not collected: {words_of(error)}")
+            run.note_problem(
+                ProblemCode.SUITE_FAILED, f"the last results were not collected: {words_of(error)}"
+            )
         try:
             self._judge(run)
         except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code

@@ -22,6 +22,7 @@ from monitoring.measurement import new_histogram
 from monitoring.memory import own_rss_bytes
 from monitoring.redaction.clean_output import CleanConsole
 from monitoring.run_clock import RunClock
+from reports.problem import ProblemCode
 from swarm.owner.attendance import Attendance, WorkerEvent
 from swarm.owner.portal_watch import PortalWatch
 from swarm.owner.run_writer import RunDirectory
@@ -151,7 +152,7 @@ class Run:
             )
         if report.differs:
             self.note_problem(
-                "settings_differ",
+                ProblemCode.SETTINGS_DIFFER,
                 f"worker {process} has another profile, contract or timeout than the master: it makes another load",
                 process,
             )
@@ -172,7 +173,9 @@ class Run:
         if by_journey.total() > self.users_by_journey.total():
             self.users_by_journey = by_journey
 
-    def note_problem(self, code: str, message: str, subject: str = "", at: datetime | None = None) -> None:
+    def note_problem(
+        self, code: ProblemCode, message: str, subject: str = "", at: datetime | None = None
+    ) -> None:
         """Note, once per *subject*, what makes the run invalid, and since when: now, unless *at* says otherwise."""
         moment = (at or self.clock.now()).isoformat(timespec="seconds")
         self.problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
@@ -219,7 +222,8 @@ class Run:
 
     def _note_unwritten(self, error: OSError) -> None:
         self.note_problem(
-            "not_written", f"{error.filename or self.directory}: cannot be written: {error.strerror}"
+            ProblemCode.NOT_WRITTEN,
+            f"{error.filename or self.directory}: cannot be written: {error.strerror}",
         )
 
     def look_for_end(self) -> str:
@@ -297,7 +301,9 @@ class Run:
             )
             self.ended_by = "run time" if ran_out else "interrupted" if interrupted else "stopped"
         if self.ended_by in {"interrupted", "stopped"} and (self.choice.plan.steps or self._has_iterations()):
-            self.note_problem("cut_short", "the run was ended before the profile's load had been made")
+            self.note_problem(
+                ProblemCode.CUT_SHORT, "the run was ended before the profile's load had been made"
+            )
 
     def finish(self) -> Verdict:
         """Write everything down and judge it."""
@@ -324,7 +330,7 @@ class Run:
             raise
         except LoadTestError as unwritten:
             _log.error("%s", unwritten)
-            self.note_problem("not_written", unwritten.message)
+            self.note_problem(ProblemCode.NOT_WRITTEN, unwritten.message)
             self._files.rewrite_manifest(self._describe(self, ended_at))
             verdict, report = judge_run(self._files.path), None
             write_what_fits(verdict, self._files.path)
@@ -343,20 +349,20 @@ class Run:
             for operation, (begun, ended) in attempts.items():
                 if begun != ended:
                     self.note_problem(
-                        "unaccounted",
+                        ProblemCode.UNACCOUNTED,
                         f"{process} began {operation} {begun:,} times and has {ended:,} results",
                         f"{process}/{operation}",
                     )
             recorded = contribution.last.recorded if contribution.last else 0
             if recorded != contribution.received and not contribution.lost:
                 self.note_problem(
-                    "not_reconciled",
+                    ProblemCode.NOT_RECONCILED,
                     f"{process} recorded {recorded:,} results, {contribution.received:,} arrived",
                     process,
                 )
         if self.users_peak < self.users_wanted:
             self.note_problem(
-                "fewer_users",
+                ProblemCode.FEWER_USERS,
                 f"{self.users_wanted:,} users were asked for, at most {self.users_peak:,} ran at once",
             )
 
@@ -364,7 +370,7 @@ class Run:
         at = self.dealer.reused_at
         if at and not self.choice.settings.profile.load(Journey.ONBOARDING).reuse_houses:
             self.note_problem(
-                "fixture_exhausted",
+                ProblemCode.FIXTURE_EXHAUSTED,
                 f"all {len(self.dealer):,} houses had been onboarded, and were onboarded again: no new homeowners",
                 at=at,
             )

@@ -117,7 +117,7 @@ for run_id in ("one", "two"):
 
 def test_a_worker_names_its_run_where_something_fails() -> None:
     script = """
-generator.fail("users_failed", "no")
+generator.give_up("no")
 print(worker.sent[0][1]["run_id"])
 """
     assert outcome(WORKER + script) == ["one"]
