@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
-
 from conf.address import parse_host
 
 if TYPE_CHECKING:
@@ -50,6 +47,10 @@ def plain_database_url(url: str) -> str:
 
 
 def _parse(url: str) -> Mapping[str, str]:
+    # A load without searches needs no driver.
+    from psycopg2 import ProgrammingError  # noqa: PLC0415
+    from psycopg2.extensions import parse_dsn  # noqa: PLC0415
+
     try:
         named: dict[str, str] = parse_dsn(url)
     except (ProgrammingError, ValueError):  # their own text quotes the address

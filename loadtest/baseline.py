@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conf.errors import ExitCode, LoadTestError
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from conf.loading import load_settings
 from conf.operations import Journey
 from monitoring.probing.preflight import preflight
 from monitoring.probing.probe import probe
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 
 
 def command(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from conf.loading import load_settings
 from loadtest.baseline import OWN_DIR, Directory
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

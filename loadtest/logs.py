@@ -21,7 +21,8 @@ from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader, newest
 from monitoring.journal.segments import current_path, timestamp
 from monitoring.journal.tracker import ERRORS, PERFORMANCE
-from monitoring.redaction.clean_output import CleanConsole, print_record
+from monitoring.redaction.clean_console import CleanConsole
+from monitoring.redaction.clean_output import print_record
 from monitoring.redaction.output_streams import output_is_lost
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from conf.loading import load_settings
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 
 
 def command(

@@ -20,7 +20,7 @@ from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
 from monitoring.probing.preflight import check_output, require_ready, warn_of_short_stop
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

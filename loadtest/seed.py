@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from conf.loading import load_settings
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 from seed.database import require_url
 from seed.tokens import require_secret
 

@@ -28,15 +28,11 @@ from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import LONGEST_S
 from conf.trace_exporters import ENDPOINT, OTHER_ENDPOINTS, require_allowed_exporters
-from monitoring.measurement import utc_now
-from monitoring.metrics_server import MetricsServer
-from monitoring.probing.preflight import require_ready
 from monitoring.redaction.clean_output import clean_output
 from swarm.exits import (
     LONGEST_WAIT_FOR_WORKERS_S,
     end_unexpected,
     own_exits,
-    require_web_port,
 )
 from swarm.generator.generator import Generator, generator_of, generators
 from swarm.locust_patches.clean_results import clean_results
@@ -45,11 +41,7 @@ from swarm.locust_patches.master import Dispatcher, WatchedNode, handle_message
 from swarm.locust_patches.percentile_buckets import fine_bucket
 from swarm.locust_patches.worker_channel import MasterLink, WorkerPort
 from swarm.messages import Begin
-from swarm.owner.choice import ALL, build_choice, chosen_journeys, offered_journeys
-from swarm.owner.owner import Owner
-from swarm.owner.plan import Typed
-from swarm.owner.progress import Progress
-from swarm.owner.run_writer import write_locust_csv
+from swarm.owner.choice import ALL
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
@@ -57,8 +49,6 @@ if TYPE_CHECKING:
 
     from collections.abc import Callable
 
-    from conf.settings import Settings
-    from swarm.owner.live import LiveView
 
 _GARBAGE_THRESHOLDS = 20_000, 10, 100
 """Of the three generations (``gc.set_threshold``): new objects, and searches of the generation below."""
@@ -104,7 +94,6 @@ def _begin_session(environment: Environment, **_: object) -> None:
     # Locust's stop() asks for its caller. The first time in a process that reads all its modules, and the event loop
     # stands still for a tenth of a second: requests in flight at the end of a run would be timed too long.
     inspect.stack()
-    _look_for_garbage_rarely()
     try:
         _join(environment)
     except LoadTestError as error:
@@ -114,6 +103,7 @@ def _begin_session(environment: Environment, **_: object) -> None:
     except Exception as error:  # noqa: BLE001 - Locust would write it into its log and end with 1
         _send_workers_home(environment)
         end_unexpected(error)
+    _look_for_garbage_rarely()
 
 
 def _send_workers_home(environment: Environment) -> None:
@@ -150,39 +140,10 @@ def _join(environment: Environment) -> None:
     _joined.set()
     if isinstance(runner, WorkerRunner):
         return
-    if environment.web_ui is not None:
-        require_web_port(environment.web_ui)
-    environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
-    journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
-    typed = Typed(options.num_users, options.spawn_rate, options.run_time)
-    choice = build_choice(settings, journeys, typed)
-    view = _open_view(environment, settings)
-    owner = Owner(environment, choice, generators.get(environment), Progress.from_environment(), view)
-    if view is not None and environment.web_ui is not None:
-        from swarm.web.pages import extend_web_ui  # noqa: PLC0415 - as above
-        from swarm.web.start_form import StartForm  # noqa: PLC0415 - only for a web UI
+    # A worker judges nothing: it needs no driver of a database, no signer of JWTs and no pages.
+    from swarm.ownership import own_runs  # noqa: PLC0415
 
-        form = StartForm(environment, owner, settings.run.profile, typed)
-        extend_web_ui(environment, settings, form, view)
-    else:
-        # Nobody is watching a headless run: what it needs must be there when it starts.
-        require_ready(settings, journeys, options.run_time or 0, utc_now())
-    if options.csv_prefix:
-        events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
-
-
-def _open_view(environment: Environment, settings: Settings) -> LiveView | None:
-    """For whoever looks at the run while it goes on: people in the web UI, Prometheus at a port. None for nobody."""
-    port = settings.monitoring.metrics_port
-    if environment.web_ui is None and port is None:
-        return None
-    # pandas and scipy come with it, and take a second or two.
-    from swarm.owner.live import LiveView  # noqa: PLC0415
-
-    view = LiveView()
-    if port is not None:
-        MetricsServer(view.metrics_page, port, settings.monitoring.metrics_host).start()
-    return view
+    own_runs(environment, settings)
 
 
 def _connect(runner: WorkerRunner) -> None:

@@ -12,17 +12,11 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
-from rich.segment import Segment
-from rich.text import Text
-
 from monitoring.redaction.known_secrets import remember_secrets
 from monitoring.redaction.texts import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from rich.console import ConsoleOptions, RenderableType
 
 _STREAMS = ("stdout", "stderr")
 _LINE_ENDS = re.compile(r"\r\n?|\n")
@@ -32,7 +26,7 @@ def clean_output(environ: Mapping[str, str] = os.environ) -> None:
     """
     Have all that this process writes to its standard streams, and all of its ``logging``, cleaned; once is enough.
 
-    Tracebacks, warnings, and what a library prints go through the streams. Styles are written by `CleanConsole` alone.
+    Tracebacks, warnings, and what a library prints go through the streams. Styles are written by `monitoring.redaction.clean_console.CleanConsole` alone.
 
     Args:
         environ: Holds the secrets that must not be shown.
@@ -70,25 +64,6 @@ class CleanStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.rich_proxied_file, name)
-
-
-class CleanConsole(Console):
-    """Rich's console for texts from outside: they are cleaned before they are wrapped, and are never markup."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"markup": False, "emoji": False, "highlight": False} | options)
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """As rich does it, of a clean text."""
-        return super().render_str(redact(text), **options)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As rich does it; a text is cleaned as a whole, and what else a renderable writes, piece by piece."""
-        if isinstance(renderable, Text) and (clean := redact(renderable.plain)) != renderable.plain:
-            renderable = renderable.copy()
-            renderable.plain = clean
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(redact(segment.text), segment.style)
 
 
 def print_secret(text: str) -> None:

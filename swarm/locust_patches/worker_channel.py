@@ -12,21 +12,23 @@ from locust.rpc.zmqrpc import BaseSocket, Client, Server
 import logging
 import socket
 import sys
+from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
 import zmq.green as zmq
 from zmq import Event
-from zmq.utils.monitor import recv_monitor_message
 
 from conf.address import is_loopback
 from conf.errors import ExitCode, LoadTestError
 from swarm.worker_secret import VARIABLE, MasterKeys, find_worker_secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+_EVENT = Struct("=Hi")
+"""A notice of ZeroMQ's, see zmq_socket_monitor(3): an `Event` and its value. pyzmq's own reader of it imports asyncio."""
 _LARGEST_BYTES = 64_000_000
 """Of a message. A thousand houses, or a report of all histograms, are less than a megabyte."""
 _FAILURES = Event.HANDSHAKE_FAILED_NO_DETAIL | Event.HANDSHAKE_FAILED_PROTOCOL | Event.HANDSHAKE_FAILED_AUTH
@@ -101,12 +103,12 @@ class WorkerPort(Server):
                 self._notices.say(f"a message that cannot be read was dropped ({type(error).__name__})")
                 gevent.sleep(0)
 
-    def _on_event(self, event: Mapping[str, Any]) -> None:
-        if not event["event"] & _FAILURES:
+    def _on_event(self, event: int, value: int) -> None:
+        if not event & _FAILURES:
             return
-        if event["value"] == _OTHER_KEY:
+        if value == _OTHER_KEY:
             self._notices.say(f"a process with another {VARIABLE} was turned away")
-        elif event["value"] == _OTHER_MECHANISM:
+        elif value == _OTHER_MECHANISM:
             lack = (
                 f"without {VARIABLE}"
                 if self._keys
@@ -162,18 +164,16 @@ class MasterLink(Client):
                 self._notices.say(f"a message that cannot be read was dropped ({type(error).__name__})")
                 gevent.sleep(0)
 
-    def _on_event(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == Event.HANDSHAKE_SUCCEEDED:
+    def _on_event(self, event: int, _value: int) -> None:
+        if event == Event.HANDSHAKE_SUCCEEDED:
             self._refusals = 0
-        if not event["event"] & _FAILURES:
+        if not event & _FAILURES:
             return
         if reason := self._find_reason():
             _end_process(
                 LoadTestError(f"the master at {_shown(self._host, self._port)} {reason[0]}", reason[1])
             )
-        elif (
-            event["event"] == Event.HANDSHAKE_FAILED_PROTOCOL
-        ):  # after this ZeroMQ does not try again by itself
+        elif event == Event.HANDSHAKE_FAILED_PROTOCOL:  # after this ZeroMQ does not try again by itself
             self.socket.disconnect(self._endpoint)
             self.socket.connect(self._endpoint)
 
@@ -224,14 +224,18 @@ def _read(data: bytes) -> Message:
     return message
 
 
-def _watch(channel: zmq.Socket[Any], on_event: Callable[[Mapping[str, Any]], None]) -> None:
+def _watch(channel: zmq.Socket[Any], on_event: Callable[[int, int], None]) -> None:
     """Have ZeroMQ say what becomes of connections, until the socket is closed."""
-    events = channel.get_monitor_socket(_FAILURES | Event.HANDSHAKE_SUCCEEDED)
+    notices = channel.get_monitor_socket(_FAILURES | Event.HANDSHAKE_SUCCEEDED)
 
     def listen() -> None:
-        while (event := recv_monitor_message(events))["event"] != Event.MONITOR_STOPPED:
+        while True:
+            notice, _endpoint = notices.recv_multipart()
+            event, value = _EVENT.unpack(notice)
+            if event == Event.MONITOR_STOPPED:
+                return
             try:
-                on_event(event)
+                on_event(event, value)
             except Exception:  # noqa: BLE001 - the next event is handled
                 _log.exception("an event of the channel for workers could not be handled")
 

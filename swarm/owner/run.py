@@ -20,7 +20,7 @@ from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from monitoring.journal.run_errors import copy_errors
 from monitoring.measurement import new_histogram
 from monitoring.memory import own_rss_bytes
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 from monitoring.run_clock import RunClock
 from reports.problem import ProblemCode
 from swarm.owner.attendance import Attendance, WorkerEvent

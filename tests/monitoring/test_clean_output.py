@@ -15,7 +15,7 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
-from monitoring.redaction.clean_output import CleanConsole
+from monitoring.redaction.clean_console import CleanConsole
 from monitoring.redaction.texts import redact
 
 if TYPE_CHECKING:

@@ -1,0 +1,55 @@
+"""What a process does that owns the runs: the local runner's, or the master. A worker never imports this module."""
+
+from __future__ import annotations
+
+from locust import events
+
+from typing import TYPE_CHECKING
+
+from monitoring.measurement import utc_now
+from monitoring.probing.preflight import require_ready
+from swarm.exits import require_web_port
+from swarm.generator.generator import generators
+from swarm.owner.choice import build_choice, chosen_journeys, offered_journeys
+from swarm.owner.owner import Owner
+from swarm.owner.plan import Typed
+from swarm.owner.progress import Progress
+from swarm.owner.run_writer import write_locust_csv
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+    from conf.settings import Settings
+
+
+def own_runs(environment: Environment, settings: Settings) -> None:
+    """
+    Own the runs of this process.
+
+    Raises:
+        LoadTestError: The run cannot be as it was asked for, a port cannot be had, or a headless run lacks what it needs.
+    """
+    options, web_ui = environment.parsed_options, environment.web_ui
+    assert options is not None
+    if web_ui is not None:
+        require_web_port(web_ui)
+    environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
+    journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
+    typed = Typed(options.num_users, options.spawn_rate, options.run_time)
+    choice = build_choice(settings, journeys, typed)
+    generator, progress = generators.get(environment), Progress.from_environment()
+    if web_ui is None and settings.monitoring.metrics_port is None:
+        Owner(environment, choice, generator, progress)
+    else:
+        # pandas and scipy come with it, and take a second or two.
+        from swarm.display import open_view, show_in_web_ui  # noqa: PLC0415
+
+        view = open_view(settings)
+        owner = Owner(environment, choice, generator, progress, view)
+        if web_ui is not None:
+            show_in_web_ui(environment, owner, typed, view)
+    if web_ui is None:
+        # Nothing that is missing can be mended at a form: it must be there when the run starts.
+        require_ready(settings, journeys, options.run_time or 0, utc_now())
+    if options.csv_prefix:
+        events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))
