@@ -28,7 +28,7 @@ from monitoring.redaction.known_secrets import remember_secret
 from portal import READY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -76,14 +76,20 @@ class Stack:
     portal_pid: int
 
 
+def start_module(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """``python -m`` *words*, with the options of `subprocess.Popen`."""
+    return subprocess.Popen([sys.executable, "-m", *words], **options)  # noqa: S603 - this project's own command
+
+
 @contextmanager
-def embedded_stack(
+def embedded_stack(  # noqa: PLR0913 - all but two are named
     settings: Settings,
     progress: Progress,
     *,
     log_dir: Path,
     now: datetime,
     environ: Mapping[str, str] = os.environ,
+    start: Callable[..., subprocess.Popen[bytes]] = start_module,
 ) -> Iterator[Stack]:
     """
     Start a stack of its own for one run; stop and remove all of it at the end, whatever happened.
@@ -94,11 +100,12 @@ def embedded_stack(
         log_dir: Receives ``portal.log``, and the records of the portal and of the load; made if need be.
         now: When the homeowners' JWTs begin.
         environ: The environment that the portal inherits.
+        start: Starts the portal, as `start_module` does.
 
     Raises:
         LoadTestError: The database or the portal did not start.
     """
-    with _Guard() as guard:
+    with _Guard(start) as guard:
         progress("embedded database", 0, 1)
         database_url = _start_database(guard.directory / "pg")
         progress("embedded database", 1, 1)
@@ -136,7 +143,8 @@ def embedded_stack(
 class _Guard:
     """Owns the temporary directory and the processes of a stack; see the head of this file."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Callable[..., subprocess.Popen[bytes]]) -> None:
+        self._start = start
         self.directory = Path(tempfile.mkdtemp(prefix="openhouse-", dir=directory_for_sockets()))
         self._portal: subprocess.Popen[bytes] | None = None
         self._shell = subprocess.Popen(  # noqa: S603 - a constant script
@@ -158,8 +166,8 @@ class _Guard:
         config.write_text("".join(lines), encoding="utf-8")
         command = ["portal", "--host", "127.0.0.1", "--port", "0", "--config", str(config)]
         with log:
-            self._portal = subprocess.Popen(  # noqa: S603 - this project's own command
-                [sys.executable, "-m", "loadtest", *command],
+            self._portal = self._start(
+                ["loadtest", *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

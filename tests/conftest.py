@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import sys
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg2
 import pytest
+import warm_python
 from longview_database import SECRET, SeededDatabase
 
 from conf.loading import load_settings
@@ -50,8 +52,11 @@ def pytest_configure() -> None:
 
     In the background of a script a shell starts everything with SIGINT ignored (``nohup`` does the same with SIGHUP), and what is
     ignored stays ignored in every process started from here. A handler does not: there it is the default again. This
-    process goes on ignoring. A proxy is for other networks than the loopback, where all of this happens.
+    process goes on ignoring. A proxy is for other networks than the loopback, where all of this happens. Compiled code is kept, even
+    where Python is asked not to: each of some hundred processes would compile the suite anew.
     """
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
@@ -106,7 +111,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An embedded stack whose model answers at once. Shared by the whole session: what it serves adds up."""
     quick = {f"portal.model.{bound}_s": 0.05 for bound in ("median", "minimum", "maximum")}
     settings, log_dir = load_settings(quick, environ={}), tmp_path_factory.mktemp("stack")
-    with embedded_stack(settings, lambda *_: None, log_dir=log_dir, now=datetime.now(UTC)) as running:
+    now = datetime.now(UTC)
+    with embedded_stack(
+        settings, lambda *_: None, log_dir=log_dir, now=now, start=warm_python.start
+    ) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import psycopg2
 import pytest
+import warm_python
 from patience import TIMEOUT_S, await_true
 
 from conf.errors import LoadTestError
@@ -50,6 +51,7 @@ def _stack(
         log_dir=log_dir,
         now=datetime.now(UTC),
         environ=inherited | environ,
+        start=warm_python.start,
     )
 
 

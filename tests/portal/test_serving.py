@@ -2,19 +2,18 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+import warm_python
 from portal_process import (
     SECRET,
     TIMEOUT_S,
     Estate,
     Portal,
-    portal_command,
     portal_environ,
     running_portal,
 )
@@ -49,14 +48,8 @@ def _refusal(url: str, **changed: object) -> str:
 def test_a_port_in_use_is_an_error_with_a_way_out(estate: Estate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        finished = subprocess.run(
-            portal_command("--port", port),
-            env=portal_environ(estate.url),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        words = ["loadtest", "portal", "--port", port]
+        finished = warm_python.run(words, env=portal_environ(estate.url))
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(f"Error: http://127.0.0.1:{port}: the port is in use\n")

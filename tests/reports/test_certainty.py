@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import scipy  # its parts are imported where they are used
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtri
-from scipy.stats import binom, binomtest
 
 from reports.statistics.certainty import (
     Method,
@@ -82,7 +82,10 @@ def order_interval(windows: Windows, percent: float) -> tuple[float, float]:
 
 def exact_coverage(count: int, percent: float, low: int, high: int) -> float:
     """The probability that of *count* results at least *low*, but fewer than *high*, lie below the percentile."""
-    return float(binom.cdf(high - 1, count, percent / 100) - binom.cdf(low - 1, count, percent / 100))
+    return float(
+        scipy.stats.binom.cdf(high - 1, count, percent / 100)
+        - scipy.stats.binom.cdf(low - 1, count, percent / 100)
+    )
 
 
 @cache
@@ -138,7 +141,7 @@ def test_ranks_reach_the_confidence_and_no_closer_pair_does(count: int, percent:
     assert 1 <= low <= nearest_rank(count, percent) <= high <= count
     assert exact_coverage(count, percent, low, high) >= 0.95
     closer = np.arange(1, count - (high - low) + 2)
-    covered = binom.cdf(closer + (high - low) - 2, count, percent / 100) - binom.cdf(
+    covered = scipy.stats.binom.cdf(closer + (high - low) - 2, count, percent / 100) - scipy.stats.binom.cdf(
         closer - 1, count, percent / 100
     )
     assert covered.max() < 0.95
@@ -184,7 +187,7 @@ def test_the_interval_of_a_share_is_the_exact_one(successes: int, failures: int)
     if not count:
         assert interval is None
         return
-    expected = binomtest(successes, count).proportion_ci(method="exact")
+    expected = scipy.stats.binomtest(successes, count).proportion_ci(method="exact")
     assert interval == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import subprocess
-import sys
 import threading
 import uuid
 from collections import Counter
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psycopg2
+import warm_python
 from patience import TIMEOUT_S
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -143,10 +143,6 @@ def served(portal: Portal) -> Counter[tuple[str, str, str]]:
     )
 
 
-def portal_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "loadtest", "portal", *arguments]
-
-
 def portal_environ(url: str) -> dict[str, str]:
     own = ("LOADTEST_LOG_DIR",)
     inherited = {n: v for n, v in os.environ.items() if n in own or not n.startswith("LOADTEST_")}
@@ -160,8 +156,8 @@ def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator
     config.write_text(settings, encoding="utf-8")
     log_dir = directory / f"{config.stem}-logs"
     with log.open("w") as errors:
-        process = subprocess.Popen(
-            portal_command("--port", "0", "--config", str(config)),
+        process = warm_python.start(
+            ["loadtest", "portal", "--port", "0", "--config", str(config)],
             env=portal_environ(url) | {"LOADTEST_LOG_DIR": str(log_dir)},
             stdout=subprocess.PIPE,
             stderr=errors,

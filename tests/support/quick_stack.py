@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import warm_python
 from patience import EASY_LIMITS, UNHURRIED
 
 from conf.loading import load_settings
@@ -29,6 +30,8 @@ def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:
     config.write_text(settings_text)
     settings = load_settings(config_files=[config], environ={})
     now = datetime.now(UTC)
-    with embedded_stack(settings, lambda *_: None, log_dir=directory, now=now) as stack:
+    with embedded_stack(
+        settings, lambda *_: None, log_dir=directory, now=now, start=warm_python.start
+    ) as stack:
         stack.environ["LOADTEST_CONFIG"] = str(config)
         yield stack

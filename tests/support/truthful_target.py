@@ -387,6 +387,9 @@ async def _serve(options: argparse.Namespace) -> None:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.call_later(options.lifetime, stopping.set)
+    if options.hostile:
+        for kind in ANSWERS.values():
+            kind.build(b"{}", 0)  # what takes long is made before the first request
     with options.log.open("w", encoding="utf-8", buffering=1) as log:  # by the line
         ledger = Ledger(Fates(options), options.stall, options.redirect_to, log, hostile=options.hostile)
         server = await loop.create_server(lambda: Conversation(ledger), "127.0.0.1", 0, backlog=1024)

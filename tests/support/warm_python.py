@@ -1,10 +1,10 @@
 """
-``loadtest`` and Locust processes that begin where the imports are done: most of a short command's time is spent on them.
+``loadtest``, portal and Locust processes that begin where the imports are done: most of a short command's time is spent on them.
 
-A process that has imported the libraries, one for each of the two, waits for commands, and forks itself for each; so each has
+A process that has imported the libraries, one for each of the three, waits for commands, and forks itself for each; so each has
 arguments, an environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. gevent's event
-loop does not survive a fork: the waiting process has none, and each fork makes its own. Started cold are the portal (its memory
-is measured), everything under `make test-all`, and each command for which a variable is another that is read as Python starts.
+loop does not survive a fork: the waiting process has none, and each fork makes its own. Started cold are everything under
+`make test-all`, and each command for which a variable is another that is read as Python starts.
 
     python tests/support/warm_python.py FD MODULE …   # what waits, at the other end of a socket
 """
@@ -39,9 +39,10 @@ _LIBRARIES = {
     "loadtest": (
         "typer", "rich.table", "pandas", "scipy.special", "jinja2", "segno", "loadtest.run", "loadtest.check", "reports.verdict",
     ),
+    "portal": ("typer", "loadtest.portal", "portal.serving"),
     "locust": ("locust.main", "swarm.generator.generator", "swarm.owner.owner", "monitoring.metrics_server"),
 }  # fmt: skip
-"""What is imported before the fork: nothing that registers itself with Locust."""
+"""What is imported before the fork: nothing that registers itself with Locust; for the portal nothing that it has no use for."""
 _READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT", "LOCUST_SKIP", "LOCUST_PLAYWRIGHT")
 _SET_CHILD_SUBREAPER = 36
 _one_at_a_time = threading.Lock()
@@ -50,7 +51,7 @@ _one_at_a_time = threading.Lock()
 def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
     """``python -m`` *words*, as `subprocess.Popen` starts it."""
     environ = options.get("env") or os.environ
-    is_warm = words[0] in _LIBRARIES and words[1:2] != ["portal"] and not {COLD} & {*environ, *os.environ}
+    is_warm = words[0] in _LIBRARIES and not {COLD} & {*environ, *os.environ}
     if not is_warm or _start_up(environ) != _start_up(os.environ):
         return subprocess.Popen([sys.executable, "-m", *words], **options)
     return _Warm(words, **options)
@@ -67,6 +68,10 @@ def run(
         finally:
             process.kill()
     return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+
+def _kind(words: list[str]) -> str:
+    return "portal" if words[:2] == ["loadtest", "portal"] else words[0]
 
 
 def _start_up(environ: Any) -> dict[str, str]:
@@ -87,7 +92,7 @@ class _Warm(subprocess.Popen[Any]):
         }
         message = json.dumps(request).encode()
         with _one_at_a_time:
-            waiting = _waiting(bound["args"][0])
+            waiting = _waiting(_kind(bound["args"]))
             waiting.sendall(len(message).to_bytes(4, "big"))
             socket.send_fds(waiting, [b"f"], [own if fd == -1 else fd for own, fd in enumerate(streams)])
             with _adopting():

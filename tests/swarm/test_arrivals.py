@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import scipy  # its parts are imported where they are used
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from conf.profile import Arrivals
 from swarm.generator.arrivals import Schedule
@@ -81,23 +81,23 @@ def test_poisson_shares_add_up_to_the_rate_that_was_asked_for(shares: int) -> No
     rate, length_s, runs = 40.0, 50.0, 20
     counts = [len(merged_starts(length_s, rate, POISSON, f"{run}/chat", shares)) for run in range(runs)]
     mean = rate * length_s * runs
-    assert stats.poisson.cdf(sum(counts), mean) == pytest.approx(0.5, abs=0.5 - IMPROBABLE / 2)
+    assert scipy.stats.poisson.cdf(sum(counts), mean) == pytest.approx(0.5, abs=0.5 - IMPROBABLE / 2)
     # The counts themselves scatter as independent visitors do: neither evenly nor in bunches.
     dispersion = sum((count - rate * length_s) ** 2 for count in counts) / (rate * length_s)
-    assert stats.chi2.cdf(dispersion, runs) == pytest.approx(0.5, abs=0.5 - IMPROBABLE / 2)
+    assert scipy.stats.chi2.cdf(dispersion, runs) == pytest.approx(0.5, abs=0.5 - IMPROBABLE / 2)
 
 
 @pytest.mark.parametrize("shares", [1, 2, 7])
 def test_poisson_shares_together_have_exponential_and_independent_distances(shares: int) -> None:
     rate = 40.0
     distances = np.diff(merged_starts(200.0, rate, POISSON, "17/chat", shares), prepend=0.0)
-    assert stats.kstest(distances, stats.expon(scale=1 / rate).cdf).pvalue > IMPROBABLE
-    assert stats.spearmanr(distances[:-1], distances[1:]).pvalue > IMPROBABLE
+    assert scipy.stats.kstest(distances, scipy.stats.expon(scale=1 / rate).cdf).pvalue > IMPROBABLE
+    assert scipy.stats.spearmanr(distances[:-1], distances[1:]).pvalue > IMPROBABLE
 
 
 def test_the_distances_of_constant_starts_would_be_noticed() -> None:
     distances = np.diff(merged_starts(200.0, 40.0, CONSTANT, "17/chat", 2))
-    assert stats.kstest(distances, stats.expon(scale=1 / 40.0).cdf).pvalue < IMPROBABLE
+    assert scipy.stats.kstest(distances, scipy.stats.expon(scale=1 / 40.0).cdf).pvalue < IMPROBABLE
 
 
 @given(rates, kinds, st.integers(0, 3), st.integers(4, 6))

@@ -67,6 +67,7 @@ def traced_stack(directory: Path, environ: dict[str, str], **settings: object) -
         log_dir=directory / "logs",
         now=datetime.now(UTC),
         environ=without_otel() | environ,
+        start=warm_python.start,
     ) as stack:
         yield stack
 
