@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
@@ -35,7 +36,8 @@ _NONE_OF_ITS_OWN: TelemetryConfig = {
 def build_app(services: Services) -> Observed:
     """The application that speaks the ``phase17`` contract."""
     app = FastAPI(title="OpenHouse AI reference portal", openapi_url=None, telemetry=_NONE_OF_ITS_OWN)
-    app.state.services = services
+    for part in fields(services):
+        setattr(app.state, part.name, getattr(services, part.name))
     for room in (chat, documents, onboarding, health, metrics):
         app.include_router(room.router)
     app.add_exception_handler(Refusal, answer_refusal)

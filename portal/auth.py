@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import jwt
 from fastapi import Depends, Request
 
+from portal.database import database_of
 from portal.homeowner import Homeowner
 from portal.refusal import Refusal
 from portal.timing import timings_of
 from portal.tracking import note_house
-
-if TYPE_CHECKING:
-    from portal.services import Services
 
 COOKIE = "homeowner_token"
 TENANT_HEADERS = ("x-tenant-slug", "x-tenant")
@@ -51,11 +49,10 @@ async def authenticate(request: Request) -> Homeowner:
     Raises:
         Refusal: 401 without a valid JWT of a house there is; 403 when a tenant header names another tenant than the JWT.
     """
-    services: Services = request.app.state.services
     with timings_of(request).step("auth"):
-        homeowner = verify(_sent_token(request), services.secret)
+        homeowner = verify(_sent_token(request), secret_of(request))
         note_house(request, homeowner.tenant_id, homeowner.development_id, homeowner.house_id)
-        house = await services.database.fetch_row(
+        house = await database_of(request).fetch_row(
             _HOUSE, homeowner.house_id, homeowner.development_id, homeowner.tenant_id
         )
         if house is None:
@@ -66,6 +63,12 @@ async def authenticate(request: Request) -> Homeowner:
 
 
 CurrentHomeowner = Annotated[Homeowner, Depends(authenticate)]
+
+
+def secret_of(request: Request) -> str:
+    """The portal's own secret, which signs and verifies the homeowners' JWTs."""
+    secret: str = request.app.state.secret
+    return secret
 
 
 def _sent_token(request: Request) -> str:

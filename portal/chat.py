@@ -11,7 +11,10 @@ from pydantic import Field
 
 from portal.auth import CurrentHomeowner  # noqa: TC001 - FastAPI reads the annotations at run time
 from portal.body import Body, read_body
-from portal.faults import strike
+from portal.database import database_of
+from portal.faults import faults_of, strike
+from portal.model import model_of
+from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
 from portal.retrieval import foreign_chunk, retrieve
 from portal.timing import timings_of
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from portal.database import Database
     from portal.homeowner import Homeowner
     from portal.model import Completion
-    from portal.services import Services
 
 router = APIRouter(prefix="/api/chat", dependencies=[Depends(strike)])
 
@@ -53,30 +55,28 @@ class Question(Body):
 @router.post("")
 async def answer(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     """Find the chunks, ask the model, keep the exchange, answer."""
-    services: Services = request.app.state.services
-    timings = timings_of(request)
+    database, faults, timings = database_of(request), faults_of(request), timings_of(request)
     with timings.step("auth"):
-        await services.limiter.admit_chat(homeowner.tenant_id)
+        await limiter_of(request).admit_chat(homeowner.tenant_id)
         question = await read_body(request, Question)
-        await _check_development(services.database, question.development_id, homeowner)
+        await _check_development(database, question.development_id, homeowner)
     with timings.step("retrieval"):
-        chunks = await retrieve(services.database, question.message, homeowner)
+        chunks = await retrieve(database, question.message, homeowner)
     with timings.step("llm"):
-        fails = services.faults.draw_model_error()
-        completion = await services.model.complete(question.message, chunks, fails=fails)
+        fails = faults.draw_model_error()
+        completion = await model_of(request).complete(question.message, chunks, fails=fails)
     with timings.step("insert"):
-        await _insert(services.database, homeowner, question.message, completion, timings.elapsed_ms)
-    if services.faults.draw_foreign_source():
-        chunks = [*chunks, *await foreign_chunk(services.database, homeowner)]
+        await _insert(database, homeowner, question.message, completion, timings.elapsed_ms)
+    if faults.draw_foreign_source():
+        chunks = [*chunks, *await foreign_chunk(database, homeowner)]
     return JSONResponse({"reply": completion.reply, "sources": _sources(chunks)})
 
 
 @router.get("/history")
 async def history(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     """The house's latest exchanges, newest first."""
-    services: Services = request.app.state.services
     house = (homeowner.tenant_id, homeowner.development_id, homeowner.house_id)
-    rows = await services.database.fetch(_HISTORY, *house, HISTORY_LENGTH)
+    rows = await database_of(request).fetch(_HISTORY, *house, HISTORY_LENGTH)
     messages = [
         {
             "id": str(row["id"]),

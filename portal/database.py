@@ -17,6 +17,7 @@ from seed.database import VECTOR_SEARCH
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from fastapi import Request
     from opentelemetry.trace import Tracer
 
 CONNECT_TIMEOUT_S = 5.0
@@ -108,6 +109,12 @@ class Database:
             raise DatabaseGoneError(type(error).__name__) from error
         finally:
             await self._pool.release(connection)
+
+
+def database_of(request: Request) -> Database:
+    """The database of the portal that *request* came to."""
+    database: Database = request.app.state.database
+    return database
 
 
 @asynccontextmanager

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from portal.auth import CurrentHomeowner  # noqa: TC001 - FastAPI reads the annotations at run time
+from portal.database import database_of
 from portal.faults import strike
-
-if TYPE_CHECKING:
-    from portal.services import Services
 
 router = APIRouter(dependencies=[Depends(strike)])
 
@@ -25,8 +21,7 @@ _DOCUMENTS = """
 @router.get("/api/documents")
 async def documents(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     """All of them, the important ones first."""
-    services: Services = request.app.state.services
-    rows = await services.database.fetch(_DOCUMENTS, homeowner.tenant_id, homeowner.development_id)
+    rows = await database_of(request).fetch(_DOCUMENTS, homeowner.tenant_id, homeowner.development_id)
     listed = [
         {
             "id": str(row["id"]),

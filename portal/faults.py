@@ -90,4 +90,10 @@ async def _client_leaves(request: Request) -> None:
 
 async def strike(request: Request) -> None:
     """The dependency of every route that a fault may befall; health and metrics stay truthful."""
-    await request.app.state.services.faults.strike(request)
+    await faults_of(request).strike(request)
+
+
+def faults_of(request: Request) -> Faults:
+    """The faults of the portal that *request* came to."""
+    faults: Faults = request.app.state.faults
+    return faults

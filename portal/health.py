@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from portal.database import DatabaseGoneError
+from portal.database import DatabaseGoneError, database_of
+from portal.timing import now_of
 from portal.tracking import note_error
-
-if TYPE_CHECKING:
-    from portal.services import Services
 
 router = APIRouter(prefix="/api/health")
 
@@ -23,27 +21,26 @@ DATABASE_TIMEOUT_S = 2.0
 @router.get("")
 async def health(request: Request) -> JSONResponse:
     """200 for as long as the portal answers at all."""
-    services: Services = request.app.state.services
-    return JSONResponse({"status": "ok", "timestamp": services.clock().isoformat()})
+    return JSONResponse({"status": "ok", "timestamp": now_of(request).isoformat()})
 
 
 @router.get("/db")
 async def database_health(request: Request) -> JSONResponse:
     """200 with the pool's figures; 503 when a trivial query fails or takes over two seconds."""
-    services: Services = request.app.state.services
+    database = database_of(request)
     started_s = time.perf_counter()
     try:
-        await asyncio.wait_for(services.database.fetch_row("SELECT 1"), DATABASE_TIMEOUT_S)
+        await asyncio.wait_for(database.fetch_row("SELECT 1"), DATABASE_TIMEOUT_S)
         healthy = True
     except (DatabaseGoneError, TimeoutError) as error:
         healthy = False
         gone = error if isinstance(error, DatabaseGoneError) else DatabaseGoneError("no answer in time")
         note_error(request, gone)
-    stats = services.database.pool_stats()
+    stats = database.pool_stats()
     body: dict[str, Any] = {
         "status": "ok" if healthy else "error",
         "latencyMs": round((time.perf_counter() - started_s) * 1000, 2),
         "poolStats": {"totalCount": stats.total, "idleCount": stats.idle, "waitingCount": stats.waiting},
-        "timestamp": services.clock().isoformat(),
+        "timestamp": now_of(request).isoformat(),
     }
     return JSONResponse(body, status_code=200 if healthy else 503)

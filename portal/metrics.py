@@ -87,5 +87,5 @@ class Metrics:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """The registry in Prometheus's text format."""
-    page = generate_latest(request.app.state.services.metrics.registry)
+    page = generate_latest(request.app.state.metrics.registry)
     return Response(page, media_type=CONTENT_TYPE_LATEST)

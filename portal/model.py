@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from random import Random
 
+    from fastapi import Request
+
     from conf.settings import Model as ModelSettings
     from portal.chunk import FoundChunk
 
@@ -75,6 +77,12 @@ class SimulatedModel:
         context = sum(len(chunk.content) for chunk in chunks)
         tokens = (len(question) + context + len(reply)) // _CHARACTERS_PER_TOKEN
         return Completion(reply, tokens, tokens * _USD_PER_TOKEN)
+
+
+def model_of(request: Request) -> SimulatedModel:
+    """The model of the portal that *request* came to."""
+    model: SimulatedModel = request.app.state.model
+    return model
 
 
 def compose_reply(chunks: Sequence[FoundChunk]) -> str:

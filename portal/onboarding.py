@@ -10,18 +10,19 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader
 from pydantic import Field
 
-from portal.auth import COOKIE, CurrentHomeowner
+from portal.auth import COOKIE, CurrentHomeowner, secret_of
 from portal.body import Body, read_body
+from portal.database import database_of
 from portal.faults import strike
 from portal.houses import claim_house, find_house, find_house_by_token
+from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
-from portal.timing import timings_of
+from portal.timing import now_of, timings_of
 from portal.tracking import note_house
 from seed.tokens import LIFETIME, homeowner_token
 
 if TYPE_CHECKING:
     from portal.houses import RegisteredHouse
-    from portal.services import Services
 
 router = APIRouter(dependencies=[Depends(strike)])
 
@@ -40,10 +41,9 @@ class Scan(Body):
 @router.get("/onboarding/{token}")
 async def onboarding_page(request: Request, token: str) -> Response:
     """The house's welcome page; 307 to its home once it is onboarded; 404 when no house has the token."""
-    services: Services = request.app.state.services
     timings = timings_of(request)
     with timings.step("lookup"):
-        house = await find_house_by_token(services.database, token)
+        house = await find_house_by_token(database_of(request), token)
         if house is None:
             raise Refusal(404, "Unknown QR code")
     note_house(request, house.tenant_id, house.development_id, house.house_id)
@@ -56,8 +56,7 @@ async def onboarding_page(request: Request, token: str) -> Response:
 @router.get(HOME)
 async def home_page(request: Request, homeowner: CurrentHomeowner) -> Response:
     """The signed-in homeowner's own page."""
-    services: Services = request.app.state.services
-    house = await find_house(services.database, homeowner.house_id)
+    house = await find_house(database_of(request), homeowner.house_id)
     if house is None:
         raise Refusal(404, "Unknown house")
     return _render("home.html", house)
@@ -66,23 +65,22 @@ async def home_page(request: Request, homeowner: CurrentHomeowner) -> Response:
 @router.post("/api/qr/resolve")
 async def resolve(request: Request) -> JSONResponse:
     """Turn a QR token into a JWT, once: 409 for every later try, however close; 404 for an unknown token."""
-    services: Services = request.app.state.services
-    timings = timings_of(request)
+    database, timings = database_of(request), timings_of(request)
     scan = await read_body(request, Scan)
     with timings.step("auth"):
-        await services.limiter.admit_resolve(scan.token)
-    now = services.clock()
+        await limiter_of(request).admit_resolve(scan.token)
+    now = now_of(request)
     with timings.step("claim"):
-        house = await claim_house(services.database, scan.token, now)
+        house = await claim_house(database, scan.token, now)
         if house is None:
-            known = await find_house_by_token(services.database, scan.token)
+            known = await find_house_by_token(database, scan.token)
             if known is None:
                 raise Refusal(404, "Unknown QR code")
             note_house(request, known.tenant_id, known.development_id, known.house_id)
             raise Refusal(409, "Already onboarded")
     note_house(request, house.tenant_id, house.development_id, house.house_id)
     with timings.step("sign"):
-        jwt = homeowner_token(house.fixture(scan.token), services.secret, now)
+        jwt = homeowner_token(house.fixture(scan.token), secret_of(request), now)
     answer = JSONResponse({"token": jwt, "house": house.summary()})
     answer.set_cookie(
         COOKIE,

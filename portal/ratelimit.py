@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from fastapi import Request
+
     from conf.settings import RateLimitSettings
     from portal.database import Database
 
@@ -72,6 +74,12 @@ class RateLimiter:
         assert window is not None
         if window["count"] > limit:
             raise _too_many(window["reset_time"], now_ms)
+
+
+def limiter_of(request: Request) -> RateLimiter:
+    """The limits of the portal that *request* came to."""
+    limiter: RateLimiter = request.app.state.limiter
+    return limiter
 
 
 def _too_many(reset_ms: int, now_ms: int) -> Refusal:

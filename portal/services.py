@@ -1,4 +1,4 @@
-"""What the routes work with; one set per portal, made when it starts."""
+"""The parts of a portal; one set per portal, made when it starts. A route asks for the part it needs: ``database_of(request)``."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from monitoring.tracing import inner_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from fastapi import Request
     from opentelemetry.trace import Tracer
@@ -64,3 +65,9 @@ def timings_of(request: Request) -> Timings:
     """The timings of the request at hand."""
     timings: Timings = request.state.timings
     return timings
+
+
+def now_of(request: Request) -> datetime:
+    """The moment, aware, by the clock of the portal that *request* came to."""
+    now: datetime = request.app.state.clock()
+    return now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from monitoring.journal.tracker import Tracker
 from portal.app import build_app
 from portal.database import PoolStats
 from portal.metrics import Metrics
+from portal.services import Services
 from portal.timing import Timings
 
 if TYPE_CHECKING:
@@ -150,20 +152,25 @@ class _BrokenDatabase:
         raise RuntimeError("nobody thought of this: password=hunter2")
 
 
-class _Services:
-    """As much of the portal as an onboarding page needs."""
-
-    def __init__(self, tracker: Any) -> None:
-        self.tracker, self.tracer, self.database = tracker, None, _BrokenDatabase()
-        self.metrics = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
-        self.faults = self
-
+class _NoFaults:
     async def strike(self, _: object) -> None:
         """No fault."""
 
 
+def parts_for_a_page(tracker: Tracker) -> Services:
+    """As much of the portal as an onboarding page needs."""
+    no_part: Any = None
+    database: Any = _BrokenDatabase()
+    faults: Any = _NoFaults()
+    metrics = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
+    return Services(
+        database, limiter=no_part, model=no_part, faults=faults, metrics=metrics, tracker=tracker,
+        tracer=None, clock=lambda: datetime.now(UTC), secret="",
+    )  # fmt: skip
+
+
 def test_what_nobody_thought_of_is_a_500_and_is_written_with_its_stack(tmp_path: Path) -> None:
-    app = build_app(_Services(Tracker(tmp_path)))  # type: ignore[arg-type]
+    app = build_app(parts_for_a_page(Tracker(tmp_path)))
     sent: list[Any] = []
 
     async def receive() -> Any:

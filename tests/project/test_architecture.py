@@ -89,6 +89,11 @@ def test_a_class_name_stands_once_in_the_product() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_a_route_of_the_portal_is_handed_the_part_it_needs_and_never_all_of_them() -> None:
+    users = {name for name, source in product().items() if "portal.services" in imported_modules(source)}
+    assert users == {"portal.app", "portal.serving"}
+
+
 def test_every_package_is_a_room_of_the_house() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert packages == ALLOWED.keys()
