@@ -29,7 +29,7 @@ from conf.loading import load_settings
 from conf.operations import Journey, Kind, Operation, Outcome
 from monitoring.measurement import Recorder, Tag, new_histogram
 from reports.own_files import VERDICT_FILE
-from reports.record import State
+from reports.state import State
 from swarm.owner.run_writer import RunDirectory
 from swarm.provenance import package_versions, recorded_settings
 

@@ -18,7 +18,7 @@ from conf.thresholds import Limits
 from monitoring.measurement import Recorder, Tag
 from reports.judgement.assessment import assess_subject
 from reports.judgement.sample import MeasuredSample
-from reports.record import State
+from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.statistics.series import Series
 

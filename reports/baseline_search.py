@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conf.errors import LoadTestError
 from reports.baselines.baseline import NAME, NotComparableError, baseline_path, build_baseline, load_baseline
 from reports.reading.run_files import load_run
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 from reports.wording.sentences import reason
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports.record import State
+from reports.state import State
 
 if TYPE_CHECKING:
     from conf.thresholds import Limits

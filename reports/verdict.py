@@ -49,11 +49,12 @@ from reports.problem import Problem, ProblemCode
 from reports.reading.health_log import build_health_rows
 from reports.reading.naming import parse_operation
 from reports.reading.run_files import load_run
-from reports.record import State, Verdict
+from reports.record import Verdict
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.rendering.junit_file import render_junit
 from reports.rendering.summary import render_summary
+from reports.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,10 +63,12 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from conf.subject import Subject
     from conf.thresholds import Thresholds
+    from reports.finding import Finding
     from reports.judgement.sample import Sample
     from reports.manifest import ArrivalsMade, Manifest
     from reports.reading.run_files import RunFiles
-    from reports.record import Capacity, Finding, OperationRow, StepRow
+    from reports.record import Capacity
+    from reports.rows import OperationRow, StepRow
 
 _OUTPUTS: dict[str, Callable[[Verdict], str]] = {
     VERDICT_FILE: render_json,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from conf.metric import parse_metric
 from conf.operations import Kind
 from conf.subject import PORTAL, parse_subject
-from reports.record import ISOLATION, State
+from reports.finding import ISOLATION
+from reports.state import State
 from reports.wording.figures import count, finding_value, passes_text, subject_label
 from reports.wording.sentences import row_label
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from conf.operations import Journey, Outcome
+    from reports.finding import Finding
     from reports.problem import ProblemCode
-    from reports.record import FailureGroup, Finding, OperationRow, Verdict
+    from reports.record import FailureGroup, Verdict
+    from reports.rows import OperationRow
 
     Evidence = Callable[[Verdict], str]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reports.manifest import RateLimited
-    from reports.record import ServerStepRow, Verdict
+    from reports.record import Verdict
+    from reports.rows import ServerStepRow
 
 RETRIEVAL = frozenset({"retrieval", "search", "vector", "chunk-retrieval"})
 """What portals call the step that searches for chunks."""

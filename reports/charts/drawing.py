@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.record import Finding, StepRow
+    from reports.finding import Finding
+    from reports.rows import StepRow
     from reports.statistics.scalability import Scalability
 
 _HEADROOM = 1.2

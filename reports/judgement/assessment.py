@@ -11,8 +11,9 @@ from conf.errors import ExitCode
 from conf.metric import MetricKind, parse_metric
 from conf.operations import Journey, Operation, Outcome
 from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
+from reports.finding import ISOLATION, Finding, Undecided, uncertain
 from reports.limits import assess_metric
-from reports.record import ISOLATION, Finding, State, Undecided, uncertain
+from reports.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from reports.judgement.sample import Measured, Sample
     from reports.manifest import Stop
     from reports.problem import Problem
-    from reports.record import FailureGroup, MemoryRow, OperationRow, Verdict
+    from reports.processes import MemoryRow
+    from reports.record import FailureGroup, Verdict
+    from reports.rows import OperationRow
     from reports.statistics.certainty import Interval
 
 NOT_THERE = "not among the figures of this run"

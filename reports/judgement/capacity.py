@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.record import Capacity, State
+from reports.record import Capacity
+from reports.state import State
 from reports.statistics.scalability import LoadLevel, fit_scalability, largest_holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reports.record import StepRow
+    from reports.rows import StepRow
 
 _RANDOM_SEED = 17
 """Of the bootstrap: the same run is always judged the same."""

@@ -13,12 +13,13 @@ from conf.subject import AGGREGATED, parse_subject, row_subject
 from reports.judgement.assessment import NOT_THERE, assess_subject
 from reports.judgement.locust_sample import LocustSample
 from reports.problem import Problem, ProblemCode
-from reports.record import Advice, Finding
+from reports.record import Advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from conf.thresholds import Thresholds
+    from reports.finding import Finding
     from reports.reading.locust_csv import StatsRow
     from reports.reading.run_files import RunFiles
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conf.settings import GeneratorSettings
+    from reports.processes import HealthRow
     from reports.reading.health_log import Readings
-    from reports.record import HealthRow
 
 _MORE_PROCESSES = "Spread the load: more processes (--processes N), or workers on other machines."
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conf.operations import Operation, Outcome
 from conf.subject import parse_subject
+from reports.finding import Finding
 from reports.limits import assess_metric
-from reports.record import Finding, State
+from reports.state import State
 from reports.statistics.distribution import upper_edges_ms
 from reports.statistics.series import Series
 

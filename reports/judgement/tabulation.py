@@ -13,7 +13,9 @@ from reports.judgement.assessment import assess_state, assess_subject
 from reports.judgement.sample import select_sample, select_step
 from reports.reading.locust_words import foreign_code
 from reports.reading.naming import parse_operation
-from reports.record import FailureGroup, OperationRow, Source, State, StepRow
+from reports.record import FailureGroup
+from reports.rows import OperationRow, Source, StepRow
+from reports.state import State
 from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 
     from conf.contract import Contract
     from conf.thresholds import Limits, Thresholds
+    from reports.finding import Finding
     from reports.judgement.sample import MeasuredSample
     from reports.manifest import Manifest, StepSpan
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements
-    from reports.record import Finding
 
 _PLANNED = Metric(MetricKind.PERCENTILE, planned=True)
 _ORDER = {operation: index for index, operation in enumerate(Operation)}

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Journey
 from conf.subject import parse_subject
+from reports.finding import Undecided
 from reports.problem import Problem, ProblemCode
-from reports.record import State, Undecided
+from reports.state import State
 from reports.wording.figures import finding_value, metric_label, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from conf.operations import Operation
-    from reports.record import Finding, OperationRow
+    from reports.finding import Finding
+    from reports.rows import OperationRow
 
 _MS_PER_S = 1000
 _LONGER_RUN = (

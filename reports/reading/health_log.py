@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.processes import HealthRow
 from reports.reading.table import load_numbers
-from reports.record import HealthRow
 from reports.statistics.distribution import Latency
 
 if TYPE_CHECKING:

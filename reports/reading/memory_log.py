@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports.processes import MemoryRow, Slope
 from reports.reading.table import load_numbers
-from reports.record import MemoryRow, Slope
 from reports.statistics.certainty import Z_95
 
 if TYPE_CHECKING:

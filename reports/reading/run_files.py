@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from reports.manifest import Manifest
     from reports.problem import Problem
+    from reports.processes import MemoryRow
     from reports.reading.health_log import Readings
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements
-    from reports.record import MemoryRow, TrackedErrors
+    from reports.record import TrackedErrors
 
 MEMORY = "memory.csv"
 HEALTH = "health.csv"

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from conf.operations import Journey
 from conf.subject import row_subject
 from reports.charts import drawing
-from reports.record import Source
+from reports.rows import Source
 from reports.wording import figures
 from reports.wording import sentences as wording
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from conf.operations import Operation
     from reports.charts.gallery import Gallery
-    from reports.record import Finding, OperationRow, ServerStepRow, StepRow, Verdict
+    from reports.finding import Finding
+    from reports.record import Verdict
+    from reports.rows import OperationRow, ServerStepRow, StepRow
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

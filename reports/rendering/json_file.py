@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from conf.thresholds import Limits
 from reports.manifest import Manifest
-from reports.record import OperationRow, State
+from reports.rows import OperationRow
+from reports.state import State
 from reports.wording.sentences import headline
 
 if TYPE_CHECKING:

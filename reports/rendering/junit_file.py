@@ -13,15 +13,16 @@ from itertools import chain, count
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from reports.record import State
+from reports.state import State
 from reports.wording import figures
 from reports.wording.sentences import headline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reports.finding import Finding
     from reports.problem import Problem
-    from reports.record import Finding, Verdict
+    from reports.record import Verdict
 
 _SUITE = "loadtest"
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -17,10 +17,14 @@ from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from reports.course import Course
 from reports.cut_off import CutOff
+from reports.finding import Finding
 from reports.manifest import Manifest
 from reports.problem import Problem
-from reports.record import OperationRow, State, Verdict
+from reports.processes import HealthRow, MemoryRow
+from reports.record import Verdict
 from reports.rendering.json_file import FORMAT
+from reports.rows import OperationRow, ServerStepRow, StepRow
+from reports.state import State
 from reports.statistics.certainty import Interval
 from reports.statistics.distribution import Latency
 from reports.statistics.scalability import Scalability
@@ -38,10 +42,17 @@ _NAMED = (
     Interval,
     Course,
     CutOff,
+    Finding,
+    HealthRow,
     Latency,
     Manifest,
+    MemoryRow,
+    OperationRow,
     Problem,
     Scalability,
+    ServerStepRow,
+    State,
+    StepRow,
 )
 """What the record's annotations name, and the record itself imports for type checkers only."""
 

@@ -20,8 +20,11 @@ from reports.wording.sentences import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from reports.finding import Finding
     from reports.problem import Problem
-    from reports.record import Advice, FailureGroup, Finding, OperationRow, State, Verdict
+    from reports.record import Advice, FailureGroup, Verdict
+    from reports.rows import OperationRow
+    from reports.state import State
 
 _MOST_ROWS = 20
 """Of everything that a run may have any number of; the rest is counted."""

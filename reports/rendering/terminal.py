@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reports.record import State
+from reports.state import State
 from reports.wording import figures
 from reports.wording.sentences import (
     MOST_UNJUDGED,
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from reports.record import Finding, OperationRow, Verdict
+    from reports.finding import Finding
+    from reports.record import Verdict
+    from reports.rows import OperationRow
 
 _COLOURS = {State.PASS: "green", State.WARN: "yellow", State.FAIL: "red", State.NO_VERDICT: "magenta"}
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from conf.metric import MetricKind, parse_metric
 from conf.subject import AGGREGATED, GENERATOR, PORTAL, parse_subject
+from reports.finding import ISOLATION
 from reports.limits import assess_metric
-from reports.record import ISOLATION
 from reports.statistics.certainty import least_count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from conf.thresholds import Limits
     from reports.cut_off import CutOff
-    from reports.record import FigureBeside, Finding
+    from reports.finding import Finding
+    from reports.record import FigureBeside
     from reports.statistics.distribution import Latency
 
 NONE = "\u2013"
@@ -43,6 +44,12 @@ _METRIC_LABELS = {
     MetricKind.RSS: "Memory at its peak",
     MetricKind.RSS_SLOPE: "Memory: growth",
 }
+
+
+_PASSES = {"pass_below": "<", "pass_above": ">", "pass_at_least": "≥", "fail_above": "<", "fail_below": ">"}
+"""Limit → the sign of what passes. Where no limit says where PASS ends, whatever does not fail passes."""
+_FAILS = {"fail_above": ">", "fail_below": "<"}
+"""Limit → the sign of what fails."""
 
 
 def metric_label(name: str, limits: Limits | None = None) -> str:
@@ -177,27 +184,24 @@ def passes_text(metric: str, limits: Limits | None) -> str:
     """What passes, e.g. ``< 3,000 ms``."""
     if limits is None:
         return f">{_NBSP}0{_NBSP}%" if metric == MetricKind.SUCCESS_RATIO else "none"
-    if limits.pass_below is not None:
-        return f"<{_NBSP}{_limit(metric, limits.pass_below)}"
-    if limits.pass_above is not None:
-        return f">{_NBSP}{_limit(metric, limits.pass_above)}"
-    if limits.pass_at_least is not None:
-        is_all = metric == MetricKind.SUCCESS_RATIO and limits.pass_at_least == 1
-        return ("" if is_all else f"≥{_NBSP}") + _limit(metric, limits.pass_at_least)
-    if limits.fail_above is not None:
-        return f"<{_NBSP}{_limit(metric, limits.fail_above)}"
-    assert limits.fail_below is not None
-    return f">{_NBSP}{_limit(metric, limits.fail_below)}"
+    if metric == MetricKind.SUCCESS_RATIO and limits.pass_at_least == 1:
+        return _limit(metric, 1)
+    return _first_limit(metric, limits, _PASSES)
 
 
 def fails_text(metric: str, limits: Limits | None) -> str:
     """What fails; a dash where the worst is a WARN."""
     if limits is None:
         return f"0{_NBSP}%" if metric == MetricKind.SUCCESS_RATIO else "any"
-    if limits.fail_above is not None:
-        return f">{_NBSP}{_limit(metric, limits.fail_above)}"
-    if limits.fail_below is not None:
-        return f"<{_NBSP}{_limit(metric, limits.fail_below)}"
+    return _first_limit(metric, limits, _FAILS)
+
+
+def _first_limit(metric: str, limits: Limits, signs: Mapping[str, str]) -> str:
+    """The first of these limits that is given, behind its sign; a dash where none is."""
+    for name, sign in signs.items():
+        value: float | None = getattr(limits, name)
+        if value is not None:
+            return f"{sign}{_NBSP}{_limit(metric, value)}"
     return NONE
 
 

@@ -6,15 +6,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
+from reports.finding import uncertain
 from reports.problem import ProblemCode
-from reports.record import State, uncertain
+from reports.state import State
 from reports.wording.figures import Column, count, figure, finding_value, metric_label, subject_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reports.manifest import ArrivalsMade, Manifest
-    from reports.record import Beside, Capacity, FailureGroup, OperationRow, Verdict
+    from reports.record import Beside, Capacity, FailureGroup, Verdict
+    from reports.rows import OperationRow
     from reports.statistics.scalability import Scalability
 
 _JOURNEYS = {

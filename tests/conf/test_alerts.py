@@ -19,7 +19,7 @@ from monitoring.cumulative import cumulative
 from monitoring.measurement import new_histogram
 from portal import chat, onboarding
 from reports.limits import assess_metric
-from reports.record import State
+from reports.state import State
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,7 +20,7 @@ from monitoring.run_metrics import (
     RunMetrics,
     render,
 )
-from reports.record import State
+from reports.state import State
 
 Labels = frozenset[tuple[str, str]]
 

@@ -13,7 +13,7 @@ import requests
 from compose_project import COMMIT, Project, compose_project
 from patience import TIMEOUT_S, UNHURRIED, await_true
 
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

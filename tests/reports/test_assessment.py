@@ -11,6 +11,7 @@ from conf.errors import ExitCode
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
+from reports.finding import Finding
 from reports.judgement.assessment import (
     assess_isolation,
     assess_memory,
@@ -24,8 +25,11 @@ from reports.judgement.locust_sample import LocustSample
 from reports.judgement.validity import assess_validity
 from reports.limits import assess_metric
 from reports.problem import Problem
+from reports.processes import MemoryRow
 from reports.reading.locust_csv import StatsRow
-from reports.record import FailureGroup, Finding, MemoryRow, OperationRow, Source, State, Verdict
+from reports.record import FailureGroup, Verdict
+from reports.rows import OperationRow, Source
+from reports.state import State
 from reports.statistics.distribution import Latency
 
 NOTHING_JUDGED = Problem("nothing_judged", "No criterion names any operation of this run")

@@ -13,7 +13,7 @@ from conf.loading import load_settings
 from conf.operations import Journey, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import WARM_UP
-from reports.record import State
+from reports.state import State
 from reports.statistics.certainty import Method
 from reports.verdict import judge_run
 from reports.wording.figures import certainty_text, interval_text, metric_label, subject_label
@@ -22,7 +22,8 @@ from reports.wording.sentences import capacity_text, strict_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reports.record import Finding, Verdict
+    from reports.finding import Finding
+    from reports.record import Verdict
 
 P50_PASSES = {"p50_ms": Limits(pass_below=10_000)}
 

@@ -16,8 +16,8 @@ from conf.errors import SettingsError
 from conf.loading import CONF_DIR, load_settings
 from conf.subject import Subject, parse_subject, row_subject
 from conf.thresholds import Limits
-from reports.record import State
 from reports.rendering.summary import render_summary
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

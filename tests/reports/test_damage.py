@@ -12,7 +12,7 @@ from built_run import BuiltRun, Result, evenly, failing
 
 from conf.operations import Outcome
 from reports.reading.table import load_table
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from built_run import BuiltRun, Result, evenly, failing
 from conf.errors import LoadTestError
 from conf.operations import Operation
 from reports.reading.decoding import decode_text
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

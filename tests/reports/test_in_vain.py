@@ -22,12 +22,12 @@ from reports.baselines.comparison import Change, compare
 from reports.judgement.assessment import exit_code
 from reports.live import LiveRun
 from reports.reading.run_files import load_run
-from reports.record import State
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.rendering.junit_file import render_junit
 from reports.rendering.summary import render_summary
 from reports.rendering.terminal import print_verdict
+from reports.state import State
 from reports.verdict import judge_run
 from swarm.owner.early_stop import EarlyStop
 

@@ -13,7 +13,9 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import new_histogram
-from reports.record import ISOLATION, Source, State
+from reports.finding import ISOLATION
+from reports.rows import Source
+from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.verdict import judge_run
 

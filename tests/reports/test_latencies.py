@@ -15,9 +15,10 @@ from conf.operations import Operation, Outcome
 from conf.subject import Subject
 from conf.thresholds import Limits
 from monitoring.measurement import Tag
+from reports.finding import Finding, Undecided
 from reports.judgement.assessment import assess_state, assess_subject
 from reports.judgement.sample import MeasuredSample, build_sample
-from reports.record import Finding, State, Undecided
+from reports.state import State
 from reports.statistics.distribution import nearest_rank
 from reports.statistics.latencies import Bound, Latencies
 

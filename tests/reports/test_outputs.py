@@ -24,14 +24,16 @@ from conf.operations import Journey
 from conf.thresholds import Limits
 from loadtest.app import app
 from reports import verdict as judging
+from reports.finding import ISOLATION, Finding
 from reports.problem import Problem
-from reports.record import ISOLATION, Advice, FailureGroup, Finding, State
+from reports.record import Advice, FailureGroup
 from reports.rendering import summary
 from reports.rendering.json_file import render_json
 from reports.rendering.junit_file import render_junit
 from reports.rendering.schema import SCHEMA_FILE, build_schema, render_schema
 from reports.rendering.summary import render_summary
 from reports.rendering.terminal import state_text
+from reports.state import State
 from reports.statistics.certainty import Interval, Method
 from reports.verdict import judge_run, write_reports
 

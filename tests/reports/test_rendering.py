@@ -12,10 +12,10 @@ from page_reader import Page
 from rich.console import Console
 
 from conf.errors import LoadTestError
-from reports.record import State
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.rendering.terminal import print_verdict, print_verdicts
+from reports.state import State
 from reports.verdict import judge_run, write_reports
 
 if TYPE_CHECKING:

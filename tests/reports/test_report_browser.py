@@ -13,7 +13,7 @@ from built_run import STARTED, evenly, failing, write_run
 from patience import TIMEOUT_S
 
 from conf.operations import Outcome
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run, write_reports
 from reports.wording import figures
 

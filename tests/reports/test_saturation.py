@@ -14,8 +14,9 @@ from conf.loading import load_settings
 from conf.operations import Journey
 from conf.settings import GeneratorSettings
 from reports.judgement.saturation import assess_saturation
+from reports.processes import HealthRow
 from reports.reading.health_log import Readings
-from reports.record import HealthRow, State
+from reports.state import State
 from reports.statistics.distribution import Latency
 from reports.verdict import judge_run
 

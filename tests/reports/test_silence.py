@@ -12,14 +12,14 @@ from conf.thresholds import Limits
 from monitoring.measurement import Tag, new_histogram
 from reports.judgement.silence import assess_silence
 from reports.manifest import Manifest
-from reports.record import State
+from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.statistics.series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reports.record import Finding
+    from reports.finding import Finding
 
 USERS = 20
 LENGTH_S = 60.0

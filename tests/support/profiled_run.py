@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from reports.finding import Finding
     from reports.problem import Problem
-    from reports.record import Finding, OperationRow, Verdict
+    from reports.record import Verdict
+    from reports.rows import OperationRow
 
 SECRET = "a-secret-of-these-tests-that-the-target-never-looks-at"  # noqa: S105 - of the tests
 

@@ -19,7 +19,7 @@ from truthful_target import Route
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from monitoring.measurement import WARM_UP, Recorder, Snapshot, Tag
-from reports.record import State
+from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.verdict import judge_run
 from swarm.owner.early_stop import EarlyStop

@@ -12,7 +12,7 @@ from profiled_run import Plan, Told, command, ended_at_last, run_together, site_
 
 from conf.operations import Journey
 from conf.profile import Arrivals
-from reports.record import State
+from reports.state import State
 from swarm.generator.arrivals import Schedule
 
 RATE = 20

@@ -18,7 +18,7 @@ from patience import TIMEOUT_S, await_true
 from quick_stack import QUICK, stack_with
 
 from conf.operations import Outcome
-from reports.record import State
+from reports.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ from quick_stack import QUICK, stack_with
 from severable_link import link_to
 
 from conf.errors import LoadTestError
-from reports.record import State
+from reports.state import State
 from swarm.worker_secret import MasterKeys, find_worker_secret
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from patience import TIMEOUT_S
 from quick_stack import QUICK, stack_with
 from severable_link import link_to
 
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

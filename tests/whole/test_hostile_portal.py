@@ -12,7 +12,7 @@ from profiled_run import UNHURRIED, Plan, run_together
 from truthful_target import Fate, Route
 
 from conf.operations import Journey, Operation
-from reports.record import State
+from reports.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

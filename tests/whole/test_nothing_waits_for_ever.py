@@ -18,7 +18,7 @@ from hostile_server import answering, dripping, silent
 from patience import TIMEOUT_S, await_true
 from severable_link import Link
 
-from reports.record import State
+from reports.state import State
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:

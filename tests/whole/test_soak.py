@@ -9,7 +9,7 @@ import pytest
 from locust_process import LOCUSTFILES
 from quick_stack import QUICK, stack_with
 
-from reports.record import State
+from reports.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

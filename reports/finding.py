@@ -1,0 +1,82 @@
+"""One criterion, judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reports.problem import ProblemCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conf.thresholds import Limits
+    from reports.state import State
+    from reports.statistics.certainty import Interval
+
+ISOLATION = "isolation_failures"
+"""A finding's metric that no threshold names: answers with somebody else's data, of which none is tolerated."""
+
+
+class Undecided(StrEnum):
+    """Why a criterion that is demanded could not be judged; the value is the code of the problem that it makes."""
+
+    TOO_FEW = ProblemCode.TOO_FEW_REQUESTS
+    """There are fewer results than the settings demand."""
+    CUT_OFF = ProblemCode.CUT_OFF
+    """What the end of the run cut off would decide it: judged better without than if all of that had failed."""
+    TIMED_OUT = ProblemCode.TIMED_OUT
+    """Timeouts would decide it: requests were given up before the limit of the criterion was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One criterion, judged.
+
+    Args:
+        subject: As the settings spell it; of ``ISOLATION`` the name of the operation.
+        metric: A metric's name, or ``ISOLATION``.
+        value: In the metric's unit; None where it was not measured, and where it has no end: see *at_least*.
+        limits: None for ``ISOLATION``, and where not one request succeeded and no criterion asks.
+        state: None where it was not judged: there was no way to look, and it then counts for nothing; or *undecided*
+            says why.
+        note: Why, where the value alone does not say it.
+        count: Results that the value rests on; None where it is not one of results.
+        interval: The 95 % interval of the value; None where there is none, or too few results for one.
+        certain: Whether the whole interval is judged as the value is; None where certainty does not apply.
+        at_least: Whether the value is a lower bound. Without a value: it lies among requests never answered.
+        undecided: Why a criterion that is demanded was not judged. A run without a FAIL is then no verdict.
+    """
+
+    subject: str
+    metric: str
+    value: float | None
+    limits: Limits | None
+    state: State | None
+    note: str = ""
+    count: int | None = None
+    interval: Interval | None = None
+    certain: bool | None = None
+    at_least: bool = False
+    undecided: Undecided | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether anything is known of the value."""
+        return self.value is not None or self.at_least
+
+    @property
+    def never_answered(self) -> bool:
+        """Whether the value lies among requests that were never answered."""
+        return self.value is None and self.at_least
+
+
+def uncertain(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
+    return [
+        finding
+        for finding in findings
+        if finding.certain is False and not (finding.limits is not None and finding.limits.optional)
+    ]

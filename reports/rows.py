@@ -1,0 +1,129 @@
+"""The record's figures of operations: over the whole run, in one step of the load, and by the target's own steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reports.cut_off import NOTHING_CUT_OFF
+
+if TYPE_CHECKING:
+    from conf.operations import Operation
+    from reports.cut_off import CutOff
+    from reports.state import State
+    from reports.statistics.distribution import Latency
+
+
+class Source(StrEnum):
+    """Where an operation's figures were read."""
+
+    MEASUREMENTS = "measurements"
+    """Our own histograms: three significant digits; quick failures are in no latency, slow ones are "at least"."""
+    LOCUST_CSV = "locust_csv"
+    """Locust's statistics: two significant digits, failures mixed in."""
+
+
+class CountedRequests:
+    """Requests of one row: each succeeded, failed, or was cut off by the end of the run."""
+
+    __slots__ = ()
+    requests: int
+    failures: int
+    cut_off: CutOff
+
+    @property
+    def attempts(self) -> int:
+        """Requests that succeeded or failed."""
+        return self.requests - self.cut_off.count
+
+    @property
+    def successes(self) -> int:
+        """Requests that succeeded."""
+        return self.attempts - self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRow(CountedRequests):
+    """
+    One operation over the whole run.
+
+    Args:
+        name: The operation's value; in somebody else's CSV, the name given there.
+        method: Locust's type: an HTTP method, SQL, FLOW or WAIT.
+        operation: None where the name is none that this suite knows.
+        requests: All results, successes, failures and what was cut off, but those of the warm-up.
+        per_second: All results per second of the run; None where the length is unknown.
+        latency: Of answers and of what was waited for in vain, or of all requests if *source* is a Locust CSV.
+        isolation: Failures of the kind that is never tolerated, those of the warm-up included.
+        warm_up: Results that began before the figures count, and how many of them failed.
+        planned: Latency from the planned start of the flow; None where flows had none.
+    """
+
+    name: str
+    method: str
+    operation: Operation | None
+    requests: int
+    failures: int
+    per_second: float | None
+    latency: Latency
+    source: Source
+    isolation: int = 0
+    warm_up: tuple[int, int] = (0, 0)
+    planned: Latency | None = None
+    cut_off: CutOff = NOTHING_CUT_OFF
+
+    @property
+    def success_ratio(self) -> float | None:
+        """Of the attempts, 0..1; None where there were none."""
+        return self.successes / self.attempts if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow(CountedRequests):
+    """
+    One operation during one step of the load.
+
+    Args:
+        users: Concurrent users; None where the manifest does not list the step.
+        length_s: How long the step lasted; None likewise.
+        per_second: Successful requests that began in the step, per second of it.
+        latency: Of answers and of what was waited for in vain.
+        planned: Likewise, from the planned start; None where flows had none.
+        state: By the criteria about the whole run, applied to this step; None where there are none.
+        certain: Whether the intervals of the figures are judged as the figures are.
+    """
+
+    index: int
+    operation: Operation
+    users: int | None
+    length_s: float | None
+    requests: int
+    failures: int
+    per_second: float | None
+    latency: Latency
+    planned: Latency | None = None
+    state: State | None = None
+    certain: bool = True
+    cut_off: CutOff = NOTHING_CUT_OFF
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStepRow:
+    """
+    Part of an operation's work, as the target itself timed it in its answers.
+
+    Args:
+        name: As the target spells it; empty for the rest, which no step accounts for.
+        label: What people call it.
+        requests: Successful requests that named it.
+        latency: Of these; of the rest only the mean is known.
+        share: Of the operation's mean latency, 0..1; None where that is not known.
+    """
+
+    operation: Operation
+    name: str
+    label: str
+    requests: int
+    latency: Latency
+    share: float | None
