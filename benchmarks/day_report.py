@@ -127,7 +127,7 @@ def make_run(path: Path, length_s: int) -> int:
             _count(environment, operation, ms, outcome, times)
     ended_at = started_at + timedelta(seconds=length_s)
     assert files.close(ended_at) == []
-    files.write_manifest(_manifest(path.name, started_at, ended_at, drawn.total()))
+    files.write_manifest(json.dumps(_manifest(path.name, started_at, ended_at, drawn.total())))
     return sum(
         tally.requests for operation, tally in files.log.tallies.items() if operation.kind is Kind.REQUEST
     )

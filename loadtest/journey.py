@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING
 
 import locustfiles
 from conf.errors import ExitCode, LoadTestError, NoVerdictError
-from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE, run_directory, unwritable
-from reports.own_files import LOG
+from conf.run_directory import (
+    LOG,
+    MANIFEST,
+    MEASUREMENTS,
+    PROGRESS_VARIABLE,
+    RUN_DIR_VARIABLE,
+    run_directory,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +78,7 @@ def run_journey(
             process.kill()  # in vain, unless something went wrong here
             process.wait()
     # What was begun and never finished is judged, and has no verdict.
-    if not any((run_dir / name).exists() for name in ("manifest.json", "measurements.hlog")):
+    if not any((run_dir / name).exists() for name in (MANIFEST, MEASUREMENTS)):
         raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
     return run_dir, interrupted
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from itertools import starmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitoring.buckets import decode_histograms
 from monitoring.measurement import Tag
-from reports.manifest import Manifest, noted_problems
+from reports.manifest_file import noted_problems
 from reports.reading.health_log import Readings
 from reports.reading.locust_csv import parse_failure
 from reports.reading.memory_log import build_memory_row, portal_first
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from reports.manifest import Manifest
     from reports.reading.measurement_log import Measurements
     from reports.record import Verdict
 
@@ -72,20 +73,19 @@ class LiveRun:
             series.add_intervals([time_s for time_s, _ in arrived], held)
         return self._measurements
 
-    def judge(self, manifest: Mapping[str, Any], failures: Iterable[tuple[str, str, str, int]]) -> Verdict:
+    def judge(self, manifest: Manifest, failures: Iterable[tuple[str, str, str, int]]) -> Verdict:
         """
         The verdict if the run ended now.
 
         Args:
-            manifest: What would be written as ``manifest.json``.
+            manifest: As it would be.
             failures: What would be written as Locust's failures: method, name, error, and how often.
         """
-        read = Manifest.model_validate(manifest)
         return judge_files(
             RunFiles(
-                run_id=read.run_id,
+                run_id=manifest.run_id,
                 own=True,
-                manifest=read,
+                manifest=manifest,
                 stats=(),
                 failures=tuple(starmap(parse_failure, failures)),
                 exceptions=(),
@@ -95,7 +95,7 @@ class LiveRun:
                     portal_first(build_memory_row(name, *s.columns()) for name, s in _copied(self._memory))
                 ),
                 health=tuple(Readings(name, *s.columns()) for name, s in _copied(self._health)),
-                problems=tuple(noted_problems(read)),
+                problems=tuple(noted_problems(manifest)),
                 finished=False,
             )
         )

@@ -1,33 +1,21 @@
-"""``manifest.json``: how a run was made, as the owner of the run wrote it down."""
+"""How a run was made, as its owner knows it: what ``manifest.json`` holds."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from conf.input_file import build_model, parse_json, read_file
 from conf.operations import Journey, Operation
 from conf.settings import GeneratorSettings
 from conf.thresholds import MetricName, SubjectText, Thresholds
-from monitoring.redaction.texts import redact
-from reports.problem import Problem, ProblemCode
+from reports.problem import ProblemCode
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
-_BACKWARDS = "ended_at lies before started_at: the machine's clock was set back, and no rate can be known"
 _YEARS = range(1970, 9000)
-_AGAIN = "Run the journey again; if it happens again, report it."
-NEXT_STEPS = {
-    ProblemCode.CUT_SHORT: "Run the journey again and let it come to its end; a run that may be stopped at any moment has a run time (-t).",
-    ProblemCode.NOT_RECONCILED: f"Results were lost on the way. {_AGAIN}",
-    ProblemCode.UNACCOUNTED: f"Results are missing. {_AGAIN}",
-    ProblemCode.OTHER: "Judge the run with the version of the suite that made it.",
-}
-"""What to do about what the owner noted, where no advice is about it."""
-_READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
 
 
 def _in_our_years(moment: datetime) -> datetime:
@@ -126,15 +114,51 @@ class ArrivalsMade(_Part):
     missed: int = Field(ge=0)
 
 
+class WorkerEvent(StrEnum):
+    """What can happen to a worker while a run goes on."""
+
+    JOINED = "joined"
+    VANISHED = "vanished"
+    LEFT = "left"
+    RETURNED = "returned"
+
+
 class WorkerChanged(_Part):
     """A worker came or went during the run."""
 
     worker: str
-    event: Literal["joined", "vanished", "left", "returned"]
+    event: WorkerEvent
     users: int = Field(ge=0)
     """That it had when it went."""
     at: Moment
     """Of one that went: when it was last heard of."""
+
+
+class EndedBy(StrEnum):
+    """Why a run ended."""
+
+    NOTHING_YET = ""
+    """The run goes on."""
+    RUN_TIME = "run time"
+    """The run time was over."""
+    ITERATIONS = "iterations"
+    """Every user had made the profile's iterations."""
+    STEPS = "steps"
+    """The last step was over."""
+    CRITERION = "criterion"
+    """A criterion failed that may end a run."""
+    INTERRUPTED = "interrupted"
+    """Ctrl-C or SIGTERM; or the process that started the run was killed."""
+    STOPPED = "stopped"
+    """Stop in the web UI."""
+    FAILURE = "a failure of the suite"
+    """A part of the suite failed, or users could not begin."""
+    OTHER = "a cause that this suite does not know"
+    """What a manifest of another version of the suite names."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls(cls.OTHER) if isinstance(value, str) else None
 
 
 class Stop(_Part):
@@ -259,7 +283,7 @@ class Manifest(_Part):
     missing_user_s: float = Field(default=0, ge=0)
     """Of these, what was missing through workers that went."""
     steps: tuple[StepSpan, ...]
-    ended_by: str
+    ended_by: EndedBy
     stopped_by: Stop | None = None
     problems: tuple[ProblemEntry, ...]
 
@@ -274,41 +298,3 @@ class Manifest(_Part):
         if self.steps:
             return sum(step.length_s for step in self.steps)
         return self.length_s if self.loaded_s is None else self.loaded_s
-
-
-def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
-    """
-    Read the manifest; None, and a problem noted, where there is none that can be read.
-
-    The problems that the manifest itself lists are noted too.
-    """
-    try:
-        manifest = build_model(Manifest, parse_json(read_file(path)))
-    except FileNotFoundError:
-        problems.append(
-            Problem(ProblemCode.MANIFEST, f"{path.name}: is missing; the run was never finished", _READ_ON)
-        )
-    except OSError as error:
-        problems.append(
-            Problem(ProblemCode.MANIFEST, f"{path.name}: cannot be read: {error.strerror}", _READ_ON)
-        )
-    except ValueError as error:
-        problems.append(Problem(ProblemCode.MANIFEST, f"{path.name}: {redact(str(error))}", _READ_ON))
-    else:
-        problems += noted_problems(manifest)
-        if min([manifest.length_s, *(step.length_s for step in manifest.steps)]) < 0:
-            problems.append(Problem(ProblemCode.MANIFEST, f"{path.name}: {_BACKWARDS}", _READ_ON))
-        return manifest
-    return None
-
-
-def noted_problems(manifest: Manifest) -> list[Problem]:
-    """What the owner of the run saw go wrong."""
-    return [
-        Problem(entry.code, redact(entry.message), NEXT_STEPS.get(entry.code, ""), _moment(entry.at))
-        for entry in manifest.problems
-    ]
-
-
-def _moment(at: datetime) -> str:
-    return at.isoformat(timespec="seconds")

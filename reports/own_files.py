@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from conf.errors import LoadTestError
 from conf.input_file import MOST_BYTES, open_file
 from conf.own_file import is_free
+from conf.run_directory import MANIFEST, MEASUREMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MANIFEST = "manifest.json"
-LOG = "locust.log"
-MEASUREMENTS = "measurements.hlog"
 VERDICT_FILE = "verdict.json"
 JUNIT_FILE = "junit.xml"
 SUMMARY_FILE = "summary.md"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from conf.errors import LoadTestError, NoVerdictError
 from conf.loading import load_settings
 from conf.operations import Journey, Kind
+from conf.run_directory import EXCEPTIONS, LOG
 from conf.subject import parse_subject
 from monitoring.unexpected import describe_unexpected
 from reports.advice.rules import advise
@@ -38,7 +39,6 @@ from reports.judgement.validity import assess_validity, cut_off_notes
 from reports.output import write_text
 from reports.own_files import (
     JUNIT_FILE,
-    LOG,
     REPORT_FILE,
     SUMMARY_FILE,
     VERDICT_FILE,
@@ -357,7 +357,7 @@ def _raised(run: RunFiles) -> list[Problem]:
     if not run.exceptions:
         return []
     times, message = sum(times for times, _ in run.exceptions), run.exceptions[0][1]
-    place = "locust_exceptions.csv" if run.own else "The exceptions"
+    place = EXCEPTIONS if run.own else "The exceptions"
     return [
         Problem(
             ProblemCode.EXCEPTIONS,

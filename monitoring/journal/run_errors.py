@@ -7,6 +7,7 @@ import logging
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from conf.run_directory import RUN_ERRORS
 from monitoring.journal.reading import JournalReader
 from monitoring.journal.segments import timestamp
 from monitoring.journal.tracker import ERRORS
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from monitoring.journal.reading import Record
 
-RUN_ERRORS = "errors.jsonl"
-"""In the run directory."""
 SUMMARY_KIND = "summary"
 """The ``kind`` of the last line."""
 MOST_RECORDS = 1_000

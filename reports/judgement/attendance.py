@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reports.manifest import WorkerEvent
 from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from reports.manifest import Manifest, WorkerChanged
 
-_GONE = {"vanished", "left"}
+_GONE = {WorkerEvent.VANISHED, WorkerEvent.LEFT}
 _NEXT = (
     "See why it went, and run again; generator.missing_load_ratio says how much of the load may be missing."
 )
@@ -48,8 +49,8 @@ def _missing_ratio(manifest: Manifest) -> float:
 
 
 def _missing(manifest: Manifest) -> str:
-    vanished = {change.worker for change in manifest.worker_changes if change.event == "vanished"}
-    returned = {change.worker for change in manifest.worker_changes if change.event == "returned"}
+    vanished = {change.worker for change in manifest.worker_changes if change.event is WorkerEvent.VANISHED}
+    returned = {change.worker for change in manifest.worker_changes if change.event is WorkerEvent.RETURNED}
     figures = " and what was measured there last" if vanished - returned else ""
     return f"{_missing_ratio(manifest):.1%} of the load was missing{figures}"
 
@@ -62,9 +63,9 @@ def _course(manifest: Manifest) -> str:
 def _words(change: WorkerChanged) -> str:
     at = f"{change.at:%H:%M:%S}"
     match change.event:
-        case "vanished":
+        case WorkerEvent.VANISHED:
             return f"worker {change.worker} vanished with {change.users:,} users, last heard of at {at}"
-        case "left":
+        case WorkerEvent.LEFT:
             return f"worker {change.worker} left with {change.users:,} users at {at}"
         case _:
             return f"worker {change.worker} {change.event} at {at}"

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.operations import Operation, Outcome
+from conf.run_directory import MEASUREMENTS, STATS
 from reports.problem import Problem, ProblemCode
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def reconcile(measurements: Measurements, stats: Iterable[StatsRow]) -> list[Pro
     return [
         Problem(
             ProblemCode.NOT_RECONCILED,
-            f"{operation}: measurements.hlog holds {_words(measured.get(operation, none))}, "
-            f"locust_stats.csv {_words(counted.get(operation, none))}",
+            f"{operation}: {MEASUREMENTS} holds {_words(measured.get(operation, none))}, "
+            f"{STATS} {_words(counted.get(operation, none))}",
             _NEXT_STEP,
         )
         for operation in Operation

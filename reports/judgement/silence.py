@@ -8,6 +8,7 @@ from conf.operations import Operation, Outcome
 from conf.subject import parse_subject
 from reports.finding import Finding
 from reports.limits import assess_metric
+from reports.manifest import EndedBy
 from reports.state import State
 from reports.statistics.distribution import upper_edges_ms
 from reports.statistics.series import Series
@@ -65,7 +66,7 @@ def assess_silence(
     Returns:
         A FAIL for each, or a WARN where the criterion can only warn.
     """
-    if manifest is None or manifest.ended_by == "iterations":
+    if manifest is None or manifest.ended_by is EndedBy.ITERATIONS:
         return []
     until_s = manifest.started_at.timestamp() + (
         manifest.length_s if manifest.loaded_s is None else manifest.loaded_s

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conf.run_directory import HEALTH_FIGURES, PROCESS, TIME
 from reports.processes import HealthRow
 from reports.reading.table import load_numbers
 from reports.statistics.distribution import Latency
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from reports.manifest import Manifest, Process
     from reports.problem import Problem
 
-_NUMBERS = ["time", "cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms"]
+_NUMBERS = [TIME, *HEALTH_FIGURES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,12 @@ class Readings:
 
 def load_health(path: Path, problems: list[Problem]) -> list[Readings]:
     """Read the readings of each process."""
-    table = load_numbers(path, ["process"], _NUMBERS, problems)
-    return [_readings(str(process), group) for process, group in table.groupby("process", sort=False)]
+    table = load_numbers(path, [PROCESS], _NUMBERS, problems)
+    return [_readings(str(process), group) for process, group in table.groupby(PROCESS, sort=False)]
 
 
 def _readings(process: str, group: pd.DataFrame) -> Readings:
-    ordered = group.sort_values("time", kind="stable")
+    ordered = group.sort_values(TIME, kind="stable")
     columns = (ordered[name].to_numpy(dtype=np.float64) for name in _NUMBERS[:-1])
     return Readings(process, *columns)
 

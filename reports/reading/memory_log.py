@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from conf.run_directory import PROCESS, RSS_BYTES, TIME
 from reports.processes import MemoryRow, Slope
 from reports.reading.table import load_numbers
 from reports.statistics.certainty import Z_95
@@ -29,11 +30,11 @@ _MOST_FOR_SLOPE = 400
 
 def load_memory(path: Path, problems: list[Problem]) -> list[MemoryRow]:
     """Read the samples of each process, in the order of their time; the portal comes first."""
-    table = load_numbers(path, ["process"], ["time", "rss_bytes"], problems)
+    table = load_numbers(path, [PROCESS], [TIME, RSS_BYTES], problems)
     rows = []
-    for process, group in table.groupby("process", sort=False):
-        ordered = group.sort_values("time", kind="stable")
-        columns = (ordered[name].to_numpy(dtype=np.float64) for name in ("time", "rss_bytes"))
+    for process, group in table.groupby(PROCESS, sort=False):
+        ordered = group.sort_values(TIME, kind="stable")
+        columns = (ordered[name].to_numpy(dtype=np.float64) for name in (TIME, RSS_BYTES))
         rows.append(build_memory_row(str(process), *columns))
     return portal_first(rows)
 

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
-from reports.manifest import load_manifest
-from reports.own_files import MANIFEST, MEASUREMENTS, is_own_run
+from conf.run_directory import (
+    EXCEPTIONS,
+    FAILURES,
+    HEALTH,
+    HISTORY,
+    MANIFEST,
+    MEASUREMENTS,
+    MEMORY,
+    STATS,
+)
+from reports.manifest_file import load_manifest
+from reports.own_files import is_own_run
 from reports.reading.csv_files import CsvFiles, find_csv_files
 from reports.reading.health_log import load_health
 from reports.reading.locust_csv import load_exceptions, load_failures, load_stats, load_users
@@ -25,10 +35,6 @@ if TYPE_CHECKING:
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements
     from reports.record import TrackedErrors
-
-MEMORY = "memory.csv"
-HEALTH = "health.csv"
-HISTORY = "locust_stats_history.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +112,4 @@ def load_run(run_dir: Path) -> RunFiles:
 
 
 def _own_files(run_dir: Path) -> CsvFiles:
-    return CsvFiles(*(run_dir / f"locust_{kind}.csv" for kind in ("stats", "failures", "exceptions")))
+    return CsvFiles(*(run_dir / name for name in (STATS, FAILURES, EXCEPTIONS)))

@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.input_file import open_file, whole_lines
+from conf.run_directory import RUN_ERRORS
 from monitoring.journal.reading import LONGEST_LINE, parse_record
-from monitoring.journal.run_errors import RUN_ERRORS, SUMMARY_KIND, error_group
+from monitoring.journal.run_errors import SUMMARY_KIND, error_group
 from monitoring.journal.tracker import LOAD
 from monitoring.redaction.texts import redact
 from reports.record import TrackedErrors

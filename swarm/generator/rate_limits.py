@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -54,21 +53,13 @@ def wait_s(headers: Mapping[str, str], now_s: float) -> float:
     return wait if 0 <= wait <= _LONGEST_WAIT_S else 0.0
 
 
-def rate_limits_of(parts: Iterable[list[list[Any]]]) -> list[dict[str, Any]]:
-    """Of all processes together, by operation."""
+def rate_limits_of(parts: Iterable[list[list[Any]]]) -> list[list[Any]]:
+    """Of all processes together, as `RateLimits.listed` says it."""
     merged: dict[str, list[Any]] = {}
     for operation, refused, first_s, wait in (row for part in parts for row in part):
         before = merged.get(operation, [0, first_s, 0.0])
         merged[operation] = [before[0] + refused, min(before[1], first_s), max(before[2], wait)]
-    return [
-        {
-            "operation": operation,
-            "refused": refused,
-            "first_at": datetime.fromtimestamp(first_s, UTC).isoformat(timespec="seconds"),
-            "longest_wait_s": round(wait, 1),
-        }
-        for operation, (refused, first_s, wait) in merged.items()
-    ]
+    return [[operation, *refused] for operation, refused in merged.items()]
 
 
 def _number(text: str | None) -> float | None:

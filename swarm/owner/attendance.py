@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from reports.manifest import WorkerEvent
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-
-class WorkerEvent(StrEnum):
-    """What can happen to a worker while a run goes on."""
-
-    JOINED = "joined"
-    VANISHED = "vanished"
-    LEFT = "left"
-    RETURNED = "returned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gevent.lock import RLock
 from gevent.threadpool import ThreadPool
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from reports.manifest import PoolSeen
     from reports.record import Verdict
     from swarm.owner.exposition import Totals
     from swarm.owner.run import Run
@@ -73,7 +74,7 @@ class LiveView:
                     self._stale_at = now_s + max(_FRESH_S, _PAUSE_RATIO * (now_s - began_s))
             return self._verdict
 
-    def pool(self) -> dict[str, Any] | None:
+    def pool(self) -> PoolSeen | None:
         """What was seen of the portal's database connections; None where nobody looked."""
         return None if self._run is None else self._run.portal.pool()
 

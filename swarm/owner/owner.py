@@ -21,16 +21,16 @@ from conf.errors import ExitCode, LoadTestError
 from monitoring.measurement import utc_now
 from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
 from monitoring.probing.vector_index import look_at_vector_index
+from reports.manifest import EndedBy, WorkerEvent
 from reports.problem import ProblemCode
 from seed.fixture import pack_house
 from swarm.background import Background, is_of_the_disk, words_of
 from swarm.generator.ceiling import share_out
 from swarm.messages import Begin, CeilingShare, Report, StepBegins, Trouble
-from swarm.owner.attendance import WorkerEvent
 from swarm.owner.choice import offered_journeys, share_users
 from swarm.owner.dealer import Dealer, Deck
 from swarm.owner.manifest import build_manifest
-from swarm.owner.run import FAILURE, Run
+from swarm.owner.run import Run
 from swarm.owner.shape import StepShape
 from swarm.owner.steps import Steps
 from swarm.owner.workers import Workers
@@ -218,7 +218,7 @@ class Owner:
             return
         run.note_problem(code, message, message)
         if not run.ending and not run.ended_by:
-            run.ended_by = FAILURE
+            run.ended_by = EndedBy.FAILURE
             gevent.spawn(self._end)
 
     def _look_at_index(self, run: Run, house: House) -> None:
@@ -306,7 +306,7 @@ class Owner:
             self._dealer.renew(utc_now())
             if self._progress.reader_is_gone and not run.ended_by:
                 _log.warning("the process that started this run was killed: the run ends")
-                self._interrupted, run.ended_by = True, "interrupted"
+                self._interrupted, run.ended_by = True, EndedBy.INTERRUPTED
                 gevent.spawn(self._runner.quit)
                 return
             if not run.ended_by and (ended_by := run.look_for_end()):

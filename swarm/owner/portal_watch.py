@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitoring.memory import exposed_rss_bytes, tree_rss_bytes
 from monitoring.probing.page import read_page
 from monitoring.probing.pool_figures import parse_pool
+from reports.manifest import PoolSeen
 
 if TYPE_CHECKING:
     from conf.settings import Settings
@@ -66,15 +67,15 @@ class PortalWatch:
         self._most_waiting = max(self._most_waiting, seen.waiting)
         self._slowest_ms = max(self._slowest_ms, seen.latency_ms)
 
-    def pool(self) -> dict[str, Any] | None:
+    def pool(self) -> PoolSeen | None:
         """What was seen of the pool; None where nobody looked."""
         if not self._looks:
             return None
-        return {
-            "looks": self._looks,
-            "unavailable": self._unavailable,
-            "exhausted": self._exhausted,
-            "most_waiting": self._most_waiting,
-            "connections": self._total,
-            "slowest_ms": self._slowest_ms,
-        }
+        return PoolSeen(
+            looks=self._looks,
+            unavailable=self._unavailable,
+            exhausted=self._exhausted,
+            most_waiting=self._most_waiting,
+            connections=self._total,
+            slowest_ms=self._slowest_ms,
+        )

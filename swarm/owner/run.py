@@ -22,12 +22,14 @@ from monitoring.measurement import new_histogram
 from monitoring.memory import own_rss_bytes
 from monitoring.redaction.clean_console import CleanConsole
 from monitoring.run_clock import RunClock
+from reports.manifest import EndedBy, ProblemEntry, StepSpan, Stop, WorkerEvent
+from reports.manifest_file import render_manifest
 from reports.problem import ProblemCode
-from swarm.owner.attendance import Attendance, WorkerEvent
+from swarm.owner.attendance import Attendance
 from swarm.owner.portal_watch import PortalWatch
 from swarm.owner.run_writer import RunDirectory
 from swarm.owner.workers import Contribution
-from swarm.provenance import git_commit
+from swarm.provenance import git_commit, recorded_settings
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from monitoring.probing.vector_index import VectorIndex
     from reports.live import LiveRun
+    from reports.manifest import Manifest
     from reports.record import Verdict
     from swarm.messages import Report
     from swarm.owner.attendance import WorkerChange
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
     from swarm.owner.dealer import Dealer
     from swarm.owner.early_stop import EarlyStop
 
-FAILURE = "a failure of the suite"
-"""What a run has ended by that something went wrong with."""
 _INTERVAL_TICKS = 5
 _LOCUST_ENDS_WITHIN_S = 1.0
 
@@ -72,7 +73,7 @@ class Run:
         environment: Environment,
         choice: Choice,
         dealer: Dealer,
-        describe: Callable[[Run, datetime], dict[str, Any]],
+        describe: Callable[[Run, datetime], Manifest],
         live: LiveRun | None = None,
     ) -> None:
         self.environment = environment
@@ -88,9 +89,9 @@ class Run:
         self._files = RunDirectory.create(directory, environment, self.started_at)
         self.commit = git_commit()
         self.processes: dict[str, Contribution] = {}
-        self.problems: dict[str, dict[str, str]] = {}
-        self.steps: list[dict[str, Any]] = []
-        self.stopped_by: dict[str, Any] | None = None
+        self.problems: dict[str, ProblemEntry] = {}
+        self.steps: list[StepSpan] = []
+        self.stopped_by: Stop | None = None
         self.portal = PortalWatch(choice.settings)
         self.vector_index: VectorIndex | None = None
         self.memory: dict[str, int] = {}
@@ -101,7 +102,7 @@ class Run:
         is_open = any(choice.settings.profile.load(j).arrival_rate is not None for j in choice.journeys)
         self.attendance = Attendance(replaced=not is_open)
         self.limited = choice.plan.limited
-        self.ended_by = ""
+        self.ended_by = EndedBy.NOTHING_YET
         self.ending = self.ended = False
         self._loaded_s: float | None = None
         self.failed = False
@@ -177,8 +178,8 @@ class Run:
         self, code: ProblemCode, message: str, subject: str = "", at: datetime | None = None
     ) -> None:
         """Note, once per *subject*, what makes the run invalid, and since when: now, unless *at* says otherwise."""
-        moment = (at or self.clock.now()).isoformat(timespec="seconds")
-        self.problems.setdefault(f"{code}/{subject}", {"code": code, "message": message, "at": moment})
+        moment = (at or self.clock.now()).replace(microsecond=0)
+        self.problems.setdefault(f"{code}/{subject}", ProblemEntry(code=code, message=message, at=moment))
 
     def note_change(self, change: WorkerChange) -> None:
         """A worker came or went; with one that vanished is gone what it had not sent, until it returns."""
@@ -190,15 +191,21 @@ class Run:
         """A step begins, its warm-up over."""
         if self._early_stop is not None:
             self._early_stop.begin_step(index, self.elapsed_s)
-        now = self.clock.now().isoformat()
-        self.steps.append({"index": index, "users": users, "started_at": now, "ended_at": now})
+        now = self.clock.now()
+        self.steps.append(StepSpan(index=index, users=users, started_at=now, ended_at=now))
 
     def end_step(self) -> None:
         """The step that has begun is over; nothing where none has."""
-        if self.steps and self.steps[-1]["ended_at"] == self.steps[-1]["started_at"]:
-            self.steps[-1]["ended_at"] = self.clock.now().isoformat()
+        if self.steps and not self.steps[-1].length_s:
+            self.steps = list(self.steps_until(self.clock.now()))
             if self._early_stop is not None:
                 self._early_stop.end_step(self.elapsed_s)
+
+    def steps_until(self, now: datetime) -> tuple[StepSpan, ...]:
+        """All steps; the last one ends now, unless it is over."""
+        return tuple(
+            step if step.length_s else step.model_copy(update={"ended_at": now}) for step in self.steps
+        )
 
     def tick(self) -> None:
         """Read the memory of all processes and, every few seconds, write an interval of measurements."""
@@ -226,15 +233,15 @@ class Run:
             f"{error.filename or self.directory}: cannot be written: {error.strerror}",
         )
 
-    def look_for_end(self) -> str:
+    def look_for_end(self) -> EndedBy:
         """What the run is to end for, now; nothing where it goes on."""
         if self.failed:
-            return FAILURE
+            return EndedBy.FAILURE
         if self._is_done():
-            return "iterations"
+            return EndedBy.ITERATIONS
         if self._is_over():
-            return "run time"
-        return "criterion" if self._is_failing() else ""
+            return EndedBy.RUN_TIME
+        return EndedBy.CRITERION if self._is_failing() else EndedBy.NOTHING_YET
 
     def _is_done(self) -> bool:
         """Whether every user that is asked for now has made its iterations."""
@@ -252,7 +259,7 @@ class Run:
         """Whether a criterion that may end the run fails; it is noted."""
         stop = self._early_stop.failed(self.elapsed_s) if self._early_stop else None
         if stop is not None:
-            self.stopped_by = asdict(stop) | {"at": self.clock.now().isoformat(timespec="seconds")}
+            self.stopped_by = Stop(**asdict(stop), at=self.clock.now().replace(microsecond=0))
         return stop is not None
 
     def progress(self) -> dict[str, Any]:
@@ -261,13 +268,13 @@ class Run:
         counted = [(operation, tally) for operation, tally in tallies if operation.kind is Kind.REQUEST]
         return {
             "elapsed_s": round(self.elapsed_s, 1),
-            "users": self.users_peak if not self.steps else self.steps[-1]["users"],
+            "users": self.users_peak if not self.steps else self.steps[-1].users,
             "step": len(self.steps),
             "requests": sum(tally.requests for _, tally in counted),
             "failures": sum(tally.failures for _, tally in counted),
         }
 
-    def so_far(self) -> tuple[dict[str, Any], list[tuple[str, str, str, int]]]:
+    def so_far(self) -> tuple[Manifest, list[tuple[str, str, str, int]]]:
         """The manifest as it would be now, and the failures: method, name, error, and how often."""
         failures = [(e.method, e.name, StatsError.parse_error(e.error), e.occurrences) for e in self.errors()]
         return self._describe(self, self.clock.now()), failures
@@ -299,8 +306,12 @@ class Run:
             ran_out = (
                 self.choice.plan.run_time_s is not None and self.elapsed_s >= self.choice.plan.run_time_s - 1
             )
-            self.ended_by = "run time" if ran_out else "interrupted" if interrupted else "stopped"
-        if self.ended_by in {"interrupted", "stopped"} and (self.choice.plan.steps or self._has_iterations()):
+            self.ended_by = (
+                EndedBy.RUN_TIME if ran_out else EndedBy.INTERRUPTED if interrupted else EndedBy.STOPPED
+            )
+        if self.ended_by in {EndedBy.INTERRUPTED, EndedBy.STOPPED} and (
+            self.choice.plan.steps or self._has_iterations()
+        ):
             self.note_problem(
                 ProblemCode.CUT_SHORT, "the run was ended before the profile's load had been made"
             )
@@ -323,7 +334,7 @@ class Run:
             self._note_unwritten(error)
         copy_errors(log_dir, self.directory, self.run_id, self.clock.wall_span())
         try:
-            self._files.write_manifest(self._describe(self, ended_at))
+            self._files.write_manifest(self._manifest_text(ended_at))
             verdict = judge_run(self._files.path)
             report: Path | None = write_reports(verdict, self._files.path)
         except NoVerdictError:
@@ -331,12 +342,15 @@ class Run:
         except LoadTestError as unwritten:
             _log.error("%s", unwritten)
             self.note_problem(ProblemCode.NOT_WRITTEN, unwritten.message)
-            self._files.rewrite_manifest(self._describe(self, ended_at))
+            self._files.rewrite_manifest(self._manifest_text(ended_at))
             verdict, report = judge_run(self._files.path), None
             write_what_fits(verdict, self._files.path)
         if RUN_DIR_VARIABLE not in os.environ:
             print_verdict(CleanConsole(), verdict, report, strict=self.choice.settings.run.strict)
         return verdict
+
+    def _manifest_text(self, ended_at: datetime) -> str:
+        return render_manifest(self._describe(self, ended_at), recorded_settings(self.choice.settings))
 
     def _has_iterations(self) -> bool:
         profile = self.choice.settings.profile

@@ -6,18 +6,33 @@ from locust import stats as locust_stats
 
 import csv
 import errno
-import json
 import os
 import tempfile
 from contextlib import ExitStack, suppress
 from functools import partial
 from io import TextIOWrapper
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import gevent
 
 from conf.errors import LoadTestError
-from conf.run_directory import RUN_DIR_VARIABLE, unwritable
+from conf.run_directory import (
+    EXCEPTIONS,
+    FAILURES,
+    HEALTH,
+    HEALTH_FIGURES,
+    HISTORY,
+    LOCUST_PREFIX,
+    MANIFEST,
+    MEASUREMENTS,
+    MEMORY,
+    PROCESS,
+    RSS_BYTES,
+    RUN_DIR_VARIABLE,
+    STATS,
+    TIME,
+    unwritable,
+)
 from monitoring.appending import AppendedFile
 from monitoring.measurement import MeasurementLog
 from reports.output import write_text
@@ -33,12 +48,11 @@ if TYPE_CHECKING:
 
     from swarm.messages import Report
 
-MANIFEST = "manifest.json"
-_FILES = ("measurements.hlog", "memory.csv", "health.csv")
-_CSV_PREFIX = "locust"
+_FILES = (MEASUREMENTS, MEMORY, HEALTH)
+_LOCUSTS_FILES = (STATS, HISTORY, FAILURES, EXCEPTIONS)
+"""Those that Locust's own writer opens."""
 _RESERVE_BYTES, _LEAST_RESERVE_BYTES = 4 << 20, 64 << 10
 """For the last interval, Locust's files, the verdict's and the report; on a small disk less of it."""
-_HEALTH_COLUMNS = ("cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms")
 
 
 class RunDirectory:
@@ -58,9 +72,9 @@ class RunDirectory:
             self._reserve = undo.enter_context(_take_room(path))
             self._files = [_open(path / name, undo) for name in _FILES]
             self._begin_files(started_at)
-            undo.callback(_remove, *_csv_files(path))
+            undo.callback(_remove, *(path / name for name in _LOCUSTS_FILES))
             self._csv = locust_stats.StatsCSVFileWriter(
-                environment, locust_stats.PERCENTILES_TO_REPORT, str(path / _CSV_PREFIX)
+                environment, locust_stats.PERCENTILES_TO_REPORT, str(path / LOCUST_PREFIX)
             )
             undo.pop_all()
         self._csv_greenlet = gevent.spawn(self._csv.stats_writer)
@@ -68,8 +82,8 @@ class RunDirectory:
     def _begin_files(self, started_at: datetime) -> None:
         measurements, memory, health = self._files
         self._memory_csv, self._health_csv = csv.writer(memory), csv.writer(health)
-        self._memory_csv.writerow(["time", "process", "rss_bytes"])
-        self._health_csv.writerow(["time", "process", *_HEALTH_COLUMNS])
+        self._memory_csv.writerow([TIME, PROCESS, RSS_BYTES])
+        self._health_csv.writerow([TIME, PROCESS, *HEALTH_FIGURES])
         self.log = MeasurementLog(measurements, started_at)
         for file in self._files:
             file.flush()
@@ -87,7 +101,7 @@ class RunDirectory:
         was_there = path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
-            for file in (path / MANIFEST, *(path / name for name in _FILES), *_csv_files(path)):
+            for file in (path / name for name in (MANIFEST, *_FILES, *_LOCUSTS_FILES)):
                 if file.exists():
                     raise LoadTestError(
                         f"{path}: a run is there already: {file.name}",
@@ -139,7 +153,7 @@ class RunDirectory:
             partial(self.log.write_interval, ended_at),
             *(file.close for file in self._files),
             *(file.close for file in vars(self._csv).values() if isinstance(file, TextIOWrapper)),
-            partial(write_locust_csv, self._environment, str(self.path / _CSV_PREFIX)),
+            partial(write_locust_csv, self._environment, str(self.path / LOCUST_PREFIX)),
         )
         for write in writes:
             try:
@@ -148,29 +162,21 @@ class RunDirectory:
                 failed.append(error)
         return failed
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def write_manifest(self, manifest: str) -> None:
         """
         Write the last of the files: without it a run was never finished.
 
         Raises:
             LoadTestError: The disk does not take it.
         """
-        write_text(self.path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+        write_text(self.path / MANIFEST, manifest)
 
-    def rewrite_manifest(self, manifest: dict[str, Any]) -> None:
+    def rewrite_manifest(self, manifest: str) -> None:
         """Write it anew, since something went wrong after all; where that fails too, the run counts as never finished."""
         try:
             self.write_manifest(manifest)
         except LoadTestError:
             (self.path / MANIFEST).unlink(missing_ok=True)
-
-
-def _csv_files(directory: Path) -> list[Path]:
-    """Those that Locust's own writer opens."""
-    return [
-        directory / f"{_CSV_PREFIX}_{name}.csv"
-        for name in ("stats", "stats_history", "failures", "exceptions")
-    ]
 
 
 def _remove(*files: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from monitoring.measurement import WARM_UP
+from reports.manifest import EndedBy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +43,7 @@ class Steps:
         """The load has come to a step; None: the last one is over."""
         if index is None:
             self._run.end_step()
-            self._run.ended_by = "steps"
+            self._run.ended_by = EndedBy.STEPS
         elif index:  # the first one began with the run, a moment earlier
             self._begin(index, self._plan.steps[index].users)
 

@@ -9,8 +9,9 @@ import gevent
 from gevent.event import Event
 
 from monitoring.measurement import new_histogram
+from reports.manifest import WorkerEvent
 from swarm.messages import Finish, Finished
-from swarm.owner.attendance import WorkerChange, WorkerEvent
+from swarm.owner.attendance import WorkerChange
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner

@@ -13,12 +13,13 @@ from uuid import UUID
 import pytest
 
 from conf.loading import load_settings
+from conf.run_directory import RUN_ERRORS
 from monitoring.journal import tracker as module
 from monitoring.journal.error_record import LONGEST_MESSAGE, MOST_FRAMES
 from monitoring.journal.log_summary import TOTAL, PerformanceTimes, count_errors
 from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader
-from monitoring.journal.run_errors import RUN_ERRORS, copy_errors
+from monitoring.journal.run_errors import copy_errors
 from monitoring.journal.tracker import (
     PerformanceTimer,
     Tracker,

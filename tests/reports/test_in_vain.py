@@ -21,6 +21,7 @@ from reports.baselines.baseline import Machine, build_baseline
 from reports.baselines.comparison import Change, compare
 from reports.judgement.assessment import exit_code
 from reports.live import LiveRun
+from reports.manifest import Manifest
 from reports.reading.run_files import load_run
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
@@ -191,7 +192,7 @@ def live(results: list[Result]) -> Verdict:
         recorder.record(Tag(Operation.CHAT, result.outcome, 0), result.ms / 1000)
     run.add(STARTED.timestamp() + 5, recorder.take())
     failures = [("POST", "chat", f"{r.outcome}: {r.message}", 1) for r in results if r.message]
-    return run.judge(BuiltRun([]).manifest_values("run"), failures)
+    return run.judge(Manifest.model_validate(BuiltRun([]).manifest_values("run")), failures)
 
 
 def test_a_run_under_way_is_judged_likewise() -> None:

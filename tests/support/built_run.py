@@ -106,7 +106,7 @@ class BuiltRun:
                 files.add_health(STARTED + timedelta(seconds=second), process, report, _lag(lag_ms))
         self._measure(files.log)
         files.close(STARTED + timedelta(seconds=len(self.results)))
-        files.write_manifest(self.manifest_values(directory.name))
+        files.write_manifest(json.dumps(self.manifest_values(directory.name)))
         if self.tracked:
             defaults = {"time": STARTED.isoformat(), "kind": "api", "route": "/api/chat", "message": "failed"}
             lines = [json.dumps(defaults | record) for record in self.tracked]

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from patience import TIMEOUT_S
 
+from reports.manifest import WorkerEvent
 from swarm.messages import Finished
-from swarm.owner.attendance import Attendance, WorkerChange, WorkerEvent
+from swarm.owner.attendance import Attendance, WorkerChange
 from swarm.owner.workers import Workers
 
 if TYPE_CHECKING:

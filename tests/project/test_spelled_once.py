@@ -1,4 +1,4 @@
-"""The codes of problems are spelled in one place, each is noted somewhere, and each says what to do."""
+"""What several rooms must spell alike is spelled in one place: codes of problems, files and columns of the run directory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from conf import run_directory
 from reports.advice.rules import RULES
-from reports.manifest import NEXT_STEPS, ProblemEntry
+from reports.manifest import ProblemEntry
+from reports.manifest_file import NEXT_STEPS
 from reports.problem import ProblemCode
 
 if TYPE_CHECKING:
@@ -23,11 +25,10 @@ ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadt
 OF_OTHER_ENUMS = {
     "conf/operations.py": {"cut_off", "unexpected"},
     "conf/failures.py": {"timed_out"},
+    "conf/run_directory.py": {"exceptions"},
     "reports/advice/rules.py": {"timed_out"},
     "reports/reading/csv_files.py": {"exceptions"},
-    "reports/reading/run_files.py": {"exceptions"},
     "swarm/owner/run_writer.py": {"exceptions"},
-    "swarm/owner/manifest.py": {"held_back"},
 }
 """The same words with another meaning: an outcome, the cause of a failure, an advice about it, a file, a key."""
 WITHOUT_NOTE = {ProblemCode.OTHER}
@@ -39,9 +40,13 @@ def trees() -> dict[str, ast.Module]:
     return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
 
 
-def codes_spelled(tree: ast.Module) -> set[str]:
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    return texts & {code.value for code in ProblemCode}
+def spelled(words: set[str]) -> dict[str, set[str]]:
+    """Module → which of the words are a string of its own there."""
+    texts = {
+        path: {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        for path, tree in trees().items()
+    }
+    return {path: found for path, held in texts.items() if (found := held & words)}
 
 
 def codes_noted(tree: ast.Module) -> Iterator[tuple[ProblemCode, ast.Call]]:
@@ -69,9 +74,10 @@ def says_what_to_do(call: ast.Call) -> bool:
 
 
 def test_a_code_is_spelled_in_its_enum_only() -> None:
-    spelled = {path: codes for path, tree in trees().items() if (codes := codes_spelled(tree))}
-    assert spelled.pop("reports/problem.py") == {code.value for code in ProblemCode}
-    assert spelled == OF_OTHER_ENUMS
+    codes = {code.value for code in ProblemCode}
+    found = spelled(codes)
+    assert found.pop("reports/problem.py") == codes
+    assert found == OF_OTHER_ENUMS
 
 
 def test_every_code_is_noted_somewhere() -> None:
@@ -95,3 +101,11 @@ def test_a_code_that_this_suite_does_not_know_is_read_as_another() -> None:
     assert ProblemEntry.model_validate_json(json.dumps(noted)).code is ProblemCode.OTHER
     with pytest.raises(ValidationError):
         ProblemEntry.model_validate_json(json.dumps(noted | {"code": 7}))
+
+
+def test_files_of_the_run_directory_and_their_columns_are_spelled_where_writer_and_reader_meet() -> None:
+    names = {value for name, value in vars(run_directory).items() if name.isupper() and "." in str(value)}
+    assert {"manifest.json", "locust_stats_history.csv"} < names
+    columns = {run_directory.RSS_BYTES, "lag_p99_ms", "lag_max_ms"}
+    assert columns <= {run_directory.RSS_BYTES, *run_directory.HEALTH_FIGURES}
+    assert set(spelled(names | columns)) == {"conf/run_directory.py"}
