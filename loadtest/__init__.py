@@ -1,1 +1,1 @@
-"""The command: embedded stack, sequence of journeys, sub-commands; thin, no logic of its own."""
+"""The command: embedded stack, sequence of journeys, sub-commands; a thin layer without logic of its own."""

@@ -1,4 +1,4 @@
-"""The sub-commands of ``loadtest``: one module each, imported when it is called; ``--help`` needs none of them."""
+"""The sub-commands of ``loadtest``: one module each, imported when the sub-command is called, and not for ``--help``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "run": "Run journeys against the portal under test and judge them.",
     "report": "Judge a finished run again, by the thresholds it was configured with or by others.",
     "check": "Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database, vector index.",
-    "seed": "Make the database and the fixture what a load test begins with: Longview Park, nobody moved in yet.",
+    "seed": "Make the database and the fixture what a load test begins with: Longview Park, no homeowner moved in yet.",
     "qrs": "Draw the onboarding QR code of every house of the fixture.",
     "token": "Sign new JWTs, valid for 24 hours, for every house of the fixture.",
     "portal": "Run the reference portal until it is interrupted (Ctrl-C or SIGTERM).",
@@ -26,7 +26,7 @@ COMMANDS = {
     "logs": "Show what the portal and the load have written down: errors, or how long requests took.",
     "baseline": "Keep runs to compare later ones with.",
 }
-"""Name, which is that of its module → the first sentence of its help."""
+"""Name of the sub-command, which is also its module's → the first sentence of its help."""
 _PLAIN: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,

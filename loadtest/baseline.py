@@ -39,10 +39,10 @@ def save(
     """
     Keep a run as a baseline.
 
-    Reads the run directory; sends nothing. Writes NAME.json into the directory of baselines; one of that name is
-    replaced; a file that is no baseline is not.
+    Reads the run directory; sends nothing. Writes NAME.json into the directory of baselines. A baseline of that name is
+    replaced; a file that is not a baseline is not overwritten.
 
-    Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not a name.
+    Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not allowed.
     """
     from reports.baseline_search import reduce_run  # noqa: PLC0415
     from reports.baselines.baseline import (  # noqa: PLC0415 - pandas takes a while; --help does without
@@ -60,9 +60,9 @@ def save(
 @app.command("list")
 def list_(directory: Directory = OWN_DIR) -> None:
     """
-    List the baselines: those of the directory, then those that ship with the suite.
+    List the baselines of the directory, then those that ship with the suite.
 
-    Writes a line for each to stdout, and for each that is damaged an error to stderr.
+    Writes a line for each to stdout, and for each damaged one an error to stderr.
 
     Exits with 0, or with 2 when one of them is damaged.
     """

@@ -27,8 +27,8 @@ def command(
     """
     Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database, vector index.
 
-    Reads the settings, the fixture and the environment; asks the database, and the portal for its health, and whether it
-    knows the first house's JWT and QR token. Writes nothing, uses no token up. Sends no load.
+    Reads the settings, the fixture and the environment. Connects to the database; asks the portal for its health, and
+    whether it knows the first house's JWT and QR token. Writes nothing, uses no token up, sends no load.
 
     Exits with 0 when a run can begin, with 2 when something must be put right first.
     """

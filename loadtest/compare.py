@@ -89,7 +89,7 @@ def _compare(baseline: str, run_dir: Path, directory: Path, floor: Floor) -> Com
 
 
 def render_json(comparison: Comparison) -> str:
-    """The whole comparison as JSON; keys are the record's own names, changes the words that people read."""
+    """The whole comparison as JSON; keys are the field names, changes are in the words of the terminal output."""
     return (
         json.dumps({"format": _FORMAT} | _plain(comparison), indent=2, ensure_ascii=False, allow_nan=False)
         + "\n"
@@ -97,7 +97,7 @@ def render_json(comparison: Comparison) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold; an end of an interval that is beyond all numbers is null."""
+    """*value* as JSON can hold it; an infinite end of an interval becomes null."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if is_dataclass(value):
@@ -113,15 +113,15 @@ def _plain(value: Any) -> Any:
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     """
-    The change of the whole, how the two were made where that differs, and every figure that decides.
+    Print the overall change, the circumstances in which the two differ, and every figure that decides.
 
-    Parts of a flow are shown where they certainly changed: they say where to look.
+    A part of a flow is shown where it certainly changed: it says where to look.
     """
     console.print()
     console.print(
         Text.assemble(
             change_text(comparison.change),
-            f"  {comparison.run} beside {comparison.baseline}: ",
+            f"  {comparison.run} compared with {comparison.baseline}: ",
             _headline(comparison),
         )
     )
@@ -203,7 +203,7 @@ def _table(differences: Sequence[Difference]) -> Table:
 
 
 def _effect(difference: Difference) -> tuple[str, str]:
-    """A latency differs by a share of the baseline's, a success rate by percentage points."""
+    """The difference and its interval: of a latency as a share of the baseline's, of a success rate in percentage points."""
     if difference.ratio is not None:
         value, low, high = (_percent(end - 1) for end in difference.ratio)
         return f"{value} %", f"{low} … {high} %" if low else ""
@@ -221,7 +221,7 @@ def _percent(share: float) -> str:
 
 
 def _made_differently(baseline: Made | None, run: Made | None) -> list[tuple[str, str, str]]:
-    """What may explain a difference: both sides of whatever is not the same."""
+    """What may explain a difference: each circumstance that is not the same, with both values."""
     if baseline is None or run is None:
         return []
     sides = [_made_text(baseline), _made_text(run)]

@@ -1,4 +1,4 @@
-"""Progress for the person who waits: a live line on a terminal, a line now and then in a CI log."""
+"""Progress for the person who waits: a live line on a terminal, an occasional line in a CI log."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LOG_EVERY_S = 5.0
 
 class Display:
     """
-    Says what is being done.
+    Shows what is being done.
 
     Args:
-        console: Where; on stderr, so that stdout stays the command's result.
+        console: Writes to stderr: stdout is for the command's result.
     """
 
     def __init__(self, console: Console) -> None:
@@ -45,14 +45,14 @@ class Display:
             self._live.stop()
 
     def stage(self, name: str, done: int, total: int) -> None:
-        """How far a step of the preparation is."""
+        """Show how far a step of the preparation is."""
         if self._live is None and done < total:
             return
         share = f" {100 * done // total} %" if total > 1 else ""
         self._say(name, f"{name}{share if done < total else ': done'}", final=done >= total)
 
     def load(self, journey: str, values: dict[str, Any], planned_s: float | None) -> None:
-        """How far a journey is, as Locust's process reports it."""
+        """Show how far a journey is, as Locust's process reports it."""
         planned = f" of {planned_s:.0f}" if planned_s else ""
         step = f" · step {values['step']}" if values.get("step") else ""
         failed = f" · {values['failures']:,} failed" if values["failures"] else ""

@@ -1,8 +1,8 @@
 """
 The embedded stack: a database, a seeded Longview Park and a portal, for one run, in a temporary directory.
 
-Everything that is started here is stopped by a *guard*: a small shell that waits for the end of its standard input,
-which comes when the stack is left, and also when this process dies without a chance to tidy up.
+A *guard* stops everything that is started here. It is a small shell script that waits for the end of its standard
+input. The input ends when the stack is left, and also when this process is killed.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ fi
 rm -rf "$directory"
 """
 """
-Reads the portal's process id, waits for the end of its input; stops the portal, then PostgreSQL (SIGINT is its fast
-shutdown; it removes postmaster.pid when done), ten seconds each before force; removes the directory.
+The guard's script. It reads the portal's process id and waits for the end of its input. Then it stops the portal and
+PostgreSQL (SIGINT is the fast shutdown; PostgreSQL removes postmaster.pid when done), and kills each after ten seconds.
+At last it removes the directory.
 """
 
 
@@ -69,10 +70,10 @@ class Stack:
     """A running stack."""
 
     environ: dict[str, str] = field(repr=False)
-    """What a process of the load needs to find the stack; holds the session secret."""
+    """Environment with which a process of the load finds the stack; holds the session secret."""
     base_url: str
     database_url: str
-    """Through a Unix socket in the temporary directory; no password."""
+    """Address of the database: a Unix socket in the temporary directory, without a password."""
     portal_pid: int
 
 
@@ -92,13 +93,13 @@ def embedded_stack(  # noqa: PLR0913 - all but two are named
     start: Callable[..., subprocess.Popen[bytes]] = start_module,
 ) -> Iterator[Stack]:
     """
-    Start a stack of its own for one run; stop and remove all of it at the end, whatever happened.
+    Start a stack for one run; stop and remove all of it at the end, also after an error.
 
     Args:
-        settings: The portal gets exactly these ``portal`` settings, but listens on any free port of the loopback.
-        progress: Told what is being started.
-        log_dir: Receives ``portal.log``, and the records of the portal and of the load; made if need be.
-        now: When the homeowners' JWTs begin.
+        settings: The portal gets exactly these ``portal`` settings, but listens on a free port of the loopback.
+        progress: Called with what is being started.
+        log_dir: For ``portal.log``, and the records of the portal and of the load; made if it is missing.
+        now: Issue time of the homeowners' JWTs.
         environ: The environment that the portal inherits.
         start: Starts the portal, as `start_module` does.
 
@@ -150,7 +151,7 @@ class _Guard:
         self._shell = subprocess.Popen(  # noqa: S603 - a constant script
             ["/bin/sh", "-c", _GUARD, "guard", str(self.directory)],
             stdin=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C in the terminal is not meant for it
+            start_new_session=True,  # Ctrl-C in the terminal must not reach the guard
         )
 
     def start_portal(
@@ -193,7 +194,7 @@ class _Guard:
 
 
 def directory_for_sockets() -> str:
-    """The temporary directory; ``/tmp`` where its path leaves no room for a server's socket, whose own has 107 bytes at most."""
+    """The temporary directory; ``/tmp`` where its path is too long: the path of a server's socket has at most 107 bytes."""
     directory = tempfile.gettempdir()
     return directory if len(os.fsencode(directory)) <= _LONGEST_TEMPORARY_BYTES else "/tmp"  # noqa: S108 - mkdtemp's parent
 
@@ -211,9 +212,9 @@ def _start_database(directory: Path) -> str:
 
 def own_log(directory: Path, name: str) -> BinaryIO:
     """
-    An empty log for one process, which holds it for as long as it lives: ``NAME.log``, or ``NAME-2.log`` and so on.
+    An empty log, locked by one process for as long as it lives: ``NAME.log``, or ``NAME-2.log`` and so on.
 
-    Two runs that write to one directory must not read each other's: there each finds its portal's address.
+    A run reads its portal's address from this log. Two runs that write to one directory must not read each other's log.
     """
     directory.mkdir(parents=True, exist_ok=True)
     for number in count(1):
@@ -255,7 +256,7 @@ def _last_lines(log: Path) -> str:
 
 
 def _toml_lines(key: str, value: Any) -> Iterator[str]:
-    """Settings as dotted TOML keys; their numbers, texts and truths are written as JSON writes them."""
+    """Settings as dotted TOML keys; numbers, texts and booleans are written as in JSON."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _toml_lines(f"{key}.{name}", inner)

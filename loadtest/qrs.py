@@ -28,7 +28,7 @@ def command(
     Draw the onboarding QR code of every house of the fixture.
 
     Reads seed.fixture (loadtest seed makes it). Writes one PNG per house, named after its lot, and summary.json with
-    house, token, onboarding URL and file. Whoever holds these can onboard a house: the directory has mode 0700.
+    house, token, onboarding URL and file. With these a house can be onboarded: the directory has mode 0700.
 
     Exits with 0 when all is written, with 2 when the settings, the fixture or the directory are not in order.
     """

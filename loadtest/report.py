@@ -36,8 +36,8 @@ def command(
     Judge a finished run again, by the thresholds it was configured with or by others.
 
     Reads the run directory; sends nothing. Writes verdict.json, report.html, summary.md and junit.xml into it, or
-    into RUN_DIR/verdict where it is not one of this suite, and the verdict to stdout. A file that this suite did not
-    write is never overwritten.
+    into RUN_DIR/verdict where RUN_DIR is not one of this suite, and the verdict to stdout. A file that this suite did
+    not write is never overwritten.
 
     Exits with 0 for PASS and WARN, 1 for FAIL, 2 when RUN_DIR holds no run or cannot be written to, 3 for NO VERDICT.
     """

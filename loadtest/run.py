@@ -41,7 +41,7 @@ _BROUGHT_ALONG = {
     "LOADTEST_FIXTURE",
     "LOADTEST_BASELINE",
 }
-"""What an embedded run has of its own; the environment's values belong to another portal."""
+"""Variables that an embedded run sets itself; the environment's values belong to another portal."""
 
 
 class JourneyName(StrEnum):
@@ -126,7 +126,7 @@ def _inherited_environment(*, embedded: bool) -> dict[str, str]:
 
 
 def _look_before_embedded(settings: Settings, host: str | None) -> None:
-    """Seeding takes a moment; what would stop the run after it is found out before."""
+    """Check before the seeding, which takes a while, what would stop the run after it."""
     if host is not None:
         raise LoadTestError(
             "--host: an embedded run brings its own portal along", "Give --host or --embedded, not both."
@@ -151,7 +151,7 @@ def _chosen(choice: JourneyName) -> list[Journey]:
 def _environment(
     settings: Settings, host: str | None, config: Sequence[Path], inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """What was typed, for Locust's process, which reads the same settings from its environment."""
+    """The command's options as environment variables: Locust's process reads the same settings from them."""
     environ = {
         "LOADTEST_PROFILE": absolute_choice(settings.run.profile),
         "LOADTEST_OUTPUT_DIR": str(settings.run.output_dir.resolve()),
@@ -176,14 +176,14 @@ def _run_all(
     display: Display,
     runs: list[tuple[Verdict, Path]],
 ) -> bool:
-    """Run *journeys* in order and add each verdict to *runs*; whether they were interrupted."""
+    """Run *journeys* in order and add each verdict to *runs*; returns whether they were interrupted."""
     from reports.own_files import REPORT_FILE  # noqa: PLC0415
     from reports.verdict import judge_run, write_what_fits  # noqa: PLC0415 - as above
 
     for journey in journeys:
         run_dir, interrupted = run_journey(journey, settings, environ, display)
         verdict = judge_run(run_dir)
-        if verdict.manifest is None:  # Locust broke off, and has judged nothing
+        if verdict.manifest is None:  # Locust broke off before it judged the run
             write_what_fits(verdict, run_dir)
         runs.append((verdict, run_dir / REPORT_FILE))
         if interrupted:

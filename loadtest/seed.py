@@ -43,11 +43,11 @@ def command(  # noqa: PLR0913 - one per option
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:
     """
-    Make the database and the fixture what a load test begins with: Longview Park, nobody moved in yet.
+    Make the database and the fixture what a load test begins with: Longview Park, no homeowner moved in yet.
 
     Reads the [seed] settings and, from the environment only, SESSION_SECRET and DATABASE_URL. Writes tables, tenants,
     houses, documents and vectors to that database, and each house's ids, QR token and JWT to seed.fixture (mode 0600).
-    Running it again keeps ids and QR tokens, takes back onboardings, removes the houses' messages, and signs new JWTs.
+    A second seeding keeps ids and QR tokens, takes back onboardings, removes the houses' messages, and signs new JWTs.
 
     Exits with 0 when all is written, with 2 when the settings or the database are not in order.
     """

@@ -60,12 +60,12 @@ async def _answer_bad_gateway(request: Request, error: Exception) -> JSONRespons
 
 
 async def _answer_failure(request: Request, error: Exception) -> JSONResponse:
-    """Whatever nobody thought of; uvicorn writes its traceback to the log."""
+    """Any other exception; uvicorn writes its traceback to the log."""
     note_error(request, error)
     return JSONResponse({"error": "Internal server error"}, status_code=500)
 
 
 async def _answer_nobody(request: Request, error: Exception) -> Response:
-    """The client left before its request was read; answered all the same, so that it is counted."""
+    """The client left before its request was read. It is answered nevertheless, so that it is counted."""
     note_error(request, error)
     return Response(status_code=CLIENT_GONE)

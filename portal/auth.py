@@ -1,4 +1,4 @@
-"""Who asks: the homeowner's JWT from the bearer or the cookie, and the tenant they claim to visit."""
+"""The sender of a request: the homeowner's JWT from the bearer or the cookie, and the tenant that the request names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.tracking import note_house
 
 COOKIE = "homeowner_token"
 TENANT_HEADERS = ("x-tenant-slug", "x-tenant")
-"""The document's name, and the one the application's own code uses."""
+"""The name in the Phase 17 document, and the name in the application's own code."""
 
 _CLAIMS = ["tenant_id", "development_id", "house_id", "role", "iat", "exp"]
 
@@ -47,7 +47,8 @@ async def authenticate(request: Request) -> Homeowner:
     The homeowner who sent *request*.
 
     Raises:
-        Refusal: 401 without a valid JWT of a house there is; 403 when a tenant header names another tenant than the JWT.
+        Refusal: 401 without a valid JWT, or when the JWT's house does not exist; 403 when a tenant header names
+        another tenant than the JWT.
     """
     with timings_of(request).step("auth"):
         homeowner = verify(_sent_token(request), secret_of(request))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Body(BaseModel):
-    """Base of the bodies: text without surrounding blanks; unknown fields are none of our business."""
+    """Base of the bodies: blanks around a text are removed; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
@@ -30,7 +30,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 async def read_body(request: Request, kind: type[BodyT]) -> BodyT:
     """
-    Read the body of *request*; routes call this after authentication, so that strangers learn nothing of it.
+    Read the body of *request*. Routes call this after authentication, so that strangers learn nothing about the body.
 
     Raises:
         Refusal: 400, naming the first field that is missing, empty or not a text that can be stored.

@@ -33,7 +33,7 @@ _LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresConnectionError,
 )
-"""What a query raises when its connection breaks under it, rather than the query being wrong."""
+"""What a query raises when its connection breaks; a wrong query raises something else."""
 
 _TABLES = ("tenants", "developments", "homeowners", "documents", "doc_chunks", "messages", "rate_limits")
 
@@ -54,7 +54,7 @@ class Database:
     """
     Runs each query on a connection of its own, as production's pool does.
 
-    Every query raises DatabaseGoneError when the database cannot be reached, or was lost on the way.
+    Every query raises DatabaseGoneError when the database cannot be reached, or when its connection breaks.
 
     Args:
         pool: Open.
@@ -164,7 +164,7 @@ async def _connect(url: str, pool_size: int) -> asyncpg.Pool:
 
 
 async def _keep_session(_: asyncpg.Connection) -> None:
-    """Queries here change no session state: releasing a connection need not cost a round trip."""
+    """Queries here change no session state: a connection is released without a round trip to reset it."""
 
 
 async def _check_tables(pool: asyncpg.Pool) -> None:

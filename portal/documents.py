@@ -20,7 +20,7 @@ _DOCUMENTS = """
 
 @router.get("/api/documents")
 async def documents(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
-    """All of them, the important ones first."""
+    """All documents of the development, the important ones first."""
     rows = await database_of(request).fetch(_DOCUMENTS, homeowner.tenant_id, homeowner.development_id)
     listed = [
         {

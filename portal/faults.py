@@ -1,4 +1,4 @@
-"""Misbehaviour on demand, so that tests can see the suite find it. Off unless the settings say otherwise."""
+"""Faults on demand: tests see whether the suite finds them. Off unless the settings switch them on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Faults:
 
     async def strike(self, request: Request) -> None:
         """
-        Do to *request* what was drawn for it.
+        Apply the drawn fault to *request*.
 
         Raises:
             Refusal: The request ends here.
@@ -89,7 +89,7 @@ async def _client_leaves(request: Request) -> None:
 
 
 async def strike(request: Request) -> None:
-    """The dependency of every route that a fault may befall; health and metrics stay truthful."""
+    """The dependency of every route that a fault may hit; health and metrics have none."""
     await faults_of(request).strike(request)
 
 

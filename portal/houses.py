@@ -107,7 +107,8 @@ async def claim_house(database: Database, qr_token: str, now: datetime) -> Regis
     """
     Mark the house as onboarded; None when no house has the token, or it was onboarded before.
 
-    One statement: of two at the same moment the second waits for the first's row lock, then finds the row changed.
+    One statement: when two requests claim a house at the same moment, the second waits for the row lock of the first,
+    and then finds the row changed.
     """
     row = await database.fetch_row(_CLAIM, qr_token, now.isoformat())
     return row and RegisteredHouse.from_row(row)

@@ -1,4 +1,4 @@
-"""No request body is taken without end, from whoever sends it."""
+"""The limit on the size of a request's body, for every client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 65_536
-"""Of a request's body; a question is a few hundred."""
+"""The most that a request's body may have; a question has a few hundred bytes."""
 _STATUS = 413
 _TOO_LARGE = "The request body is too large"
 _CLOSE = (b"connection", b"close")
@@ -20,10 +20,10 @@ _CLOSE = (b"connection", b"close")
 
 class LimitedBodies:
     """
-    An ASGI application that refuses large bodies for another one: 413, and the connection is closed.
+    An ASGI application that refuses large bodies with 413 and closes the connection; other requests go to *app*.
 
-    A body whose length is announced is refused before a byte of it is read; one in chunks when it has become too large.
-    A client that is answered before the end of its chunks is not listened to any further.
+    Where the request announces the length of its body, the body is refused before a byte of it is read. A body in
+    chunks is refused when it has become too large; the rest of its chunks is not read.
 
     Args:
         app: Answers the requests.

@@ -1,4 +1,4 @@
-"""What the portal served, counted and timed for Prometheus; its pool; and the process's own figures."""
+"""The portal's figures for Prometheus: requests counted and timed, its pool, its process."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Metrics:
         self._requests.labels(route, method, str(status)).inc()
 
     def time(self, route: str, method: str, status: int, timings: Timings) -> None:
-        """Time one request; failures are not, or a refusal, which is quick, would improve the percentiles."""
+        """Time one request. Failures are left out: a refusal is quick, and would improve the percentiles."""
         if status >= _FIRST_FAILURE:
             return
         self._seconds.labels(route, method).observe(timings.elapsed_ms / 1000)

@@ -1,8 +1,8 @@
 """
-Sees every request once, from outside the application: counts, times and tracks it, and adds its ``Server-Timing``.
+Counts, times and tracks every request once, from outside the application, and adds its ``Server-Timing``.
 
-A request is counted and tracked when its answer begins, before the client can have read a byte of it: whoever holds
-an answer finds it counted. The answer to a client that has left begins all the same, so it is counted too.
+A request is counted and tracked when its answer begins, before the client can have read a byte of it: once a client
+has an answer, the request is in the counts. An answer to a client that has left begins too, so it is counted as well.
 """
 
 from __future__ import annotations

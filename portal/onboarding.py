@@ -1,4 +1,4 @@
-"""A QR code's way into the portal: the page it opens, and the one time it can be turned into a JWT."""
+"""Onboarding by QR code: the page that the code opens, and its exchange for a JWT, which works once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 router = APIRouter(dependencies=[Depends(strike)])
 
 HOME = "/home"
-"""Where a house that is already onboarded is sent."""
+"""Path to which the onboarding page redirects when the house is already onboarded."""
 
 _pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
@@ -64,7 +64,7 @@ async def home_page(request: Request, homeowner: CurrentHomeowner) -> Response:
 
 @router.post("/api/qr/resolve")
 async def resolve(request: Request) -> JSONResponse:
-    """Turn a QR token into a JWT, once: 409 for every later try, however close; 404 for an unknown token."""
+    """Exchange a QR token for a JWT, once: 409 for every later try, even at the same moment; 404 for an unknown token."""
     database, timings = database_of(request), timings_of(request)
     scan = await read_body(request, Scan)
     with timings.step("auth"):

@@ -1,4 +1,4 @@
-"""The last step of retrieval: what the tiers found, weighed by meaning and by words."""
+"""The last step of retrieval: the chunks that the tiers found are scored by meaning and by words."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def rank(question: str, chunks: Iterable[FoundChunk]) -> list[FoundChunk]:
     """
     The best chunks for *question*, best first, at most ``TOP``.
 
-    A chunk scores 0.6 x its cosine similarity + 0.4 x the share of the question's words it holds; one that several
-    tiers found counts once. Ties go to the earlier chunk of the earlier document, so that the order is certain.
+    A chunk scores 0.6 x its cosine similarity + 0.4 x the share of the question's words that it holds. A chunk that
+    several tiers found counts once. Of equal scores, the earlier chunk of the earlier document comes first.
     """
     wanted = _words(question)
     distinct = {chunk.id: chunk for chunk in chunks}

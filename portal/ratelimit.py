@@ -31,7 +31,7 @@ _COUNT = """
 
 class RateLimiter:
     """
-    Refuses what exceeds the limits.
+    Refuses requests that exceed the limits.
 
     Args:
         settings: Requests per minute; does nothing unless enabled.
@@ -57,7 +57,7 @@ class RateLimiter:
 
     async def admit_resolve(self, qr_token: str) -> None:
         """
-        Count a token resolution: towards the limit of all tokens, then towards that of its own.
+        Count a token resolution: towards the limit of all tokens together, then towards the limit of this token.
 
         Raises:
             Refusal: 429, there were too many this minute.

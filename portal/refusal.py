@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 CLIENT_GONE = 499
-"""Counted for requests whose client left before there was an answer; nobody receives it."""
+"""Status counted when the client left before there was an answer; no client receives it."""
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not a mistake

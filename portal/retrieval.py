@@ -1,4 +1,4 @@
-"""Finds the chunks that answer a question: production's tiers, one after the other, then one ranking of them all."""
+"""Finds the chunks that answer a question: production's tiers, one after the other, then one ranking of all chunks."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Tier(NamedTuple):
 
 
 _NOBODYS = "c.metadata->>'houseId' IS NULL"
-"""A chunk about one house, such as its handover record, is for that house's own tier: never for its neighbours."""
+"""Leaves out chunks about one house, such as its handover record: only the tier of that house may find them."""
 
 TIERS = (
     Tier("c.metadata->>'houseId' = $4::uuid::text", "house_id", max_distance=0.80, limit=20),
@@ -59,10 +59,10 @@ TIERS = (
     Tier(f"c.is_important AND c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.70, limit=20),
     Tier(f"c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.65, limit=25),
 )
-"""Unit, house type, important, development."""
+"""The tiers, in order: unit, house type, important, development."""
 
 GLOBAL = Tier(_NOBODYS, None, max_distance=0.60, limit=15)
-"""The whole development, other house types too, when the other tiers found fewer than ``ENOUGH``."""
+"""Searches the whole development, with all house types, when the other tiers found fewer chunks than ``ENOUGH``."""
 
 ENOUGH = 5
 
@@ -87,7 +87,7 @@ async def retrieve(database: Database, question: str, homeowner: Homeowner) -> l
 
 
 async def foreign_chunk(database: Database, homeowner: Homeowner) -> list[FoundChunk]:
-    """A chunk that *homeowner* must never see, for the fault of that name; empty when there is one development."""
+    """A chunk of another development, for the fault of a foreign source; empty when there is only one development."""
     return _chunks(await database.fetch(_FOREIGN, homeowner.development_id))
 
 

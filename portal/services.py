@@ -50,7 +50,11 @@ def build_services(
     secret: str,
     clock: Callable[[], datetime],
 ) -> Services:
-    """Everything a portal needs; delays and faults come from two generators, so that one cannot disturb the other."""
+    """
+    Everything a portal needs.
+
+    Delays and faults come from two random generators: faults do not change the sequence of delays.
+    """
     portal = settings.portal
     return Services(
         database=database,

@@ -1,4 +1,4 @@
-"""Runs the portal: one process, a socket of its own, until it is told to stop."""
+"""Runs the portal: one process with its own socket, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conf.settings import Settings
 
 STOP_TIMEOUT_S = 4
-"""How long requests in flight may finish once the portal is told to stop."""
+"""How long requests in flight may go on after the signal to stop."""
 
 
 def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
@@ -78,7 +78,7 @@ async def _serve(  # noqa: PLR0913 - all that a portal needs
 
 
 class _PortalServer(uvicorn.Server):
-    """Says when it is ready, and takes a signal as the request to stop that it is."""
+    """Prints the ready line; a signal stops it in order."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -88,7 +88,7 @@ class _PortalServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Unlike uvicorn's own, does not die of the signal afterwards: the pool is yet to be closed."""
+        """Unlike uvicorn's own, does not raise the signal again afterwards: the pool must still be closed."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)

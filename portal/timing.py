@@ -1,4 +1,4 @@
-"""Where a request's time went: named steps, told to the client in the ``Server-Timing`` header."""
+"""Where a request's time went: named steps, sent to the client in the ``Server-Timing`` header."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Timings:
         self._started_s = clock()
         self._steps: dict[str, float] = {}
         self.failed_step: str | None = None
-        """The innermost step that an exception ended; None where none did."""
+        """The innermost step that an exception ended; None where no exception was raised."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

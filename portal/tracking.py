@@ -1,4 +1,4 @@
-"""What the tracker is told of a request: how long it took and, where it was refused or failed, why and in which step."""
+"""What the tracker records of a request: how long it took; of a refusal or failure, also why and in which step."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _DATABASE_ERRORS = (DatabaseGoneError, asyncpg.PostgresError, asyncpg.InterfaceE
 
 
 def note_house(request: Request, tenant_id: UUID, development_id: UUID, house_id: UUID) -> None:
-    """Say whose request it is, for its records."""
+    """Note the request's tenant, development and house, for its records."""
     request.state.ids = {"tenant_id": tenant_id, "development_id": development_id, "house_id": house_id}
 
 
 def note_error(request: Request, error: Exception) -> None:
-    """Say what the request ends with, for its records."""
+    """Note the error that ends the request, for its records."""
     request.state.error = error
 
 

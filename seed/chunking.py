@@ -1,4 +1,4 @@
-"""Cuts text into chunks of a size that can be searched: whole sentences, evenly, with one sentence of overlap."""
+"""Cuts text into chunks for the search: whole sentences, about equal lengths, one sentence of overlap."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 
 LONGEST_WORDS = 90
-"""More words than this are cut; the sentence of overlap comes on top."""
+"""A longer text is cut; the sentence of overlap is not counted."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z0-9])")
 
@@ -15,8 +15,8 @@ def cut(text: str) -> list[str]:
     """
     Cut *text* into the fewest pieces of about equal length.
 
-    Each piece but the first begins with the last sentence of the piece before it, so that what stands on a cut can
-    still be found whole. A sentence is never cut, so a piece may be somewhat longer than ``LONGEST_WORDS``.
+    Each piece but the first begins with the last sentence of the piece before it: two sentences that belong together
+    stand together in one piece. A sentence is never cut, so a piece may be somewhat longer than ``LONGEST_WORDS``.
     """
     sentences = split_sentences(text)
     lengths = [len(sentence.split()) for sentence in sentences]
@@ -25,7 +25,7 @@ def cut(text: str) -> list[str]:
     pieces: list[list[str]] = [[] for _ in range(count)]
     before = 0
     for sentence, length in zip(sentences, lengths, strict=True):
-        # A sentence belongs to the piece that its middle word falls into.
+        # A sentence belongs to the piece in which its middle word lies.
         middle = before + length / 2
         pieces[min(int(middle * count / max(total, 1)), count - 1)].append(sentence)
         before += length
@@ -34,5 +34,5 @@ def cut(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of *text*, line breaks and repeated blanks taken out."""
+    """The sentences of *text*, without line breaks and repeated blanks."""
     return _SENTENCE_END.split(" ".join(text.split()))

@@ -1,5 +1,5 @@
 """
-Rows into a table by COPY, in PostgreSQL's binary format: a vector is its bytes, not a thousand decimal numbers.
+Writes rows into a table by COPY, in PostgreSQL's binary format: a vector is sent as its bytes, not as decimal numbers.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html (Binary Format), and pgvector's ``vector_recv``.
 """
@@ -32,16 +32,16 @@ _NULL = struct.pack("!i", -1)
 _JSONB_VERSION = b"\x01"
 _BLOCK_ROWS = 16
 _BLOCKS_AHEAD = 256
-"""Thirty megabytes where each row has a vector: the server stops for so long when it has to write what it took."""
+"""Thirty megabytes where each row has a vector: enough for the pauses in which the server writes to its disk."""
 _PORTION_BYTES = 1 << 16
 
 Value = UUID | str | bool | int | dict[str, object] | np.ndarray | None
-"""Sent as uuid, text, boolean, integer, jsonb, vector, NULL: the columns must have just these types."""
+"""Sent as uuid, text, boolean, integer, jsonb, vector, NULL: the columns must have exactly these types."""
 
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
     """
-    Stream *rows* into *table*, however many; they are made in a thread, ahead of the server by some megabytes.
+    Stream any number of *rows* into *table*. A thread makes them, some megabytes ahead of the server.
 
     Raises:
         psycopg2.Error: The server refuses them; no row is kept.
@@ -54,7 +54,7 @@ def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable
 
 
 class _ByteStream(io.RawIOBase):
-    """What psycopg2 reads from: the blocks of an iterator, in portions of any size."""
+    """The file that psycopg2 reads: the blocks of an iterator, in portions of any size."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
@@ -72,7 +72,7 @@ class _ByteStream(io.RawIOBase):
 
 
 def _made_ahead(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """The same blocks, made by a thread while those before are taken; what it raises is raised here."""
+    """The same blocks; a thread makes the next ones while one is in use. An exception of the thread is raised here."""
     made: SimpleQueue[bytes] = SimpleQueue()
     room = Semaphore(_BLOCKS_AHEAD)
     is_wanted = True

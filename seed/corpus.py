@@ -1,4 +1,4 @@
-"""The documents as one development reads them: placeholders filled, sections cut into chunks."""
+"""The documents of one development: placeholders filled, sections cut into chunks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Chunk:
     document_id: UUID
     chunk_index: int
     content: str
-    """Begins with the document's title and the section's heading: they are what a question is likely to name."""
+    """Begins with the document's title and the section's heading, which a question is likely to name."""
     house_type_code: str | None
     source_type: str
     is_important: bool
@@ -70,7 +70,7 @@ def _document_chunks(development: Development, document: Document) -> Iterator[C
 def _readers(
     development: Development, section: Section
 ) -> Iterator[tuple[str | None, dict[str, str], dict[str, object]]]:
-    """House type, metadata and placeholders, for each time the section is written out."""
+    """House type, metadata and placeholders, for each copy of the section."""
     place = _place_words(development)
     types = {house_type.code: house_type for house_type in development.house_types}
     match section.scope:
@@ -128,7 +128,7 @@ def _type_words(house_type: HouseType) -> dict[str, object]:
 
 
 def _house_words(plot: Plot) -> dict[str, object]:
-    """Numbers that look as they do on a real record, drawn from the house's id."""
+    """Numbers that look like those of a real record, drawn from the house's id."""
     drawn = plot.house_id.int
     return {
         "number": plot.number,

@@ -34,14 +34,14 @@ VECTOR_SEARCH = {
     "hnsw.iterative_scan": "relaxed_order",
 }
 """
-Session settings of pgvector, for the portal and for the load alike. An approximate index is searched first and
-filtered afterwards: with the default single probe of 100 lists, a tenant's filter leaves almost nothing. Ten probes
-(the square root of the lists, as pgvector advises) begin the search, and an iterative scan goes on until the filter
-has let enough rows through.
+Session settings of pgvector, for the portal and for the load. pgvector first searches an approximate index, and then
+applies the filter by tenant: with the default of one probe of 100 lists, almost no row is left. These settings begin
+with ten probes (the square root of the lists, as pgvector advises), and an iterative scan goes on until enough rows
+have passed the filter.
 """
 
 _GRACE_S = 1.0
-"""A server that answers ends a statement by itself, and the connection stays; only then is it closed from here."""
+"""How much longer we wait for the server to end the statement itself, which keeps the connection; then we close it."""
 
 _REASONS = (
     ("password authentication failed", "the password is wrong"),
@@ -54,7 +54,7 @@ _REASONS = (
     ("timeout expired", "no answer in time"),
     ("too many clients", "it has no connection left"),
 )
-"""What libpq says → what people are told; its own text quotes parts of the address."""
+"""Part of libpq's message → the reason that we give; libpq's own text quotes parts of the address."""
 
 
 def require_url(url: SecretStr | None) -> str:
@@ -74,16 +74,16 @@ def require_url(url: SecretStr | None) -> str:
 
 
 class ConnectTimeout(LoadTestError):  # noqa: N818 - what it is called everywhere
-    """No connection within the time for it: the database, or what stands before it, is silent."""
+    """No connection within its limit: the database, or a proxy in front of it, is silent."""
 
 
 class QueryTimeout(psycopg2.OperationalError):
-    """No complete answer within the connection's limit, which closed the connection."""
+    """No complete answer within the connection's limit; the connection was closed."""
 
 
 class LimitedConnection(connection):
     """
-    Each wait for the server has a total limit, however the server behaves: silent, or a byte at a time.
+    A connection on which each wait for the server has a total limit, also when the server sends a byte at a time.
 
     Args:
         dsn: As psycopg2 has it.
@@ -101,9 +101,9 @@ def connect(
     """
     Open a connection on which every wait has a limit of our own.
 
-    The driver waits through `wait_within_limit` from then on, in the whole process. Where gevent has patched ``select``
-    other greenlets run meanwhile. They do not while libpq looks up the name of a host: no limit holds for that but the
-    system's own (resolv.conf), so a slow name service stops the process; an address in numbers needs none.
+    From then on the driver waits through `wait_within_limit`, in the whole process. Where gevent has patched ``select``,
+    other greenlets run meanwhile. They do not run while libpq looks up the name of a host: only the system's own limit
+    (resolv.conf) holds there, so a slow name service stops the process. An address in numbers needs no look-up.
 
     Args:
         url: A PostgreSQL address; a Unix socket is named by ``?host=/directory``.
@@ -112,7 +112,7 @@ def connect(
             second later.
 
     Raises:
-        ConnectTimeout: The server did not let anybody in by then.
+        ConnectTimeout: There was no connection within *connect_timeout_s*.
         LoadTestError: No connection. Never holds the address.
     """
     set_wait_callback(wait_within_limit)
@@ -179,7 +179,7 @@ def _in_the_clear(url: SecretStr | str) -> str:
 
 
 def _options(url: SecretStr | str, statement_timeout_s: float) -> str | None:
-    """The timeout among the connection's own options, so that no round trip is spent on it; None: no address."""
+    """The connection's options with the statement timeout, which saves a round trip; None: *url* is not an address."""
     try:
         own = parse_dsn(_in_the_clear(url)).get("options", "")
     except (psycopg2.ProgrammingError, ValueError):

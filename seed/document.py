@@ -15,14 +15,14 @@ _HEADING = re.compile(r"^## (?P<heading>.+?)(?: \[(?P<scope>each \w+)\])?$", re.
 
 
 class Scope(StrEnum):
-    """Whom a section is for, and so how often it is written out."""
+    """The readers of a section, and so how many copies of it are written."""
 
     DEVELOPMENT = "development"
     """Once."""
     HOUSE_TYPE = "each type"
     """Once for each house type, with its figures."""
     HOUSE = "each house"
-    """Once for each house, with its own."""
+    """Once for each house, with the figures of the house."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,23 +28,23 @@ DIMENSIONS = 1536
 
 BASELINE = 0.35
 """
-Cosine similarity of two texts that share no word, held by dimension 0 alone.
+Cosine similarity of two texts that share no word; dimension 0 alone makes it.
 
-Embedding models place all texts in a narrow cone, and production's distance limits (0.60 to 0.80) count on it: texts
-with nothing in common lie about 0.65 apart, those that share a few words below 0.60. It also keeps a text without a
-word off the origin, where a cosine distance is not a number.
+Embedding models place all texts in a narrow cone, and production's distance limits (0.60 to 0.80) rely on it: texts
+without a common word lie about 0.65 apart, and texts that share a few words below 0.60. Dimension 0 also keeps the
+vector of a text without words away from the origin, where a cosine distance is not a number.
 """
 
 _BEGINNING_LENGTH = 5
 _FEATURES_REMEMBERED = 1 << 16
 _SENTENCES_REMEMBERED = 1 << 12
-"""The documents have a few thousand, and generated chunks are mixed from them."""
+"""Sentences kept in memory: the documents have a few thousand, and generated chunks are mixed from them."""
 _LONGEST_REMEMBERED = 500
-"""Characters; together with the numbers above it bounds what is kept, at about 100 MB of texts that share nothing."""
+"""Characters of the longest sentence that is kept. At worst all kept texts take about 100 MB."""
 
 _WORD = re.compile(r"[a-z0-9]+")
 _SENTENCE_END = re.compile(r"[.:!?\n]\s+")
-"""Never within a word, so that a text that is parted here has the same words and, with those across, the same pairs."""
+"""A split here never lies within a word: the parts have the same words, and, with the pairs across, the same pairs."""
 _STOP_WORDS = frozenset(
     _WORD.findall(
         """
@@ -69,7 +69,7 @@ class _Kind(IntEnum):
 
 
 _WEIGHTS = np.array([1.0, 0.05, 0.5, 0.7])
-"""Of each kind, in their order."""
+"""Weight of each `_Kind`, in their order."""
 _SIGNED_WEIGHTS = np.concatenate([_WEIGHTS, -_WEIGHTS])
 _PLACES = _SIGNED_WEIGHTS.size * DIMENSIONS
 
@@ -77,7 +77,7 @@ _PLACES = _SIGNED_WEIGHTS.size * DIMENSIONS
 class _Sentence(NamedTuple):
     features: tuple[int, ...]
     ends: tuple[str, ...]
-    """The first and the last word that is no stop word, which make pairs with the sentences around; or none."""
+    """The first and the last word that is not a stop word; they pair with words of the neighbouring sentences. Or empty."""
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -99,7 +99,7 @@ def _write_vector(row: NDArray[np.float32], text: str) -> None:
     counted = _count_features(text)
     places = np.fromiter(counted, np.int64, len(counted)) % _PLACES
     counts = np.fromiter(counted.values(), np.float64, len(counted))
-    # Something said four times counts twice: the square root is exact, a logarithm differs between platforms.
+    # A word that stands four times counts twice: a square root is exact, a logarithm differs between platforms.
     values = _SIGNED_WEIGHTS[places // DIMENSIONS] * np.sqrt(counts)
     summed = np.bincount(places % DIMENSIONS, values, DIMENSIONS)
     length = math.sqrt(math.fsum((summed[summed != 0] ** 2).tolist()))
@@ -131,7 +131,7 @@ _remembered = lru_cache(maxsize=_SENTENCES_REMEMBERED)(_read)
 
 @lru_cache(maxsize=_FEATURES_REMEMBERED)
 def _read_word(word: str) -> tuple[str, tuple[int, ...]]:
-    """Its stem, and the features of that: itself, and its beginning if it is longer."""
+    """The stem of *word*, and its features: the stem itself, and its beginning where the stem is longer."""
     stem = _stem(word)
     whole = _feature(stem, _Kind.STOP_WORD if stem in _STOP_WORDS else _Kind.WORD)
     if len(stem) <= _BEGINNING_LENGTH:
@@ -155,8 +155,8 @@ def _feature(name: str, kind: _Kind) -> int:
     """
     A feature as one number, below 2**62.
 
-    Modulo ``_PLACES`` it is the place in a table of signed weights by dimensions (never dimension 0); the rest are
-    bits of the hash that tell it from others of the same place.
+    Modulo ``_PLACES`` the number is the place in a table of signed weights by dimensions (never dimension 0). Its other
+    bits, from the hash, distinguish features of the same place.
     """
     digest = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
     dimension = 1 + (digest >> 1) % (DIMENSIONS - 1)

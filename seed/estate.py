@@ -11,7 +11,7 @@ NAMESPACE = UUID("6f70656e-686f-5573-b520-6c6f61647465")
 
 @dataclass(frozen=True, slots=True)
 class HouseType:
-    """A design that is built several times; the documents speak of its figures."""
+    """A design that is built several times; the documents name its figures."""
 
     code: str
     name: str
@@ -45,7 +45,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Development:
-    """A development and the tenant it belongs to, one each."""
+    """A development and its tenant; each tenant has one development."""
 
     tenant: str
     tenant_slug: str

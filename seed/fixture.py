@@ -1,4 +1,4 @@
-"""The fixture: what the load knows about each house. One JSON line per house, in a file only its owner can read."""
+"""The fixture: what the load knows about each house. One JSON line per house, in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 22
 """
-Read at once. Where a thread reads the fixture beside an event loop, each small read lets go of Python's lock for a moment
-too short for the loop, which then waits anew: it stood still for a tenth of a second.
+Size of one read. Where a thread reads the fixture while an event loop runs, each small read releases Python's lock
+for too short a time: the loop does not get it, and stood still for a tenth of a second.
 """
 _NEXT_STEP = "Write the fixture anew: loadtest seed"
 FIXTURE_MARK = re.compile(rb'"qr_token": ')
-"""Found in each fixture, also a damaged one."""
+"""Found in each fixture, also in a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class House:
 
 
 pack_house = attrgetter(*(spec.name for spec in fields(House)))
-"""The values of a house, in its fields' order, as they travel to another process."""
+"""The values of a house, in the order of its fields, to be sent to another process."""
 
 
 def unpack_house(values: Iterable[Any]) -> House:
@@ -56,7 +56,7 @@ def unpack_house(values: Iterable[Any]) -> House:
 
 def write_fixture(path: Path, houses: Iterable[House]) -> int:
     """
-    Replace the fixture at once, with mode 0600; a failure half-way leaves the old one.
+    Replace the fixture in one step, with mode 0600; a failure half-way leaves the old fixture.
 
     Returns:
         The number of houses written.
@@ -114,7 +114,7 @@ def _parse_house(line: bytes, place: str) -> House:
     try:
         values: Any = json.loads(line)
     except (ValueError, RecursionError):
-        # The chain would show the line, and with it the credentials.
+        # A chained exception would show the line, and with it the credentials.
         raise LoadTestError(f"{place}: is not a line of JSON", _NEXT_STEP) from None
     if not isinstance(values, dict):
         raise LoadTestError(f"{place}: is not a house", _NEXT_STEP)

@@ -1,4 +1,4 @@
-"""Estates larger than the pilot: further developments, each under a tenant of its own, drawn from their ids alone."""
+"""Estates larger than the pilot: generated developments, each with its own tenant, drawn from their ids alone."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Part:
 
     @classmethod
     def whole(cls, development: Development) -> Self:
-        """With just the documents that ship with the suite."""
+        """A development with exactly the documents that ship with the suite."""
         return cls(development, _size(development))
 
     def chunks(self) -> Iterator[Chunk]:
         """
-        As many chunks as asked for, one at a time; the same each time.
+        As many chunks as asked for, one at a time; the same in each call.
 
-        Fewer than the documents make: some of them, drawn from the development's id. More: after all of them, further
-        ones mixed from the sentences of one document each.
+        Where the documents make more, some of their chunks are drawn by the development's id. Where they make fewer, further
+        chunks follow, each mixed from the sentences of one document.
         """
         random = Random(str(self.development.development_id))  # noqa: S311 - no secret
         models = list(build_chunks(self.development))
@@ -60,7 +60,7 @@ class Part:
 
 def plan_estate(houses: int, developments: int, chunks: int | None) -> list[Part]:
     """
-    Longview Park, and what is needed beside it to reach the sizes asked for.
+    Longview Park, and the generated developments that are needed to reach the sizes asked for.
 
     Args:
         houses: Of all developments together; Longview Park has the first 20.
@@ -104,7 +104,7 @@ def _mixed(models: Sequence[Chunk], count: int, random: Random) -> Iterator[Chun
 
 
 def _generated(number: int, houses: int) -> Development:
-    """The *number*-th development, counted with Longview Park."""
+    """The *number*-th development; Longview Park is number 1."""
     random = Random(number)  # noqa: S311 - no secret
     types = LONGVIEW_PARK.house_types
     return Development(
@@ -120,7 +120,7 @@ def _generated(number: int, houses: int) -> Development:
 
 
 def _spare_chunks(chunks: int, of_pilot: int, estates: int) -> list[int]:
-    """How many each generated development has."""
+    """Number of chunks of each generated development."""
     spare = chunks - of_pilot
     if spare < estates:
         raise LoadTestError(
@@ -141,5 +141,5 @@ def _size(development: Development) -> int:
 
 
 def _shares(total: int, hands: int) -> list[int]:
-    """*total* in so many parts that differ by 1 at most."""
+    """*total* in *hands* parts that differ by 1 at most."""
     return [(total * (hand + 1)) // hands - (total * hand) // hands for hand in range(hands)]

@@ -1,4 +1,4 @@
-"""Tenants, developments and houses in the database; the houses with their QR tokens back out of it."""
+"""Writes tenants, developments and houses to the database, and reads the houses with their QR tokens from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from seed.estate import Development
 
 PENDING = "pending"
-"""``metadata.onboardingStatus`` of a house whose QR token was not resolved yet."""
+"""``metadata.onboardingStatus`` of a house before its QR token is resolved."""
 
 _COLUMNS = (
     "id",
@@ -58,10 +58,10 @@ _HOUSES = """
 
 def write_developments(cursor: Cursor, developments: Sequence[Development]) -> None:
     """
-    Make the tenants and developments, and remove generated ones of an earlier seeding that are not among them.
+    Make the tenants and developments, and remove generated developments of an earlier seeding that are not among them.
 
     Raises:
-        LoadTestError: A tenant of somebody else's has one of the slugs.
+        LoadTestError: A tenant that the suite did not make has one of the slugs.
     """
     wanted = {development.tenant_slug: development.tenant_id for development in developments}
     cursor.execute(
@@ -100,11 +100,11 @@ def write_houses(
     random_uuid: Callable[[], uuid.UUID] = uuid.uuid4,
 ) -> None:
     """
-    Put every house into the state before anybody moved in: onboarding pending, no message, placeholder e-mail.
+    Put every house into the state before onboarding: status pending, no message, placeholder e-mail.
 
     Args:
         cursor: Of one transaction.
-        developments: All of their houses are written; houses there that are not theirs are removed.
+        developments: All of their houses are written; other houses in these developments are removed.
         renew_qr_tokens: Give new QR tokens to houses that have one; printed codes stop working.
         advance: Called once per house.
         random_uuid: The source of QR tokens.

@@ -45,7 +45,7 @@ def write_documents(cursor: Cursor, developments: Sequence[Development]) -> int:
     Returns:
         The number of documents.
     """
-    drop_vector_index(cursor)  # before the chunks go, as it would have to forget each of them
+    drop_vector_index(cursor)  # before the chunks are deleted: the index would have to delete each of them
     ids = [str(development.development_id) for development in developments]
     cursor.execute("DELETE FROM documents WHERE development_id = ANY (%s::uuid[])", (ids,))
     rows = [
@@ -74,7 +74,7 @@ def write_chunks(cursor: Cursor, parts: Sequence[Part], advance: Callable[[], No
 
     Args:
         cursor: Of one transaction, with `write_documents` before it.
-        parts: Whose documents were just replaced.
+        parts: Their documents were just replaced.
         advance: Called once per chunk.
     """
     copy_rows(cursor, "doc_chunks", _COLUMNS, _rows(parts, advance))

@@ -1,4 +1,4 @@
-"""Longview Park, the pilot, and a second tenant beside it whose data no homeowner of Longview may ever see."""
+"""Longview Park, the pilot, and a second tenant; no homeowner of Longview Park may ever see its data."""
 
 from __future__ import annotations
 
@@ -127,4 +127,4 @@ RATHMORE_GREEN = Development(
     house_types=_RATHMORE_TYPES,
     type_codes=tuple("EEFFEF"),
 )
-"""Carries no load: it is there so that a missing tenant filter finds something it should not."""
+"""Carries no load. A search without the tenant filter finds its data, and so shows that the filter is missing."""

@@ -1,4 +1,4 @@
-"""Files that hold credentials: readable by their owner alone, and never seen half-written."""
+"""Files that hold credentials: only their owner can read them, and they are replaced whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ELSEWHERE = "Name another place in the settings: seed.fixture (or LOADTEST_FIXT
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """
-    Open a file that takes the place of *path* when the block ends, and leaves it as it was when the block fails.
+    Open a file that replaces *path* when the block ends; when the block fails, *path* stays as it was.
 
     The file's mode is 0600, whatever the umask; a missing directory is made.
 
@@ -46,7 +46,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 def refuse_unwritable(path: Path, mark: re.Pattern[bytes]) -> None:
     """
-    Find out before long work whether its result can be kept.
+    Check before long work whether its result can be written.
 
     Args:
         path: Of the result.
@@ -63,10 +63,10 @@ def refuse_unwritable(path: Path, mark: re.Pattern[bytes]) -> None:
 
 def make_private_directory(path: Path) -> None:
     """
-    Make *path* with mode 0700. One that is there is left as it is.
+    Make the directory *path* with mode 0700; an existing directory is left as it is.
 
     Raises:
-        LoadTestError: It cannot be made, or is there and open to others.
+        LoadTestError: It cannot be made, or it exists and is open to other users.
     """
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)

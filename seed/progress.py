@@ -1,4 +1,4 @@
-"""How far a long step has come: the library reports, whoever called it shows."""
+"""Progress of a long step: the library reports it, and the caller shows it."""
 
 from __future__ import annotations
 

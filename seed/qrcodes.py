@@ -1,4 +1,4 @@
-"""QR codes to print: one PNG per house, and a summary of them. Both let whoever holds them into a house's account."""
+"""QR codes to print: one PNG per house, and a summary. Both are credentials: with them, a house can be onboarded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARK = re.compile(rb'"onboarding_url": ')
 
 def onboarding_url(portal_url: str, path_template: str, house: House) -> str:
     """
-    What a house's QR code says.
+    The address in a house's QR code.
 
     Args:
         portal_url: Scheme, host and port.
@@ -46,7 +46,7 @@ def write_qr_codes(
     Args:
         directory: Made if missing; mode 0700, its files 0600.
         houses: Of the fixture.
-        url_of: What the QR code of a house says.
+        url_of: The address in a house's QR code.
         advance: Called once per house.
 
     Returns:
@@ -94,7 +94,7 @@ def _refuse_unprintable(houses: Sequence[House]) -> None:
 
 
 def _png(text: str) -> bytes:
-    """At error correction M, 15 % of the code may be damaged: it hangs in a meter cabinet."""
+    """A QR code with error correction M: 15 % of it may be damaged, since it hangs in a meter cabinet."""
     image = io.BytesIO()
     segno.make_qr(text, error="m").save(image, kind="png", scale=_PIXELS_PER_MODULE)
     return image.getvalue()

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 _FIELDS = tuple(field.name for field in fields(House))
 _RESERVED = "!$%&'()*+,/:;=?@[]~"
-"""What a path of the contract may mean something by; in what is filled in, these are letters like others."""
+"""Characters with a meaning in a path of the contract; in a value that is filled in they are percent-encoded."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Request(NamedTuple):
-    """Everything that goes over the wire but the host."""
+    """All of a request except its host."""
 
     method: str
     path: str
@@ -35,10 +35,10 @@ class Request(NamedTuple):
 
 def build_request(endpoint: Endpoint, house: House, question: str = "") -> Request:
     """
-    Fill the templates of *endpoint*; a house without a type leaves that placeholder empty.
+    Fill the templates of *endpoint*; for a house without a type, that placeholder becomes empty.
 
     Raises:
-        ValueError: A header would hold what no header may. Its text names the header, not what it would hold.
+        ValueError: A header's value cannot stand in a header. The text names the header, never the value.
     """
     values = _values(house, question)
     headers = {name: template.format_map(values) for name, template in endpoint.headers.items()}
@@ -54,12 +54,12 @@ def build_request(endpoint: Endpoint, house: House, question: str = "") -> Reque
 
 
 def build_path(template: str, house: House) -> str:
-    """A path of the contract with its query, percent-encoded; what is filled in stays within its segment or parameter."""
+    """A path of the contract with its query, percent-encoded; a filled-in value stays within its segment or parameter."""
     return _fill_path(template, _values(house, ""))
 
 
 def build_body(endpoint: Endpoint, house: House, question: str = "") -> str | None:
-    """The body alone, which is what differs from one question of a house to the next."""
+    """The body alone, which differs from one question of a house to the next."""
     if not endpoint.body:
         return None
     values = _values(house, question)
@@ -73,7 +73,7 @@ def asks_in_head(endpoint: Endpoint) -> bool:
 
 def require_sendable(contract: Contract, houses: Sequence[House], questions: Iterable[str]) -> None:
     """
-    Look whether the contract's headers can hold what they are filled with.
+    Check that the contract's headers can hold the values that fill them.
 
     Raises:
         LoadTestError: A house's field or a question cannot stand in a header.
@@ -109,7 +109,7 @@ def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
 
 
 def _fill_path(template: str, values: dict[str, object]) -> str:
-    """Half a letter, which a fixture's JSON may hold, cannot be encoded, and becomes a question mark."""
+    """A lone surrogate, which a fixture's JSON may hold, cannot be encoded; it becomes a question mark."""
     return "".join(
         quote(literal, _RESERVED, errors="replace")
         + (quote(str(values[name]), "", errors="replace") if name else "")

@@ -47,7 +47,7 @@ class Seeded:
     documents: int
     chunks: int
     houses: int
-    """Of the fixture: those that may carry load. The second tenant's are not among them."""
+    """Houses of the fixture, which may carry load; the houses of the second tenant are not among them."""
     fixture: Path
 
 
@@ -65,10 +65,10 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
     progress: Progress = ignore_progress,
 ) -> Seeded:
     """
-    Make the database and the fixture what a load test begins with; doing it again changes nothing but the JWTs.
+    Bring database and fixture into the state a load test begins with. A second seeding changes nothing but the JWTs.
 
     Every house is put back to the state before onboarding, with its QR token kept, and its messages are removed.
-    A step that fails leaves the database as the step before it left it, and the old fixture in place.
+    When a step fails, the database stays as the step before left it, and the old fixture stays.
 
     Args:
         url: Of the database.
@@ -76,14 +76,14 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
         secret: Signs the JWTs of the fixture; the portal's SESSION_SECRET.
         now: When the JWTs are issued; aware.
         houses: Of all load-carrying developments together; Longview Park has 20.
-        developments: Longview Park and so many less one that are generated, each under a tenant of its own.
+        developments: How many in all; the first is Longview Park, the others are generated, each with its own tenant.
         chunks: Of all load-carrying developments together; None: as many as the documents make.
-        adopt: The database's own name, typed, allows one that holds tables the suite does not know.
+        adopt: The database's own name allows a database with tables that the suite does not know.
         renew_qr_tokens: Replace QR tokens made earlier; printed codes stop working.
         progress: Called as ``progress(step, done, total)``, with *done* from 0 to *total*.
 
     Raises:
-        LoadTestError: The sizes do not fit together, the database cannot be reached or is somebody else's, a step
+        LoadTestError: The sizes do not fit together, the database cannot be reached or holds other tables, a step
             failed, or the fixture cannot be written.
     """
     refuse_unwritable(settings.seed.fixture, FIXTURE_MARK)
@@ -161,7 +161,7 @@ def _write_fixture(path: Path, houses: Iterable[House], total: int, progress: Pr
 @contextmanager
 def _step(connection: Connection, limit_s: float, name: str) -> Iterator[Cursor]:
     """
-    One transaction, given up after *limit_s*; a failure of the database becomes a sentence.
+    One transaction, ended after *limit_s*; a failure of the database becomes a LoadTestError.
 
     The driver's own exception is dropped: its details quote rows, and rows hold QR tokens.
     """

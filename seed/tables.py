@@ -1,4 +1,4 @@
-"""The tables: whose database it is, and making those that are missing."""
+"""The tables: checks that the database is the suite's, and makes the tables that are missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN_TABLES = frozenset(
 _SCHEMA = Path(__file__).parent / "schema.sql"
 _SHOWN = 3
 
-# Extensions bring tables of their own (PostGIS: spatial_ref_sys); those are nobody's data.
+# Extensions bring tables of their own (PostGIS: spatial_ref_sys), which hold no data of a user.
 _TABLES = """
     SELECT format(CASE WHEN n.nspname = 'public' THEN '%2$s' ELSE '%1$s.%2$s' END, n.nspname, c.relname)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -33,11 +33,11 @@ _TABLES = """
 
 def refuse_foreign_database(cursor: Cursor, adopt: str | None) -> None:
     """
-    Stop before a database that belongs to something else.
+    Refuse a database that belongs to another application.
 
     Args:
         cursor: Of the database.
-        adopt: The database's own name lets the seed in beside tables it does not know; None does not.
+        adopt: The database's own name allows tables that the suite does not know; None does not.
 
     Raises:
         LoadTestError: There are tables the suite does not know and *adopt* is None, or *adopt* is another name.
@@ -64,7 +64,7 @@ def refuse_foreign_database(cursor: Cursor, adopt: str | None) -> None:
 
 def create_tables(cursor: Cursor) -> None:
     """
-    Make what is missing of ``schema.sql``; tables that are there stay as they are.
+    Make the tables of ``schema.sql`` that are missing; existing tables stay as they are.
 
     Raises:
         LoadTestError: The server has no pgvector, or this user may not install it.

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from seed.fixture import House
 
 LIFETIME = timedelta(hours=24)
-"""The portal's own."""
+"""Lifetime of a JWT, as the portal signs it."""
 _LONGEST_MARGIN = timedelta(hours=1)
 SHORTEST_SECRET = 32
-"""Bytes: what HS256 asks for (RFC 7518, 3.2)."""
+"""Bytes that HS256 requires (RFC 7518, 3.2)."""
 
 _ALGORITHM = "HS256"
 _RENEW = "Sign new ones: loadtest token"
@@ -87,7 +87,7 @@ def with_new_tokens(
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who can sign JWTs as the portal does."""
+    """Signs JWTs as the portal does."""
 
     secret: str = dataclasses.field(repr=False)
     lifetime: timedelta = LIFETIME
@@ -133,7 +133,7 @@ def token_issue(token: str) -> datetime:
 def _moment(token: str, claim: str) -> datetime:
     try:
         _, claims, _ = token.split(".")
-        # PyJWT checks what nobody asks for here, and takes 0.2 ms: twenty seconds for 100,000 houses.
+        # PyJWT checks more than is needed here, and takes 0.2 ms: 20 s for 100,000 houses.
         read = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         return datetime.fromtimestamp(int(read[claim]), UTC)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
@@ -144,7 +144,7 @@ def refuse_expiring(
     houses: Sequence[House], expiries: Sequence[datetime], now: datetime, margin: timedelta
 ) -> None:
     """
-    Stop before a run whose houses would lose their access half-way.
+    Refuse a run during which JWTs of its houses would expire.
 
     Args:
         houses: Of the fixture.

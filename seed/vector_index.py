@@ -22,11 +22,15 @@ _ALLOW_MEMORY = """
     SELECT set_config('maintenance_work_mem',
                       greatest(pg_size_bytes(current_setting('maintenance_work_mem')), %s) / 1024 + 1024 || 'kB', true)
 """
-"""For this transaction: the server's own allowance, or more, where the build would be refused with less."""
+"""For this transaction: the server's own setting, or more where the build of the index needs more."""
 
 
 def drop_vector_index(cursor: Cursor) -> None:
-    """Before many rows are loaded: an ivfflat index keeps the centres it was born with, and both kinds load slowly."""
+    """
+    Drop the index before many rows are loaded.
+
+    An ivfflat index keeps the centres of its first rows, and loading is slow with an index of either kind.
+    """
     cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(_NAME))
 
 
@@ -34,8 +38,8 @@ def create_vector_index(cursor: Cursor, settings: Seed) -> None:
     """
     Index the chunks' embeddings by cosine distance, from the rows that are there now.
 
-    An ivfflat index is searched in ``ivfflat.probes`` of its lists only, 1 unless the session says otherwise; with
-    production's 100 lists over a few hundred rows that is hardly a row. docs/seeding.md says what to set.
+    Of an ivfflat index, only ``ivfflat.probes`` lists are searched: 1, unless the session sets another number. Of
+    production's 100 lists over a few hundred rows, one list has hardly a row. docs/seeding.md says what to set.
     """
     options: sql.Composable = sql.SQL("")
     if settings.index == "ivfflat":
@@ -46,12 +50,12 @@ def create_vector_index(cursor: Cursor, settings: Seed) -> None:
             "CREATE INDEX {name} ON doc_chunks USING {kind} (embedding vector_cosine_ops) {options}"
         ).format(name=_NAME, kind=sql.SQL(settings.index), options=options)
     )
-    # Without statistics the planner would guess how much a tenant's filter leaves.
+    # Without statistics the planner would guess how many rows pass a tenant's filter.
     cursor.execute("ANALYZE tenants, developments, homeowners, documents, doc_chunks")
 
 
 def _ivfflat_build_bytes(lists: int) -> int:
-    """What pgvector's k-means holds at once (``ivfkmeans.c``): the sample, and its bound to each list's centre."""
+    """Memory of pgvector's k-means (``ivfkmeans.c``): the sample, and for each of its rows a bound to each list's centre."""
     sample = max(_LEAST_SAMPLE, _SAMPLE_PER_LIST * lists)
     vector_bytes = 4 * DIMENSIONS + 8
     return (sample + 2 * lists) * vector_bytes + 4 * sample * (lists + 3) + 8 * lists * lists

@@ -55,7 +55,7 @@ def test_the_exit_code_is_the_change(run: BuiltRun, code: int, word: str, comman
     directory = run.write(commands.directory / "runs" / "after")
     ended = commands.run("loadtest", "compare", "chat-main", "runs/after")
     assert (ended.code, ended.err) == (code, "")
-    assert ended.out.strip().startswith(f"{word}  after beside chat-main: ")
+    assert ended.out.strip().startswith(f"{word}  after compared with chat-main: ")
     assert "Every figure: runs/after/comparison.json" in ended.out
     document = json.loads((directory / "comparison.json").read_text())
     assert document["change"] == word[2:]
