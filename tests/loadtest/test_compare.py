@@ -112,7 +112,7 @@ def test_a_baseline_is_kept_where_it_is_asked_for_and_replaced_by_the_next(comma
         assert (saved.code, saved.out) == (0, "kept/here/another.json: 1,000 results of chat\n")
     assert [path.name for path in (commands.directory / "kept" / "here").iterdir()] == ["another.json"]
     ended = commands.run("loadtest", "compare", "another", "runs/before", "--directory", "kept/here")
-    assert "★ IMPROVED  before beside another" in ended.out
+    assert "★ IMPROVED  before compared with another" in ended.out
     listed = commands.run("loadtest", "baseline", "list", "--directory", "kept/here")
     assert listed.code == 0
     rows = [line.split() for line in listed.out.splitlines()]
