@@ -17,7 +17,7 @@ from conf.subject import Subject
 from conf.thresholds import Limits
 from monitoring.measurement import Recorder, Tag
 from reports.judgement.assessment import assess_subject
-from reports.judgement.sample import MeasuredSample
+from reports.judgement.measured_sample import MeasuredSample
 from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.statistics.series import Series

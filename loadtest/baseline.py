@@ -45,11 +45,8 @@ def save(
     Exits with 0 when it is written, 2 when the run is NO VERDICT or not one of this suite, or NAME is not allowed.
     """
     from reports.baseline_search import reduce_run  # noqa: PLC0415
-    from reports.baselines.baseline import (  # noqa: PLC0415 - pandas takes a while; --help does without
-        Machine,
-        parse_name,
-        write_baseline,
-    )
+    from reports.baselines.baseline import Machine  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.baselines.baseline_file import parse_name, write_baseline  # noqa: PLC0415 - as above
 
     baseline = reduce_run(run_dir, parse_name(name), Machine.here())
     path = write_baseline(baseline, directory)
@@ -66,7 +63,7 @@ def list_(directory: Directory = OWN_DIR) -> None:
 
     Exits with 0, or with 2 when one of them is damaged.
     """
-    from reports.baselines.baseline import SHIPPED_DIR, load_baseline  # noqa: PLC0415 - as above
+    from reports.baselines.baseline_file import SHIPPED_DIR, load_baseline  # noqa: PLC0415 - as above
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("Name", "Journeys", "Profile", "Results", "Made", "Commit", "In"):

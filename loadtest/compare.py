@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from conf.settings import Floor
     from reports.baselines.baseline import Made
-    from reports.baselines.comparison import Change, Comparison, Difference
+    from reports.baselines.change import Change
+    from reports.baselines.comparison import Comparison, Difference
 
 _CHANGED = {"REGRESSED", "IMPROVED"}
 _FORMAT = 1
@@ -57,7 +58,7 @@ def command(
     Exits with 0 for NO CHANGE and IMPROVED, 1 for REGRESSED, 2 when there is no such baseline or run, 3 for NOT
     DECIDABLE and NOT COMPARABLE.
     """
-    from reports.baselines.comparison import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
+    from reports.baselines.change import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
     from reports.output import write_text  # noqa: PLC0415
     from reports.own_files import COMPARISON_FILE, is_own_run, output_directory  # noqa: PLC0415
 
@@ -72,12 +73,10 @@ def command(
 
 def _compare(baseline: str, run_dir: Path, directory: Path, floor: Floor) -> Comparison:
     from reports.baseline_search import find_baseline, reduce_run  # noqa: PLC0415
-    from reports.baselines.baseline import (  # noqa: PLC0415 - as above
-        SHIPPED_DIR,
-        Machine,
-        NotComparableError,
-    )
+    from reports.baselines.baseline import Machine  # noqa: PLC0415 - as above
+    from reports.baselines.baseline_file import SHIPPED_DIR  # noqa: PLC0415 - as above
     from reports.baselines.comparison import compare, not_comparable  # noqa: PLC0415
+    from reports.baselines.reduction import NotComparableError  # noqa: PLC0415 - as above
 
     name, here = run_dir.resolve().name, Machine.here()
     try:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
-from reports.baselines.baseline import NAME, NotComparableError, baseline_path, build_baseline, load_baseline
+from reports.baselines.baseline_file import NAME, baseline_path, load_baseline
+from reports.baselines.reduction import NotComparableError, build_baseline
 from reports.reading.run_files import load_run
 from reports.state import State
 from reports.verdict import judge_run

@@ -30,8 +30,8 @@ from reports.judgement.attendance import assess_attendance, attendance_notes
 from reports.judgement.csv_rows import advise_criteria, judge_rows, nothing_judged
 from reports.judgement.locust_sample import LocustSample
 from reports.judgement.reconciliation import reconcile
-from reports.judgement.sample import select_sample
 from reports.judgement.saturation import assess_saturation
+from reports.judgement.selection import select_sample
 from reports.judgement.server_steps import build_server_step_rows
 from reports.judgement.silence import assess_silence
 from reports.judgement.tabulation import build_failure_groups, build_operation_rows, build_step_rows

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from monitoring.unexpected import describe_unexpected
-from reports.baselines.baseline import SHIPPED_DIR, Machine, baseline_path, build_baseline, load_baseline
+from reports.baselines.baseline import Machine
+from reports.baselines.baseline_file import SHIPPED_DIR, baseline_path, load_baseline
 from reports.baselines.comparison import compare
+from reports.baselines.reduction import build_baseline
 from reports.record import Beside, FigureBeside
 
 if TYPE_CHECKING:

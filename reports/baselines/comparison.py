@@ -1,23 +1,16 @@
-"""
-Whether a run differs from a baseline, by how much, and how sure that is. Pure functions of two reduced runs.
-
-An interval of the ratio (or of the difference) of two figures is made from the two figures' own intervals, by the
-method of variance estimates recovery (Zou & Donner, Statistics in Medicine 27, 2008; for shares it is Newcombe's
-method 10, Statistics in Medicine 17, 1998). So nothing is assumed about how durations are distributed, and what a
-figure's own interval knows, such as results that depend on others of the same time, is in it.
-"""
+"""Whether a run differs from a baseline, figure by figure, by how much, and how sure that is."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from conf.errors import ExitCode
 from conf.metric import MetricKind
 from conf.operations import Kind, Operation
-from reports.statistics.certainty import Z_95, least_count
+from reports.baselines.change import Change, judge_latency, judge_share
+from reports.baselines.estimate import Estimate, difference_of, ratio_of, share_of, widened
+from reports.statistics.certainty import least_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,39 +21,9 @@ if TYPE_CHECKING:
 _PERCENTS = {"p50_ms": 50.0, "p95_ms": 95.0}
 METRICS = (*_PERCENTS, MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
 """What is compared of each operation."""
-_SHORTEST_MS = 1e-6
 _LEAST_WINDOWS = 8
 """Windows of five seconds; with fewer, an interval knows nothing of what results of one moment have in common."""
-_NEXT_MOMENT = 2.0
-"""
-How many times as slow, or as quick, the next moment may be. Results that all lie in one window say how that moment
-was, and no number of them says how the next one is: twenty onboardings at once, run six times over with the same
-commit on a busy machine, took 135 to 211 ms.
-"""
 _SAME_LOAD = ("journeys", "profile", "contract", "users", "steps", "arrivals_per_second")
-
-
-class Change(StrEnum):
-    """What became of one figure, or of all; the value is the word that people read."""
-
-    NO_CHANGE = "NO CHANGE"
-    """Certainly less than the floor."""
-    IMPROVED = "IMPROVED"
-    """Certainly better by more than the floor."""
-    REGRESSED = "REGRESSED"
-    """Certainly worse by more than the floor."""
-    NOT_DECIDABLE = "NOT DECIDABLE"
-    """The results are too few, or scatter too much, to tell."""
-    NOT_COMPARABLE = "NOT COMPARABLE"
-    """Two different questions, or a run that answers none."""
-
-
-class Estimate(NamedTuple):
-    """A figure and its 95 % interval; the upper end of what is "at least" is infinite."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +126,6 @@ def decide(differences: Iterable[Difference]) -> Change:
     return Change.NOT_DECIDABLE
 
 
-def exit_code(change: Change) -> ExitCode:
-    """What a process exits with."""
-    match change:
-        case Change.NO_CHANGE | Change.IMPROVED:
-            return ExitCode.OK
-        case Change.REGRESSED:
-            return ExitCode.FAIL
-        case Change.NOT_DECIDABLE | Change.NOT_COMPARABLE:
-            return ExitCode.NO_VERDICT
-
-
 def _obstacles(baseline: Made, run: Made) -> Iterator[str]:
     for name in _SAME_LOAD:
         before, after = getattr(baseline, name), getattr(run, name)
@@ -234,14 +186,14 @@ def _difference(
         ratio, difference = ratio_of(baseline, new), difference_of(baseline, new)
         of_one_moment = min(len(before.windows), len(after.windows)) == 1
         if of_one_moment:
-            ratio, difference = _widened(ratio, baseline.value)
+            ratio, difference = widened(ratio, baseline.value)
         if math.isnan(ratio.low):
             note = f"too few results: {min(baseline_count, new_count):,} of at least {_least(metric):,}"
         else:
             change, note = judge_latency(ratio, difference, floor)
             if of_one_moment and change is Change.NOT_DECIDABLE:
                 note = "all results of one moment: takes a longer run"
-            elif math.isinf(_half(difference)) and change is Change.NOT_DECIDABLE:
+            elif math.isinf(difference.half) and change is Change.NOT_DECIDABLE:
                 note = "requests were waited for in vain: how long they would have taken is not known"
     return Difference(
         subject=account.subject,
@@ -261,9 +213,6 @@ def _difference(
 
 def _least(metric: str) -> int:
     return least_count(_PERCENTS[metric]) if metric in _PERCENTS else 2
-
-
-# --- one figure and its interval
 
 
 class _Figure(NamedTuple):
@@ -296,103 +245,7 @@ def _figure(account: Account | None, metric: str) -> _Figure:
 
 def _share_of(account: Account) -> Estimate:
     """Of the attempts; the interval also holds what it would be if all that was cut off had succeeded, or failed."""
-    share = _share(account.successes, account.attempts)
-    worst = _share(account.successes, account.requests)
-    best = _share(account.successes + account.cut_off, account.requests)
+    share = share_of(account.successes, account.attempts)
+    worst = share_of(account.successes, account.requests)
+    best = share_of(account.successes + account.cut_off, account.requests)
     return Estimate(share.value, min(share.low, worst.low), max(share.high, best.high))
-
-
-def _share(successes: int, count: int) -> Estimate:
-    """With Wilson's interval (Journal of the American Statistical Association 22, 1927), which Newcombe's rests on."""
-    share, square = successes / count, Z_95**2
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    half = Z_95 * math.sqrt(share * (1 - share) / count + square / (4 * count**2)) / (1 + square / count)
-    return Estimate(share, min(centre - half, share), max(centre + half, share))
-
-
-# --- two figures
-
-
-def difference_of(baseline: Estimate, new: Estimate) -> Estimate:
-    """New less baseline, from two independent runs; the ends are NaN where one of the two has no interval."""
-    value = new.value - baseline.value
-    if any(map(math.isnan, (*baseline, *new))):
-        return Estimate(value, math.nan, math.nan)
-    return Estimate(
-        value,
-        value - math.hypot(new.value - new.low, baseline.high - baseline.value),
-        value + math.hypot(new.high - new.value, baseline.value - baseline.low),
-    )
-
-
-def ratio_of(baseline: Estimate, new: Estimate) -> Estimate:
-    """New to baseline, from two independent runs: the difference of their logarithms."""
-    logarithms = (Estimate(*(math.log(max(end, _SHORTEST_MS)) for end in side)) for side in (baseline, new))
-    return Estimate(*(math.exp(end) for end in difference_of(*logarithms)))
-
-
-def _widened(ratio: Estimate, baseline: float) -> tuple[Estimate, Estimate]:
-    """The ratio, and the difference, between two moments rather than between two runs."""
-    wide = Estimate(ratio.value, ratio.low / _NEXT_MOMENT, ratio.high * _NEXT_MOMENT)
-    return wide, Estimate(*(baseline * (end - 1) for end in wide))
-
-
-def judge_latency(ratio: Estimate, difference: Estimate, floor: Floor) -> tuple[Change, str]:
-    """
-    Judge a latency: a change counts if it exceeds both the floor's share and its milliseconds.
-
-    It has REGRESSED (IMPROVED) if both intervals lie wholly beyond the floor. There is NO CHANGE if on either side
-    one of the intervals ends before the floor. Otherwise it is NOT DECIDABLE: both a change that counts and one that
-    does not are among the 95 %.
-
-    Returns:
-        The change, and what the figures alone do not say.
-    """
-    share, ms = floor.least_ratio, floor.least_ms
-    if ratio.low > 1 + share and difference.low > ms:
-        return Change.REGRESSED, ""
-    if ratio.high < 1 - share and difference.high < -ms:
-        return Change.IMPROVED, ""
-    may_be_worse = ratio.high > 1 + share and difference.high > ms
-    may_be_better = ratio.low < 1 - share and difference.low < -ms
-    if may_be_worse or may_be_better:
-        return Change.NOT_DECIDABLE, _more_results(
-            min(_times(_half(ratio), share) ** 2, _times(_half(difference), ms) ** 2)
-        )
-    by_ms = ratio.high > 1 + share or ratio.low < 1 - share
-    return Change.NO_CHANGE, f"less than {ms:g} ms" if by_ms else ""
-
-
-def judge_share(difference: Estimate, floor: Floor, *, perfect: bool) -> tuple[Change, str]:
-    """
-    Judge a success ratio, likewise, by the one floor it has.
-
-    Args:
-        difference: New less baseline.
-        floor: What counts.
-        perfect: Whether nothing failed in either run; the interval then shrinks as fast as results grow in number.
-    """
-    least = floor.least_success_ratio
-    if difference.high < -least:
-        return Change.REGRESSED, ""
-    if difference.low > least:
-        return Change.IMPROVED, ""
-    if -least <= difference.low and difference.high <= least:
-        return Change.NO_CHANGE, ""
-    return Change.NOT_DECIDABLE, _more_results(_times(_half(difference), least) ** (1 if perfect else 2))
-
-
-def _half(estimate: Estimate) -> float:
-    return max(estimate.high - estimate.value, estimate.value - estimate.low)
-
-
-def _times(half: float, floor: float) -> float:
-    return half / floor if floor else math.inf
-
-
-def _more_results(times: float) -> str:
-    if not math.isfinite(times):
-        return ""
-    if times <= 1:
-        return "too close to the floor to tell"
-    return f"would take about {math.ceil(times):,} times as many results in both"

@@ -12,7 +12,7 @@ import numpy as np
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
 from reports.course import Bin, Course, CurvePoint, OperationCourse, UserLevel, Window
-from reports.judgement.sample import select_sample
+from reports.judgement.selection import select_sample
 from reports.statistics.distribution import NOTHING, nearest_rank, upper_edges_ms
 from reports.statistics.latencies import SHOWN, percentile
 from reports.statistics.series import Series

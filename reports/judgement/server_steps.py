@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
-from reports.judgement.sample import select_sample
+from reports.judgement.selection import select_sample
 from reports.rows import ServerStepRow
 from reports.statistics.distribution import Latency
 from reports.statistics.series import Series

@@ -10,7 +10,7 @@ from conf.metric import Metric, MetricKind
 from conf.operations import Kind, Operation, Outcome
 from conf.subject import Subject
 from reports.judgement.assessment import assess_state, assess_subject
-from reports.judgement.sample import select_sample, select_step
+from reports.judgement.selection import select_sample, select_step
 from reports.reading.locust_words import foreign_code
 from reports.reading.naming import parse_operation
 from reports.record import FailureGroup
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conf.contract import Contract
     from conf.thresholds import Limits, Thresholds
     from reports.finding import Finding
-    from reports.judgement.sample import MeasuredSample
+    from reports.judgement.measured_sample import MeasuredSample
     from reports.manifest import Manifest, StepSpan
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements

@@ -11,7 +11,7 @@ from conf.criteria import stopping_criteria
 from conf.subject import parse_subject
 from monitoring.measurement import Tag
 from reports.judgement.assessment import assess_demand
-from reports.judgement.sample import build_sample
+from reports.judgement.selection import build_sample
 from reports.state import State
 from reports.statistics.distribution import Distribution
 from reports.statistics.series import Series

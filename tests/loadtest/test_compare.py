@@ -12,7 +12,8 @@ from command_process import Commands
 
 from conf.operations import Outcome
 from reports.baseline_search import reduce_run
-from reports.baselines.baseline import Machine, write_baseline
+from reports.baselines.baseline import Machine
+from reports.baselines.baseline_file import write_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,15 +14,10 @@ from conf.errors import LoadTestError
 from conf.operations import Journey
 from conf.subject import Subject
 from reports.baseline_search import find_baseline, reduce_run
-from reports.baselines.baseline import (
-    Baseline,
-    Machine,
-    NotComparableError,
-    load_baseline,
-    parse_name,
-    write_baseline,
-)
-from reports.judgement.sample import select_sample
+from reports.baselines.baseline import Baseline, Machine
+from reports.baselines.baseline_file import load_baseline, parse_name, write_baseline
+from reports.baselines.reduction import NotComparableError
+from reports.judgement.selection import select_sample
 from reports.reading.run_files import load_run
 
 if TYPE_CHECKING:

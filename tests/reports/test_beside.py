@@ -11,15 +11,10 @@ from built_run import BuiltRun, Result, evenly
 
 from conf.loading import load_settings
 from conf.operations import Journey
-from reports.baselines.baseline import (
-    SHIPPED_DIR,
-    Machine,
-    baseline_path,
-    build_baseline,
-    load_baseline,
-    write_baseline,
-)
+from reports.baselines.baseline import Machine
+from reports.baselines.baseline_file import SHIPPED_DIR, baseline_path, load_baseline, write_baseline
 from reports.baselines.beside import build_beside
+from reports.baselines.reduction import build_baseline
 from reports.reading.run_files import load_run
 from reports.rendering.html_page import render_html
 from reports.verdict import judge_run

@@ -13,19 +13,9 @@ from conf.operations import Journey, Operation
 from conf.settings import Floor
 from monitoring.measurement import new_histogram
 from reports.baselines.baseline import Account, Baseline, Machine, Made
-from reports.baselines.comparison import (
-    METRICS,
-    Change,
-    Comparison,
-    Difference,
-    Estimate,
-    compare,
-    decide,
-    difference_of,
-    exit_code,
-    judge_latency,
-    ratio_of,
-)
+from reports.baselines.change import Change, exit_code, judge_latency
+from reports.baselines.comparison import METRICS, Comparison, Difference, compare, decide
+from reports.baselines.estimate import Estimate, difference_of, ratio_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,10 @@ from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
 from conf.thresholds import Limits
 from monitoring.measurement import Recorder, Tag
-from reports.baselines.baseline import Machine, build_baseline
-from reports.baselines.comparison import Change, compare
+from reports.baselines.baseline import Machine
+from reports.baselines.change import Change
+from reports.baselines.comparison import compare
+from reports.baselines.reduction import build_baseline
 from reports.judgement.assessment import exit_code
 from reports.live import LiveRun
 from reports.manifest import Manifest

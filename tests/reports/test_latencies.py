@@ -17,7 +17,8 @@ from conf.thresholds import Limits
 from monitoring.measurement import Tag
 from reports.finding import Finding, Undecided
 from reports.judgement.assessment import assess_state, assess_subject
-from reports.judgement.sample import MeasuredSample, build_sample
+from reports.judgement.measured_sample import MeasuredSample
+from reports.judgement.selection import build_sample
 from reports.state import State
 from reports.statistics.distribution import nearest_rank
 from reports.statistics.latencies import Bound, Latencies

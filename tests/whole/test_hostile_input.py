@@ -21,7 +21,8 @@ from monitoring.journal.last_day import LastDay, Routes
 from monitoring.journal.log_lines import show_record
 from monitoring.journal.reading import LONGEST_LINE, JournalReader, newest, parse_record
 from reports.baseline_search import reduce_run
-from reports.baselines.baseline import Machine, load_baseline, write_baseline
+from reports.baselines.baseline import Machine
+from reports.baselines.baseline_file import load_baseline, write_baseline
 from reports.state import State
 from reports.verdict import judge_run, write_reports
 from seed.fixture import House, load_fixture, write_fixture
