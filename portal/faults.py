@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-    from conf.settings import FaultSettings
+    from conf.reference_portal import FaultSettings
 
 
 class Fault(Enum):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from conf.settings import Model as ModelSettings
+    from conf.reference_portal import Model as ModelSettings
     from portal.chunk import FoundChunk
 
 CHUNKS_QUOTED = 2

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-    from conf.settings import RateLimitSettings
+    from conf.reference_portal import RateLimitSettings
     from portal.database import Database
 
 WINDOW_MS = 60_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
 from conf.input_file import build_model, parse_json, read_file
-from conf.loading import CONF_DIR
+from conf.layers import CONF_DIR
 from conf.own_file import refuse_foreign
 from reports.baselines.baseline import Baseline
 from reports.output import write_text

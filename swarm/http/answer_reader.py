@@ -17,7 +17,7 @@ from swarm.http.content import decode_content, too_large
 from swarm.http.response import Headers, Response
 
 if TYPE_CHECKING:
-    from conf.settings import Answers
+    from conf.target import Answers
 
 _FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
 _HEAD = re.compile(

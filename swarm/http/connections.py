@@ -23,7 +23,7 @@ from swarm.http.connection import Connection, NeverArrivedError
 
 if TYPE_CHECKING:
     from conf.address import Address
-    from conf.settings import Answers, Target
+    from conf.target import Answers, Target
     from swarm.http.response import Response
 
 

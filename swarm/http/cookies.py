@@ -14,7 +14,7 @@ from swarm.failure import RequestFailed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conf.settings import Answers
+    from conf.target import Answers
     from swarm.http.response import Headers
 
 _SECONDS = re.compile(r"-?[0-9]{1,18}")

@@ -16,7 +16,8 @@ from flask import Response, g, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
-from conf.loading import CONF_DIR, choice_name, load_settings
+from conf.layers import CONF_DIR
+from conf.loading import choice_name, load_settings
 from monitoring.measurement import utc_now
 from monitoring.probing.preflight import require_ready
 from swarm.owner.choice import build_choice, chosen_journeys, refuse_too_many

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import warm_python
 
-from conf.loading import CONF_DIR, load_settings
+from conf.layers import CONF_DIR
+from conf.loading import load_settings
 from conf.metric import MetricKind
 from conf.thresholds import Limits
 from monitoring.alerting.alerts_of_portal import ROUTES, portal_rules

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conf.environment import ENVIRONMENT
 from conf.errors import SettingsError
-from conf.loading import CONF_DIR, ENVIRONMENT, absolute_choice, choice_name, load_settings
+from conf.layers import CONF_DIR
+from conf.loading import absolute_choice, choice_name, load_settings
 from swarm.provenance import recorded_settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pytest
 from alerting import PORTAL_UP, RULES, Series, assert_alerts, constant, counter, histogram, run_case
 from promtool import needs_promtool, promtool
 
-from conf.loading import CONF_DIR, load_settings
+from conf.layers import CONF_DIR
+from conf.loading import load_settings
 from monitoring.alerting.alerts_of_portal import CHAT
 from monitoring.alerting.rules_file import rules_file
 

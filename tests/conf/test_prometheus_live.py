@@ -18,7 +18,7 @@ from metrics_pages import full_run, portal_page
 from patience import TIMEOUT_S, await_true
 from shipped_dashboard import QUERIES
 
-from conf.loading import CONF_DIR
+from conf.layers import CONF_DIR
 from monitoring.metrics_server import MetricsServer
 from monitoring.run_metrics import render
 

@@ -23,7 +23,7 @@ from needs import compose_command
 from patience import TIMEOUT_S
 from promtool import needs_promtool, promtool
 
-from conf.loading import ENVIRONMENT
+from conf.environment import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

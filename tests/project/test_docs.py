@@ -40,7 +40,9 @@ from patience import EASY_LIMITS, TIMEOUT_S, await_true
 from pydantic import BaseModel
 
 from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
-from conf.loading import CONF_DIR, ENVIRONMENT, load_settings
+from conf.environment import ENVIRONMENT
+from conf.layers import CONF_DIR
+from conf.loading import load_settings
 from conf.metric import MetricKind
 from conf.operations import Operation
 from conf.profile import Load, Profile, Step

@@ -13,7 +13,8 @@ import warm_python
 from built_run import BuiltRun, Result, evenly, failing
 
 from conf.errors import SettingsError
-from conf.loading import CONF_DIR, load_settings
+from conf.layers import CONF_DIR
+from conf.loading import load_settings
 from conf.subject import Subject, parse_subject, row_subject
 from conf.thresholds import Limits
 from reports.rendering.summary import render_summary

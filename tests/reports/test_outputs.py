@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
-from conf.loading import CONF_DIR
+from conf.layers import CONF_DIR
 from conf.operations import Journey
 from conf.thresholds import Limits
 from loadtest.app import app

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from promtool import promtool
 
-from conf.loading import CONF_DIR
+from conf.layers import CONF_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

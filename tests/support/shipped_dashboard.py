@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conf.loading import CONF_DIR
+from conf.layers import CONF_DIR
 
 GRAFANA = CONF_DIR / "grafana"
 DASHBOARD: dict[str, Any] = json.loads(

@@ -13,9 +13,10 @@ from built_run import BuiltRun, evenly, failing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conf.environment import split_paths
 from conf.errors import LoadTestError
 from conf.input_file import MOST_NESTED, open_file, parse_json, parse_toml
-from conf.loading import load_settings, split_paths
+from conf.loading import load_settings
 from loadtest.logs import command as show_logs
 from monitoring.journal.last_day import LastDay, Routes
 from monitoring.journal.log_lines import show_record

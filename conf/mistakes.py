@@ -1,0 +1,72 @@
+"""A mistake in the settings as a sentence: where it stands, what is wrong, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, get_args
+
+from conf.environment import ENVIRONMENT, SECRETS
+from conf.input_file import shortened
+from conf.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from conf.layers import Layer
+
+_SECRET_NAMES = {key.rpartition(".")[2] for key in SECRETS}
+
+
+def shown_value(value: object) -> str:
+    """A given value as TOML spells it, cut short."""
+    return shortened(str(value).lower() if isinstance(value, bool) else repr(value))
+
+
+def mistake_sentence(details: ErrorDetails, layers: Sequence[Layer]) -> str:
+    """``file: key: what is wrong``, with the nearest known key for a misspelt one."""
+    location = [part for part in details["loc"] if part != "[key]"]
+    key = shortened(".".join(str(part) for part in location))
+    source = next((layer.name for layer in reversed(layers) if _holds(layer.values, location)), "settings")
+    place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
+    match details["type"]:
+        case "extra_forbidden":
+            return f"{place}: is not a known key" + _nearest(str(location[-1]), _known_keys(location[:-1]))
+        case "missing":
+            return f"{place}: is required"
+        case "value_error":
+            return f"{place}: {details['msg'].removeprefix('Value error, ')}"
+    shown = isinstance(details["input"], (str, int, float)) and _SECRET_NAMES.isdisjoint(location)
+    return f"{place}: {details['msg']}" + (f" (given: {shown_value(details['input'])})" if shown else "")
+
+
+def _holds(values: Any, location: Sequence[int | str]) -> bool:
+    """Whether a layer sets *location*, or the innermost part of it that any layer could."""
+    for part in location:
+        if not isinstance(values, dict):
+            return isinstance(values, list)
+        if part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    """The keys allowed beside a misspelt one."""
+    model: Any = Settings
+    for part in location:
+        if not hasattr(model, "model_fields"):  # a mapping or a list: go on with what it holds
+            model = next((held for held in reversed(get_args(model)) if held is not Ellipsis), None)
+        elif part in model.model_fields:
+            model = model.model_fields[part].annotation
+        else:
+            return []
+    return sorted(getattr(model, "model_fields", {}))
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; allowed: {', '.join(known)}" if known else ""
