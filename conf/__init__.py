@@ -1,1 +1,1 @@
-"""What was decided: typed settings, contracts of the portals under test, load profiles, thresholds."""
+"""What is configured: typed settings, contracts of the portals under test, load profiles, thresholds."""

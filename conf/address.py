@@ -1,8 +1,8 @@
 """
-Which host an address means: the one place that decides it.
+Decides which host an address means; nothing else in the suite does.
 
-Libraries read the same text differently (``http://[::1].evil``, ``http://127.1``, ``http://a@b``). What they would read
-differently is refused here, and a connection goes to the host and the port that this module returned.
+Libraries read some texts differently (``http://[::1].evil``, ``http://127.1``, ``http://a@b``). Such texts are refused
+here, and a connection goes to the host and the port that this module returned.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 )
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-"""A name whose last part looks like this is read as an IPv4 address by some libraries, as a name by others."""
+"""A host with such a last part is an IPv4 address for some libraries, and a name for others."""
 _HIGHEST_PORT = 65_535
 _LONGEST_SHOWN = 200
 
@@ -29,7 +29,7 @@ _LONGEST_SHOWN = 200
 @dataclass(frozen=True, slots=True)
 class Address:
     """
-    Where a connection goes.
+    The scheme, host and port of a connection.
 
     Args:
         scheme: ``http`` or ``https``.
@@ -42,7 +42,7 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """The value of a ``Host`` header: the port only where it is not the scheme's own."""
+        """The value of a ``Host`` header, with the port where it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -58,10 +58,10 @@ class Address:
 
 def parse_origin(text: str) -> Address:
     """
-    An address of scheme, host and port alone.
+    Parse an address of scheme, host and port alone.
 
     Raises:
-        ValueError: It is none, or has a path or a query.
+        ValueError: It is not such an address, or has a path or a query.
     """
     address, path = parse_page(text)
     if path.strip("/"):
@@ -71,10 +71,10 @@ def parse_origin(text: str) -> Address:
 
 def parse_page(text: str) -> tuple[Address, str]:
     """
-    An address, and the path and query behind it, ``/`` where there is none.
+    Parse an address with its path and query; the path is ``/`` where there is none.
 
     Raises:
-        ValueError: It is none. An address that holds a password is not repeated.
+        ValueError: It is not such an address. The text does not repeat an address with a password.
     """
     if "@" in text:
         raise ValueError("must not carry a user name or password")
@@ -92,12 +92,12 @@ def parse_page(text: str) -> tuple[Address, str]:
 
 def parse_host(text: str) -> str:
     """
-    A host alone, as `Address` holds it; brackets around an IPv6 address may be there.
+    Parse a host, into the form that `Address` holds; an IPv6 address may stand in brackets.
 
     Raises:
-        ValueError: It is none, or one that libraries read in different ways.
+        ValueError: It is not a host, or libraries read it in different ways.
     """
-    if not text.isascii():  # before small letters are made: the sign of the Kelvin becomes a k
+    if not text.isascii():  # before lower(): the Kelvin sign would become a k
         raise ValueError(f"host {_shown(text)} is not ASCII; write such a name in its xn-- form")
     host = text.lower()
     if ":" in host or "[" in host:

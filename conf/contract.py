@@ -1,5 +1,5 @@
 """
-Contracts: what a portal under test speaks, as data. One file per contract in ``conf/contracts/``.
+Contracts: the requests and answers of a portal under test, as data. One file per contract in ``conf/contracts/``.
 
 A request is a template whose ``{placeholders}`` are filled from a house of the fixture and from the
 question asked; an answer is described by what counts as success.
@@ -22,7 +22,7 @@ ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 PLACEHOLDERS = frozenset(
     {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
 )
-"""What a template may name: the fields of a house, and the question."""
+"""Names that a template may use: the fields of a house, and the question."""
 
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -33,14 +33,14 @@ _FRAMING = frozenset(
 
 
 class AnswerFormat(StrEnum):
-    """How an answer's body is read."""
+    """Format of an answer's body."""
 
     ANY = "any"
     JSON = "json"
 
 
 class Answer(BaseModel):
-    """What counts as success."""
+    """What counts as a successful answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -145,11 +145,11 @@ class Contract(BaseModel):
     onboarding_resolve: Endpoint
 
     def server_step_labels(self) -> dict[str, dict[str, str]]:
-        """Request → step of its answer's ``Server-Timing`` → what people call it."""
+        """Request → step in its answer's ``Server-Timing`` → name of the step for people."""
         requests = ("chat", "onboarding_page", "onboarding_resolve")
         return {name: steps for name in requests if (steps := getattr(self, name).server_timing)}
 
     def endpoint(self, operation: Operation) -> Endpoint | None:
-        """The request that *operation* is; None for what is no request to the portal."""
+        """The request of *operation*; None for an operation that is not a request to the portal."""
         found: Endpoint | None = getattr(self, operation.value, None)
         return found

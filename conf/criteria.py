@@ -1,4 +1,4 @@
-"""Criteria held against the load of a run: one about something that will never be measured is a mistake."""
+"""Checks criteria against the load of a run: a criterion on something that will never be measured is a mistake."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def stopping_criteria(thresholds: Thresholds) -> list[tuple[str, str, Limits]]:
-    """Those of the criteria that may end a run: subject, metric, limits."""
+    """The criteria that may end a run: subject, metric, limits."""
     return [
         (subject, metric, limits)
         for subject, demands in thresholds.items()
@@ -33,16 +33,16 @@ def require_measurable(
     step_users: Collection[int] | None = None,
 ) -> None:
     """
-    Refuse criteria of these journeys that no run of this load can answer.
+    Refuse criteria of these journeys that no run with this load can measure.
 
     Args:
-        thresholds: The criteria; those of other journeys do not matter.
+        thresholds: The criteria; those of other journeys are not checked.
         profile: The load.
         journeys: Of the run.
-        step_users: Users of the steps, where they are not the profile's; empty: there are no steps.
+        step_users: Users of the steps, where they differ from the profile's; empty: there are no steps.
 
     Raises:
-        SettingsError: A criterion names a step that there is not, or a planned start where nothing is planned.
+        SettingsError: A criterion names a step that does not exist, or a planned start where nothing is planned.
     """
     mistakes = []
     for text, demands in thresholds.items():

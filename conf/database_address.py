@@ -1,4 +1,4 @@
-"""Which hosts a PostgreSQL address means: libpq's own parser reads it, and each host is then held to ``conf.address``."""
+"""The hosts of a PostgreSQL address: libpq's own parser finds them, and ``conf.address`` checks each."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def parse_database_hosts(url: str) -> list[str]:
     The hosts that the driver would connect to; empty for a Unix socket.
 
     Raises:
-        ValueError: It is no address, does not name its host, or names one that is none. Nothing of it is repeated but
-            a host: where an ``@`` in a password is not written ``%40``, part of the password stands in a host's place.
+        ValueError: It is not an address, names no host, or names one that is not a host. The text repeats no part of the
+            address: where an ``@`` in a password is not written ``%40``, part of the password stands in the place of a host.
     """
     named = _parse(url)
     if url.startswith(_SCHEMES) and url.count("@") > 1:
@@ -35,10 +35,10 @@ def parse_database_hosts(url: str) -> list[str]:
 
 def plain_database_url(url: str) -> str:
     """
-    The same address in the one spelling that every driver reads alike: asyncpg looks for a host in other places than libpq.
+    The same address in a spelling that every driver reads alike: asyncpg looks for the host in other places than libpq.
 
     Raises:
-        ValueError: It is no address.
+        ValueError: It is not an address.
     """
     named = dict(_parse(url))
     if address := named.pop("hostaddr", ""):
@@ -47,12 +47,12 @@ def plain_database_url(url: str) -> str:
 
 
 def _parse(url: str) -> Mapping[str, str]:
-    # A load without searches needs no driver.
+    # Imported here: a load without searches needs no driver.
     from psycopg2 import ProgrammingError  # noqa: PLC0415
     from psycopg2.extensions import parse_dsn  # noqa: PLC0415
 
     try:
         named: dict[str, str] = parse_dsn(url)
-    except (ProgrammingError, ValueError):  # their own text quotes the address
+    except (ProgrammingError, ValueError):  # the error's text quotes the address
         raise ValueError("is not an address like postgresql://user@127.0.0.1:5432/database") from None
     return named

@@ -1,4 +1,4 @@
-"""A total limit for what goes over a socket: timeouts of sockets are for each read, and a byte a second keeps all of them."""
+"""A total limit for an exchange over a socket. A socket's timeout is per read: a byte a second never exceeds it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 class Deadline:
     """
-    A ``with`` block in whose *limit_s* seconds all must be done; after them its connection is shut down.
+    A ``with`` block with a limit of *limit_s* seconds; after them its connection is shut down.
 
-    Works with threads, and with gevent's greenlets where they take their place.
+    Works with threads, and with gevent's greenlets where they replace threads.
 
     Raises:
-        TimeoutError: At the end of the block, in place of what the shut connection made of it.
+        TimeoutError: At the end of the block, instead of the error of the connection that was shut down.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -34,7 +34,7 @@ class Deadline:
         self._over = False
 
     def connect(self, address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
-        """As `socket.create_connection`; all addresses of a name have the limit together. A name service has its own."""
+        """As `socket.create_connection`. The limit is for all addresses of a name together; the look-up of a name has its own."""
         refused: OSError | None = None
         for found in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
             left_s = self._ends_s - monotonic()
@@ -51,9 +51,9 @@ class Deadline:
 
     def cover(self, connected: HasFileno) -> None:
         """
-        The limit holds for a connection that is there already: a socket, or a driver's.
+        Apply the limit to an existing connection: a socket, or a driver's.
 
-        It is shut through a descriptor of its own: TLS takes the one of *connected* away.
+        The connection is shut down through a copy of the descriptor: TLS takes the descriptor of *connected* away.
         """
         self._socket = socket.socket(fileno=os.dup(connected.fileno()))
         if self._over:

@@ -1,4 +1,4 @@
-"""The errors people read: one clear sentence, the place, and the next step."""
+"""The errors for people: the place, one clear sentence, and the next step."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a process of this suite exits with."""
+    """Exit codes of the suite's processes."""
 
     OK = 0
     """PASS, or WARN without ``--strict``."""
     FAIL = 1
     """FAIL, or WARN under ``--strict``."""
     USAGE = 2
-    """Usage, configuration or environment: the run never became a test."""
+    """A mistake in usage, configuration or environment: the test did not begin."""
     NO_VERDICT = 3
     """The test itself is not valid."""
 
 
 INTERRUPTED = 130
-"""By Ctrl-C or SIGTERM, as a shell spells it."""
+"""Exit code after Ctrl-C or SIGTERM, as shells have it."""
 
 
 class LoadTestError(Exception):
     """
-    Something the person at the keyboard can put right.
+    An error that the user can correct.
 
     Args:
         message: One sentence; begins with the place (file, key, address) where there is one.
@@ -43,7 +43,7 @@ class LoadTestError(Exception):
 
 
 class NoVerdictError(LoadTestError):
-    """A run or a report was at stake, and broke."""
+    """An error that leaves a run or a report without a verdict."""
 
     exit_code = ExitCode.NO_VERDICT
 

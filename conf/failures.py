@@ -1,4 +1,4 @@
-"""What a failure's message begins with says its cause: written by the load, read by the reports."""
+"""The beginnings of failure messages, which name the cause: the load writes them, the reports read them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Cause(StrEnum):
     """Why there is no answer; the value stands in ``verdict.json``."""
 
     NOT_CONNECTED = "not_connected"
-    """No connection came about: refused, no such host, not in time."""
+    """There was no connection: refused, no such host, not in time."""
     BROKEN_OFF = "broken_off"
     """The connection ended before the answer was complete."""
     NOT_HTTP = "not_http"
-    """What came is no answer of HTTP."""
+    """The answer is not HTTP."""
     TLS = "tls"
-    """The certificate is refused, or no TLS is spoken."""
+    """The certificate is refused, or the server does not speak TLS."""
     TIMED_OUT = "timed_out"
     """No complete answer in time."""
 
 
 POOLER_SQLSTATES = ("42P05", "26000")
-"""A prepared statement of this name already exists; does not exist: a transaction pooler mixes up connections."""
+"""A prepared statement exists already, or does not exist: a pooler in transaction mode mixes up connections."""
 NO_CONNECTION = "no connection"
-"""Before why none came about: how long was waited, or what the operating system or the name server says."""
+"""Beginning of a message; behind it stands the reason: the time waited, or the words of the system or name server."""
 REFUSED = "refused"
 RESET = "reset"
 CLOSED_UNANSWERED = "closed without an answer"
@@ -47,13 +47,13 @@ _BEGINNINGS = {
     NOT_HTTP: Cause.NOT_HTTP,
     TLS: Cause.TLS,
 }
-"""With what the messages of failures begin that the HTTP client writes."""
+"""Beginning of a message of the HTTP client → its cause."""
 _OF_OUTCOMES = {Outcome.TIMEOUT: Cause.TIMED_OUT, Outcome.CONNECTION: Cause.BROKEN_OFF}
-"""Of a failure with any other message."""
+"""Outcome → cause of a failure with any other message."""
 
 
 def status_words(status: int) -> str:
-    """The message of an answer whose status the contract does not accept."""
+    """The message for a status that the contract does not accept."""
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -61,7 +61,7 @@ def status_words(status: int) -> str:
 
 
 def sqlstate_words(sqlstate: str, name: str) -> str:
-    """The message of a query that the database refused; *name* is what the driver calls it."""
+    """The message for a query that the database refused; *name* is the driver's name of the error."""
     return f"SQLSTATE {sqlstate} {name}"
 
 
@@ -71,12 +71,12 @@ def status_code(status: int) -> str:
 
 
 def sqlstate_code(sqlstate: str) -> str:
-    """The code of an error that PostgreSQL has a name for."""
+    """The code of an error of PostgreSQL."""
     return f"sqlstate_{sqlstate}"
 
 
 def code_of(outcome: Outcome, message: str) -> str:
-    """The code of a failure of the load; empty where the outcome says it all."""
+    """The code of a failure of the load; empty where the outcome is enough."""
     if match := _STATUS.match(message):
         return status_code(int(match[1]))
     if match := _SQLSTATE.match(message):

@@ -1,8 +1,8 @@
 """
-A file that comes from outside: opened without hanging, read within limits, and understood or refused in words.
+Reads a file from outside: it is opened without hanging, read within limits, and parsed or refused with a reason.
 
-Every reader of settings, run directories, baselines and logs goes through here. A file that cannot be opened is an
-OSError with a reason (``strerror``), content that cannot be understood a ValueError whose text is the reason.
+Every reader of settings, run directories, baselines and logs uses this module. A file that cannot be opened raises an
+OSError with the reason in ``strerror``; content that cannot be parsed raises a ValueError with the reason as its text.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound="BaseModel")
 
 MOST_BYTES = 64_000_000
-"""Of a file that is read as a whole."""
+"""Largest file that is read as a whole."""
 MOST_NESTED = 64
-"""Lists and tables, one inside the other."""
+"""Deepest nesting of lists and tables."""
 _LARGEST = 2**63
 _LONGEST_SHOWN = 100
 _TOO_DEEP = f"is nested more than {MOST_NESTED} deep"
@@ -34,14 +34,14 @@ _TOO_DEEP = f"is nested more than {MOST_NESTED} deep"
 
 def open_file(path: Path, buffering: int = -1) -> BinaryIO:
     """
-    Open a file for reading; a pipe, a device or a directory is refused, so that no reader waits for a writer.
+    Open a file for reading. A pipe, a device or a directory is refused: a read of it could wait for ever.
 
     Raises:
         OSError: It cannot be opened, or is not a regular file; ``strerror`` is the reason.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except ValueError:  # a NUL in the name, or a letter that the file system's encoding lacks
+    except ValueError:  # the name has a NUL, or a character that the file system's encoding lacks
         raise OSError(errno.EINVAL, "no file can have such a name") from None
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -68,9 +68,10 @@ def read_file(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 def whole_lines(file: BinaryIO, longest: int) -> Iterator[tuple[bytes, int]]:
     """
-    The lines of a file that have an end, each with its length in bytes; of one above *longest*, nothing but its length.
+    The whole lines of a file, each with its length in bytes. A line above *longest* is empty, with its true length.
 
-    What is behind the last end is still being written, or was cut off. No line is held in memory beyond *longest*.
+    Text behind the last line end is left out: it is still being written, or was cut off. No more than *longest* bytes of a
+    line are held in memory.
     """
     while line := file.readline(longest):
         length = len(line)
@@ -87,7 +88,7 @@ def parse_text(content: bytes) -> str:
     Read UTF-8, with or without a byte order mark.
 
     Raises:
-        ValueError: It is another encoding; the reason says where, and not what is there.
+        ValueError: It has another encoding; the reason names the line, and does not quote it.
     """
     try:
         return content.decode("utf-8-sig")
@@ -101,7 +102,7 @@ def parse_json(content: bytes) -> Any:
     Read JSON.
 
     Raises:
-        ValueError: It is not JSON, is nested too deep, or holds a number that no figure of the suite can be.
+        ValueError: It is not JSON, is nested too deep, or holds a number that is too large for any figure of the suite.
     """
     text = parse_text(content)
     try:
@@ -121,10 +122,10 @@ def parse_json(content: bytes) -> Any:
 
 def build_model(kind: type[Model], document: object) -> Model:
     """
-    The typed value of a document that `parse_json` has read; text is no number, nor is a switch.
+    The typed value of a document that `parse_json` has read. A text or a boolean is not accepted as a number.
 
     Raises:
-        ValueError: Something is not as it should be; the reason begins with its key, and repeats no value.
+        ValueError: A value is not allowed; the reason begins with its key, and does not repeat the value.
     """
     from pydantic import ValidationError  # noqa: PLC0415 - who reads a secret, or --help, needs no models
 
@@ -141,7 +142,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
     Read TOML. Infinities and NaN stay: the settings refuse them by key.
 
     Raises:
-        ValueError: It is not TOML, is nested too deep, or holds a number or a NUL that no setting can be.
+        ValueError: It is not TOML, is nested too deep, or holds a number beyond 64 bits or a NUL.
     """
     text = parse_text(content)
     try:
@@ -160,7 +161,7 @@ def parse_toml(content: bytes) -> dict[str, Any]:
 
 
 def shortened(text: str) -> str:
-    """A text from outside, at a length that a sentence can hold."""
+    """A text from outside, short enough for a sentence."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
@@ -169,7 +170,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _number_reason(error: ValueError) -> str:
-    """Python's own words for a number of thousands of digits advise on its interpreter."""
+    """The reason of a ValueError. For a number of thousands of digits Python's own text is advice on its interpreter."""
     return "holds a number with thousands of digits" if "digits" in str(error) else str(error)
 
 
@@ -180,7 +181,7 @@ def _check(document: object) -> None:
 
 
 def _values(document: object) -> Iterator[tuple[str, object]]:
-    """All that a document holds, each with its place; without recursion, and no deeper than is allowed."""
+    """All values of a document, each with its place; without recursion, and no deeper than allowed."""
     waiting: list[tuple[str, object, int]] = [("", document, 0)]
     while waiting:
         place, value, depth = waiting.pop()

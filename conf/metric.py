@@ -13,7 +13,7 @@ _LATENCY = re.compile(
 
 
 class MetricKind(StrEnum):
-    """What is computed; the value is the metric's name, for a percentile with NN for its number."""
+    """What is computed. The value is the metric's name; NN stands for the number of a percentile."""
 
     SUCCESS_RATIO = "success_ratio"
     RATIO = "ratio"
@@ -29,9 +29,9 @@ class MetricKind(StrEnum):
 LATENCIES = frozenset({MetricKind.PERCENTILE, MetricKind.MEAN, MetricKind.MAX})
 OF_PROCESSES = frozenset({MetricKind.RSS, MetricKind.RSS_SLOPE})
 OF_OUTCOMES = frozenset({*LATENCIES, MetricKind.RATIO, MetricKind.PER_SECOND})
-"""What can be said of the results with one outcome."""
+"""Metrics of the results with one outcome."""
 OF_ROWS = frozenset({*LATENCIES, MetricKind.SUCCESS_RATIO, MetricKind.PER_SECOND})
-"""What Locust's statistics say of one row."""
+"""Metrics of one row of Locust's statistics."""
 OF_OPERATIONS = frozenset({*MetricKind} - OF_PROCESSES - {MetricKind.RATIO})
 
 
@@ -41,9 +41,9 @@ class Metric(NamedTuple):
 
     Args:
         kind: What is computed.
-        percent: Of a percentile, 0 < percent < 100; written with ``_`` for the decimal point: ``p99_9_ms``.
-        planned: Whether a latency counts from the planned start of its flow rather than from sending.
-        attempt: Whether a percentile is of all attempts, each failure counted as never answered.
+        percent: Number of a percentile, 0 < percent < 100; written with ``_`` for the decimal point: ``p99_9_ms``.
+        planned: Whether a latency counts from the planned start of its flow instead of from sending.
+        attempt: Whether a percentile is of all attempts, where each failure counts as never answered.
     """
 
     kind: MetricKind
@@ -63,7 +63,7 @@ def parse_metric(name: str) -> Metric:
     Read a metric's name.
 
     Raises:
-        ValueError: There is no such metric; its text lists those that there are.
+        ValueError: There is no such metric; the text lists the known ones.
     """
     if match := _LATENCY.fullmatch(name):
         planned = match["planned"] is not None

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Journey(StrEnum):
-    """What one kind of user sets out to do."""
+    """The task of one kind of user."""
 
     RAG = "rag"
     CHAT = "chat"
@@ -19,9 +19,9 @@ class Kind(StrEnum):
     REQUEST = "request"
     """One request that the target serves."""
     FLOW = "flow"
-    """Made of others, as its user experiences it; the target counts its parts."""
+    """Made of several operations, as its user experiences them; the target counts the parts."""
     WAIT = "wait"
-    """Time spent on our side of the wire."""
+    """Time in the load generator, before a request is sent."""
 
 
 class Operation(StrEnum):
@@ -49,12 +49,12 @@ class Operation(StrEnum):
 
     @property
     def begins_flow(self) -> bool:
-        """Whether its results begin when their flow does, so that they can be late against a planned start."""
+        """Whether its results begin together with their flow, so that they can be late against a planned start."""
         return self in {Operation.CHAT, Operation.ONBOARDING_FLOW, Operation.RAG_SEARCH}
 
     @property
     def label(self) -> str:
-        """The name as people read it."""
+        """The name for people."""
         return _LABELS[self]
 
 
@@ -82,7 +82,7 @@ class Outcome(StrEnum):
     VALIDATION = "validation"
     """An accepted status, but not the answer that the contract describes."""
     ISOLATION = "isolation"
-    """Somebody else's data: never tolerated, whatever the success rate."""
+    """The answer has data of another house or tenant: never tolerated, at any success rate."""
     UNEXPECTED = "unexpected"
     """The suite itself raised an exception that it does not know; its traceback is in the run's log."""
     CUT_OFF = "cut_off"

@@ -1,4 +1,4 @@
-"""Which files this suite wrote: a file of another program is never overwritten."""
+"""Recognizes the files that this suite wrote: a file of another program is never overwritten."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LOOKED_AT_BYTES = 65_536
 
 def is_free(path: Path, mark: re.Pattern[bytes]) -> bool:
     """
-    Whether *path* may be written: there is no file, nothing in it, or what this suite wrote.
+    Whether *path* may be written: there is no file, or an empty one, or one that this suite wrote.
 
     Args:
         path: A device or a pipe, such as ``/dev/stdout``, may be written.
-        mark: Found in the first 64 KiB of each such file that the suite writes, and in no other.
+        mark: Found in the first 64 KiB of each such file of the suite, and in no other.
 
     Raises:
         OSError: The file cannot be read.

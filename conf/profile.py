@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from conf.operations import Journey
 
 LONGEST_S = 366 * 86_400.0
-"""No run, and no part of one, takes longer."""
+"""Longest run, and longest part of one."""
 
 
 class Arrivals(StrEnum):
     """When the flows of an open workload start."""
 
     CONSTANT = "constant"
-    """At equal distances."""
+    """At equal intervals."""
     POISSON = "poisson"
-    """Independent of each other, as visitors come: distances are exponential."""
+    """Independent of each other, like visitors: the intervals are exponential."""
 
 
 class Step(BaseModel):
@@ -38,11 +38,11 @@ class Load(BaseModel):
     """
     The load of one journey.
 
-    Exactly one thing ends it: ``iterations`` (each user makes that many flows and is done),
-    ``run_time_s``, or the last of ``steps``.
+    Exactly one of these ends it: ``iterations`` (each user makes that many flows), ``run_time_s``, or the last of
+    ``steps``.
 
-    With ``arrival_rate`` the workload is open: flows start at planned moments, however slow the portal is, and
-    ``users`` is the most of them that can be under way at once. Without it, users wait for their answers.
+    With ``arrival_rate`` the workload is open: flows start at planned moments, also when the portal is slow, and
+    ``users`` is the largest number of flows under way at once. Without it, users wait for their answers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -103,7 +103,7 @@ class Load(BaseModel):
 
     @property
     def longest_s(self) -> float | None:
-        """Planned length in seconds; None where the users' iterations decide."""
+        """Planned length in seconds; None where ``iterations`` end the load."""
         return sum(step.duration_s for step in self.steps) if self.steps else self.run_time_s
 
 
@@ -123,5 +123,5 @@ class Profile(BaseModel):
         return load
 
     def longest_s(self, journeys: Iterable[Journey]) -> float:
-        """Planned length of *journeys*, one after the other, in seconds; where iterations decide, nothing is planned."""
+        """Planned length of *journeys*, one after the other, in seconds; a load that ``iterations`` end counts as 0."""
         return sum(self.load(journey).longest_s or 0 for journey in journeys)

@@ -1,4 +1,4 @@
-"""A secret of the environment: in a variable itself, or in a file that NAME_FILE names, as containers are given theirs."""
+"""A secret from the environment: in the variable NAME, or in a file that NAME_FILE names, as is usual for containers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _MOST_BYTES = 10_000
 
 
 def secret_variable(variable: str, environ: Mapping[str, str]) -> str:
-    """Which of the two names holds the secret: *variable*, or that of its file where only this one is set."""
+    """The variable that is set: *variable*, or the name with ``_FILE`` where only that is set."""
     named = variable + _SUFFIX
     return named if environ.get(named) and not environ.get(variable) else variable
 
 
 def read_secret(variable: str, environ: Mapping[str, str]) -> str:
     """
-    The secret; empty where neither variable is set. The line end behind it in a file does not belong to it.
+    The secret, without the line end of its file; empty where neither variable is set.
 
     Raises:
         LoadTestError: Both variables are set; or the file cannot be read, is empty, or is not one line of text.

@@ -1,4 +1,4 @@
-"""What a criterion is about: ``operation[.outcome][@users]``, a process, or rows of another project's CSV."""
+"""The subject of a criterion: ``operation[.outcome][@users]``, a process, or rows of another project's CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conf.operations import Operation, Outcome
 PORTAL = "portal"
 """The portal's process."""
 GENERATOR = "generator"
-"""Each process that generates load; the worst of them is judged."""
+"""Each process that generates load; the worst one is judged."""
 MASTER = "master"
 """The process that owns a distributed run; it generates no load."""
 PROCESSES = (PORTAL, GENERATOR)
@@ -29,10 +29,10 @@ class Subject(NamedTuple):
 
     Args:
         operation: None for a process, and for rows of a CSV file.
-        outcome: Only results that ended so; None: the metric says which count.
+        outcome: Only results with this outcome; None: the metric decides which count.
         users: Only results of the step with so many users; None: of the whole run.
-        rows: Which rows of Locust's statistics, by name or by method and name, with ``*`` for any characters; or
-            `AGGREGATED`. Empty for everything else.
+        rows: Rows of Locust's statistics, by name or by method and name, with ``*`` for any characters; or `AGGREGATED`.
+            Empty for other subjects.
     """
 
     operation: Operation | None
@@ -41,7 +41,7 @@ class Subject(NamedTuple):
     rows: str = ""
 
     def names_row(self, method: str, name: str) -> bool:
-        """Whether the subject is this row; a row that is spelled exactly so needs no ``*``."""
+        """Whether the subject includes this row; an exact spelling matches also where the name has a ``*``."""
         spelled = (name, f"{method} {name}")
         if self.rows in spelled:
             return True
@@ -49,12 +49,12 @@ class Subject(NamedTuple):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether several rows may be meant."""
+        """Whether the subject may match several rows."""
         return _ANY in self.rows
 
 
 def row_subject(method: str, name: str) -> str:
-    """How a criterion names exactly this row."""
+    """The subject that names exactly this row."""
     return f"{method or _ANY} {name}"
 
 
@@ -66,10 +66,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 @cache
 def parse_subject(text: str) -> Subject:
     """
-    Read what a criterion is about.
+    Read the subject of a criterion.
 
     Raises:
-        ValueError: It is about nothing that the suite knows; its text lists what there is.
+        ValueError: There is no such subject; the text lists what is allowed.
     """
     if text in PROCESSES:
         return Subject(None)

@@ -1,4 +1,4 @@
-"""Thresholds: what is demanded of one metric, as data."""
+"""Thresholds: the limits of each metric, as data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Limits(BaseModel):
     """
     Where PASS ends and where FAIL begins; between them lies WARN.
 
-    One direction only: ``pass_below`` / ``fail_above`` for what should be small (ms, MB),
-    ``pass_above`` or ``pass_at_least`` / ``fail_below`` for what should be large (ratios, 0..1).
+    One direction only: ``pass_below`` / ``fail_above`` for a metric that should be small (ms, MB),
+    ``pass_above`` or ``pass_at_least`` / ``fail_below`` for a metric that should be large (ratios, 0..1).
     Every limit but ``pass_at_least`` is exclusive, so a value on a limit is a WARN.
 
-    ``within_ms`` belongs to ``goodput_ratio`` alone: how quick an answer must be to count. An ``optional`` criterion
-    can only warn. ``stop_early``: while the run goes on, a FAIL over ``run.early_stop_window_s`` ends it.
+    ``within_ms``, for ``goodput_ratio`` alone, is the longest latency that counts. An ``optional`` criterion can only
+    warn. ``stop_early``: during the run, a FAIL over ``run.early_stop_window_s`` ends it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -104,4 +104,4 @@ def _metrics_of(subject: Subject) -> frozenset[MetricKind]:
 SubjectText = Annotated[str, AfterValidator(_is_subject)]
 MetricName = Annotated[str, AfterValidator(_is_metric)]
 Thresholds = Annotated[dict[SubjectText, dict[MetricName, Limits]], AfterValidator(_metrics_fit_subjects)]
-"""Subject → metric → limits, as they are spelled in the settings; `parse_subject` and `parse_metric` read the names."""
+"""Subject → metric → limits, spelled as in the settings; `parse_subject` and `parse_metric` read the names."""

@@ -1,4 +1,4 @@
-"""Where OpenTelemetry's own variables send spans, and whether they may go there."""
+"""The addresses in OpenTelemetry's own variables, and whether spans may be sent there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 OTLP, CONSOLE, NONE = "otlp", "console", "none"
 TRACES_ENDPOINT, ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 OTHER_ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")
-"""Of Locust's ``--otel``."""
+"""Further variables that Locust's ``--otel`` reads."""
 _DEFAULT = "http://localhost:4318"
 
 
 def named_exporters(environ: Mapping[str, str]) -> set[str]:
-    """The exporters that the variables ask for, whether there are such or not; none, unless they say so."""
+    """The exporters that the variables name, known or not; none where they name none."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return set()
     named = {name.strip().lower() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")} - {""}
@@ -34,7 +34,7 @@ def allowed_endpoint(settings: Settings, environ: Mapping[str, str]) -> str:
     The address to which spans are sent.
 
     Raises:
-        LoadTestError: It is none, or its host is not allowed.
+        LoadTestError: It is not an address, or its host is not allowed.
     """
     if environ.get(TRACES_ENDPOINT):
         return _allowed(settings, TRACES_ENDPOINT, environ[TRACES_ENDPOINT])
@@ -46,15 +46,15 @@ def require_allowed_exporters(
     settings: Settings, environ: Mapping[str, str], others: tuple[str, ...] = ()
 ) -> str:
     """
-    Look whether everything that is exported may go where it goes; in words, where.
+    Check that all exporters send to allowed hosts; returns a sentence with the address.
 
     Args:
-        settings: Name the hosts.
+        settings: Name the allowed hosts.
         environ: Holds OpenTelemetry's variables.
         others: Further variables with an address.
 
     Raises:
-        LoadTestError: Something may not.
+        LoadTestError: A host is not allowed.
     """
     for variable in others:
         if environ.get(variable):

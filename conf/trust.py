@@ -1,4 +1,4 @@
-"""Which TLS certificates are believed, and what is wrong with one that is not."""
+"""Which TLS certificates are trusted, and the reasons against one that is not."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True)
 class Trust:
     """
-    Whom a client of the portal believes.
+    The certificates that a client of the portal trusts.
 
     Args:
-        ca_file: The authorities, in PEM form, in place of the system's; None: the system's.
-        verify: Whether certificates are looked at.
+        ca_file: PEM file of the authorities, instead of the system's; None: the system's.
+        verify: Whether certificates are verified.
     """
 
     ca_file: Path | None = None
@@ -25,16 +25,16 @@ class Trust:
 
     def context(self, kind: type[ssl.SSLContext]) -> ssl.SSLContext:
         """
-        A client's context; one for all connections of the process.
+        The TLS context of a client; one for all connections of the process.
 
         Args:
             kind: Python's ``SSLContext`` or gevent's.
         """
-        return _context(kind, self)  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+        return _context(kind, self)  # type: ignore[arg-type]  # every class is hashable
 
     def require_authorities(self) -> None:
         """
-        Look into ``ca_file``.
+        Check that ``ca_file`` holds certificates.
 
         Raises:
             ValueError: It cannot be read, or holds no certificate.
@@ -50,13 +50,13 @@ class Trust:
 
     @property
     def digest(self) -> str:
-        """Equal for clients that believe the same certificates, wherever each has its file."""
+        """Equal for clients that trust the same certificates, also where their files have different paths."""
         held = b"" if self.ca_file is None else self.ca_file.read_bytes()
         return sha256(b"%d:%s" % (self.verify, held)).hexdigest()
 
 
 class TlsFault(Enum):
-    """Why there is no connection over TLS: in words, and what to do."""
+    """Why there is no connection over TLS: the reason in words, and what to do."""
 
     EXPIRED = (
         "TLS: the certificate has expired",
@@ -89,7 +89,7 @@ class TlsFault(Enum):
 
     @property
     def words(self) -> str:
-        """What is wrong; the same for the same fault."""
+        """The reason; the same text for each occurrence of a fault."""
         return self.value[0]
 
     @property
@@ -108,11 +108,11 @@ _FAULTS = {
     62: TlsFault.HOST_NAME,
     64: TlsFault.HOST_NAME,
 }
-"""OpenSSL's verify codes (``X509_V_ERR_…``, x509_vfy.h)."""
+"""OpenSSL's verify codes (``X509_V_ERR_…``, x509_vfy.h) → fault."""
 
 
 def tls_fault(error: ssl.SSLError) -> TlsFault | None:
-    """What an error of the ``ssl`` module means; None: the peer ended the connection, which is no fault of TLS."""
+    """The fault behind an error of the ``ssl`` module; None: the peer ended the connection, which is not a fault of TLS."""
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return None
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -137,7 +137,7 @@ def _context(kind: type[ssl.SSLContext], trust: Trust) -> ssl.SSLContext:
 
 
 def _load_system_authorities(context: ssl.SSLContext) -> None:
-    """The system's, or those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name; certifi's where the system has none."""
+    """Load the system's authorities, or those of ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``; certifi's where there are none."""
     paths = ssl.get_default_verify_paths()
     directory = Path(paths.capath) if paths.capath else None
     if paths.cafile or (directory is not None and any(directory.iterdir())):

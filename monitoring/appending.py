@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 class AppendedFile:
     """
-    A new text file that takes what is between two flushes as a whole, or not at all: no torn line is left behind.
+    A new text file. What is written between two flushes reaches the disk whole or not at all: no torn line is left.
 
     Args:
         path: Must not exist.
@@ -30,10 +30,10 @@ class AppendedFile:
 
     def flush(self) -> None:
         """
-        Write what was kept, and forget it.
+        Write the kept text to the file.
 
         Raises:
-            OSError: The disk does not take it; names the file, which is as it was.
+            OSError: It cannot be written. The error names the file, which is unchanged.
         """
         rest = "".join(self._pending).encode()
         self._pending.clear()
@@ -49,7 +49,7 @@ class AppendedFile:
         self._size = size
 
     def close(self) -> None:
-        """Flush, and close whatever comes of it."""
+        """Flush, and close the file even when that fails."""
         try:
             self.flush()
         finally:

@@ -1,8 +1,8 @@
 """
-HdrHistogram's buckets in numpy: what each holds, and many encoded histograms read at once.
+HdrHistogram's buckets in numpy: the range of each, and a reader of many encoded histograms at once.
 
-hdrh reads a histogram into an array of all 21,504 buckets, most of them empty, which takes a tenth of a millisecond. A
-run of a day has hundreds of thousands of histograms, of a dozen results each.
+hdrh reads a histogram into an array of all 21,504 buckets, most of them empty. That takes a tenth of a millisecond, and
+a run of a day has hundreds of thousands of histograms with a dozen results each.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _DAMAGES = (
     zlib.error,
 )
 _HEAD_BYTES = 8
-"""Of an encoded histogram: a cookie, and how long the rest is, which is compressed."""
+"""Head of an encoded histogram: a cookie, and the length of the rest, which is compressed."""
 _encoded = binascii.a2b_base64(new_histogram().encode())
 _COOKIE = int.from_bytes(_encoded[: _HEAD_BYTES // 2], "big")
 _decoded = zlib.decompress(_encoded[_HEAD_BYTES:])
 _COUNTS_FROM = len(_decoded)
-"""The rest begins with another cookie, a length, and the range and precision that all our histograms have."""
+"""Where the counts begin: before them are another cookie, a length, and the range and precision of the suite's histograms."""
 _SETTINGS_AT = np.r_[0:4, 8:_COUNTS_FROM]
 _SETTINGS = np.frombuffer(_decoded, dtype=np.uint8)[_SETTINGS_AT]
 _MOST_BYTES = 4
-"""Of a number; more do not fit into 32 bits."""
+"""Longest number; one of more bytes does not fit into 32 bits."""
 _MORE = 0x80
-"""Of a byte of a number: another one follows."""
+"""Bit of a byte of a number: another byte follows."""
 
 
 class Held(NamedTuple):
     """
-    What several histograms hold; arrays of the same length, an entry for each bucket of each that is not empty.
+    Contents of several histograms: arrays of the same length, with an entry for each bucket that is not empty.
 
     Args:
-        places: Which histogram.
-        buckets: Which of its buckets.
-        counts: How many results are in it.
+        places: Index of the histogram.
+        buckets: Index of the bucket.
+        counts: Number of results in the bucket.
     """
 
     places: NDArray[np.int64]
@@ -78,7 +78,7 @@ def decode_histograms(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]
     Read histograms of microseconds in HdrHistogram's compressed base64 form.
 
     Returns:
-        What they hold, and which of them are damaged; those hold nothing.
+        Their contents, and the indices of damaged ones, which hold nothing.
     """
     try:
         return _decode_quickly(payloads), []
@@ -92,7 +92,7 @@ def decode_histograms(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]
 
 
 def _decode_halves(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]:
-    """Find the ones that are not as the suite writes them, and read all others quickly."""
+    """Find the histograms that are not as the suite writes them, and read all others quickly."""
     middle = len(payloads) // 2
     (before, first), (after, second) = (
         decode_histograms(part) for part in (payloads[:middle], payloads[middle:])
@@ -103,11 +103,11 @@ def _decode_halves(payloads: Sequence[str | bytes]) -> tuple[Held, list[int]]:
 
 def _decode_quickly(payloads: Sequence[str | bytes]) -> Held:
     """
-    Read histograms that have the suite's own range and precision; raises if any of them has not.
+    Read histograms that have the suite's own range and precision; raises if any has another.
 
-    HdrHistogram writes its counts as ZigZag LEB128: how many results are in the next bucket or, negative, how many
-    buckets are empty. The numbers of all histograms are read together: each is some bytes, of which all but the last
-    have their highest bit set.
+    HdrHistogram writes its counts as ZigZag LEB128. A positive number is the count of the next bucket; a negative one is
+    how many empty buckets follow. The numbers of all histograms are read together: in each number, every byte but the
+    last has its highest bit set.
     """
     packed = list(map(binascii.a2b_base64, payloads))
     heads = np.frombuffer(b"".join([one[:_HEAD_BYTES] for one in packed]), dtype=">u4").reshape(-1, 2)

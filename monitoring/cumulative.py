@@ -1,4 +1,4 @@
-"""HdrHistograms as Prometheus wants them: counts up to each bound, and a sum."""
+"""HdrHistograms in Prometheus's form: counts up to each bound, and a sum."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def cumulative(histogram: HdrHistogram, bounds_s: tuple[float, ...]) -> tuple[li
         bounds_s: Ascending.
 
     Returns:
-        Bound → count, with ``+Inf`` last; and the sum in seconds. A result counts as at most a bound where the
-        HDR bucket that holds it does: that is 0.1 % wide.
+        Bound → count, with ``+Inf`` last; and the sum in seconds. A result is known to the width of its HDR bucket, 0.1 %:
+        the whole bucket counts as within the bound or as beyond it.
     """
     counts = np.frombuffer(histogram.counts, dtype=np.uint64)
     filled = np.flatnonzero(counts)
     here = counts[filled].astype(np.float64)
     lowest_us, middle_us = _edges_us()
-    # Of the buckets that hold results, how many begin at or below each bound.
+    # For each bound: how many of the buckets with results begin at or below it.
     places = np.searchsorted(
         lowest_us[filled], np.round(np.multiply(bounds_s, _US_PER_S)).astype(np.int64), side="right"
     )
@@ -45,7 +45,7 @@ def cumulative(histogram: HdrHistogram, bounds_s: tuple[float, ...]) -> tuple[li
 
 @cache
 def _edges_us() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The smallest value of each bucket, and the one in its middle; all histograms have the same."""
+    """The smallest and the middle value of each bucket; all histograms have the same buckets."""
     histogram = new_histogram()
     values = [histogram.get_value_from_index(index) for index in range(histogram.counts_len + 1)]
     edges = np.array(values, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Is a process that generates load itself healthy? Late, busy or out of files, it measures itself."""
+"""Health of a process that generates load, as it measures itself: event-loop lag, processor time, open files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 class LagSampler:
     """
-    How late this process's event loop is: asks to be woken every 20 ms and measures how much later it is.
+    Measures how late this process's event loop is: asks to be woken every 20 ms, and takes how much later it wakes.
 
-    An answer that arrives while the loop is busy is timed only when the loop comes to it, so the lag is what the
-    generator may add to each latency. One sample stands for each 20 ms: a pause of a second counts as fifty.
+    An answer that arrives while the loop is busy is timed only when the loop reads it: the generator may add the lag
+    to each latency. There is one sample for each 20 ms: a pause of a second counts as fifty.
 
     Args:
-        sleep: Waits for so many seconds, letting others run.
+        sleep: Waits that many seconds and lets other greenlets run.
         clock: Seconds, monotonic.
     """
 
@@ -49,8 +49,8 @@ class LagSampler:
         """
         Take one sample.
 
-        While the loop stood still, more samples were due, each late by one interval less than the one before; they
-        are recorded too, or a single long pause would hide behind many quick samples (coordinated omission).
+        While the loop stood still, more samples were due, each late by one interval less than the sample before. They
+        are recorded too: otherwise one long pause would hide behind many quick samples (coordinated omission).
         """
         asked = self._clock()
         self._sleep(_SAMPLE_EVERY_S)
@@ -60,7 +60,7 @@ class LagSampler:
     def take(self) -> bytes:
         """The lags since the last call, in microseconds, in HdrHistogram's compressed base64 form."""
         encoded: bytes = self._histogram.encode()
-        self._histogram = new_histogram()  # which takes an eighth of the time of a reset
+        self._histogram = new_histogram()  # takes an eighth of the time of a reset
         return encoded
 
 
@@ -83,7 +83,7 @@ class Vitals:
 
 
 class OwnVitals:
-    """Reads this process's vitals; made in the process itself, after any fork."""
+    """Reads this process's vitals; must be made in the process itself, after any fork."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
@@ -95,7 +95,8 @@ class OwnVitals:
         """
         The process as it is now.
 
-        A reading opens files. A process that has as many open as it may is read as full, and otherwise as it last was.
+        A reading opens files. Where the process may not open more, the reading says that its files are used up, and repeats
+        the other values of the last reading.
         """
         try:
             self._last = self._look()
@@ -116,7 +117,7 @@ class OwnVitals:
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     def _open_files(self) -> int:
-        """Linux 6.2 and later say how many there are; to list ten thousand takes a twentieth of a second."""
+        """Linux 6.2 and later give the number; a list of ten thousand files takes a twentieth of a second."""
         counted = _DESCRIPTORS.stat().st_size if _DESCRIPTORS.exists() else 0
         return counted or int(self._process.num_fds())
 

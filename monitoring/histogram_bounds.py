@@ -1,4 +1,4 @@
-"""The bounds of Prometheus's latency histograms: dense where the thresholds are, and on every limit."""
+"""The bounds of Prometheus's latency histograms: dense near the thresholds, and one on every limit."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def latency_bounds_s(thresholds: Thresholds) -> tuple[float, ...]:
     """
     `BOUNDS_S`, and every latency limit that is not among them.
 
-    ``histogram_quantile`` interpolates between bounds. With a bound on the limit itself it lies beyond the limit
-    exactly when the percentile does, however coarse the buckets are.
+    ``histogram_quantile`` interpolates between bounds. With a bound on the limit itself, its result lies beyond the limit
+    exactly when the percentile does, also with coarse buckets.
     """
     limits_ms = {
         limit

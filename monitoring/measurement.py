@@ -1,5 +1,5 @@
 """
-Own measurements, beside Locust's statistics: each result once, by operation, outcome and step.
+The suite's own measurements, in addition to Locust's statistics: each result once, by operation, outcome and step.
 
 Locust's numbers keep two significant digits and mix failures into percentiles. Here every result goes into an
 HdrHistogram (http://hdrhistogram.org; microseconds, three significant digits), one per tag and interval.
@@ -25,27 +25,27 @@ HIGHEST_US = 600_000_000
 SIGNIFICANT_DIGITS = 3
 
 Snapshot = dict[str, bytes]
-"""Tag → histogram in HdrHistogram's compressed base64 form; what travels from worker to owner."""
+"""Tag → histogram in HdrHistogram's compressed base64 form; sent from worker to owner."""
 
 
 WARM_UP = -1
-"""The step of results that began before the figures count; spelled ``warmup``."""
+"""Step of results that began during the warm-up; spelled ``warmup``."""
 
 _SERVER = "server-"
 
 
 class Tag(NamedTuple):
     """
-    What a histogram is about; written ``operation.outcome.step``, with ``.planned`` or ``.server-NAME`` behind it.
+    What a histogram measures; written ``operation.outcome.step``, with ``.planned`` or ``.server-NAME`` behind it.
 
     Args:
         operation: What was measured.
         outcome: How it ended.
-        step: In which stretch of the run it began; ``WARM_UP`` before the figures count.
-        planned: Whether durations are from the planned start of the flow rather than from sending. Such a
-            histogram is a second account of the same results.
-        server_step: Of which part of its work the target said how long it took; durations are then the target's
-            own (``Server-Timing``), and part of those of the results.
+        step: Step of the load in which it began; ``WARM_UP`` during the warm-up.
+        planned: Whether durations are from the planned start of the flow instead of from sending. Such a histogram
+            measures the same results a second time.
+        server_step: Part of the target's work. The durations are then those that the target gave for it
+            (``Server-Timing``): a part of the duration of each result.
     """
 
     operation: Operation
@@ -56,12 +56,12 @@ class Tag(NamedTuple):
 
     @property
     def is_result(self) -> bool:
-        """Whether each value is a result of its own, and not a further account of one."""
+        """Whether each value is a result of its own, and not a second measurement of one."""
         return not self.planned and not self.server_step
 
     @property
     def is_judged(self) -> bool:
-        """Whether the results belong to the figures; those of the warm-up do not."""
+        """Whether the results are in the figures; those of the warm-up are not."""
         return self.step != WARM_UP
 
     def __str__(self) -> str:
@@ -90,10 +90,10 @@ class Tag(NamedTuple):
 
 class _Histogram(HdrHistogram):  # type: ignore[misc]  # hdrh has no types
     """
-    A histogram whose memory is free as soon as nobody holds it.
+    A histogram without a reference cycle: its memory is free as soon as nothing refers to it.
 
-    hdrh's own holds an encoder, which holds the histogram: its 170 kB stay until Python looks for reference cycles, which
-    a load-generating process does rarely.
+    hdrh's own refers to an encoder that refers to the histogram. Its 170 kB stay until Python looks for reference cycles,
+    which a load-generating process does rarely.
     """
 
     def __init__(self) -> None:
@@ -114,28 +114,28 @@ def new_histogram() -> HdrHistogram:
 
 @dataclass(slots=True)
 class Attempts:
-    """How many times an operation was begun, and how many results it has; equal once a run is over."""
+    """How often an operation was begun, and how many results it has; equal when a run is over."""
 
     begun: int = 0
     ended: int = 0
 
 
 class Recorder:
-    """Collects the results of one process until they are taken."""
+    """Collects the results of one process until `take` hands them over."""
 
     def __init__(self) -> None:
         self._histograms: dict[Tag, HdrHistogram] = {}
         self.recorded = 0
         """Results since the start of the run, each once; never goes down."""
         self.attempts: dict[Operation, Attempts] = {}
-        """Since the start of the run."""
+        """Attempts by operation since the start of the run."""
 
     def begin(self, operation: Operation) -> None:
         """Count an attempt, whose result is not known yet."""
         self.attempts.setdefault(operation, Attempts()).begun += 1
 
     def record(self, tag: Tag, seconds: float) -> None:
-        """Record one result; shorter than a microsecond counts as one."""
+        """Record one result; a duration below a microsecond counts as one microsecond."""
         histogram = self._histograms.get(tag)
         if histogram is None:
             histogram = self._histograms[tag] = new_histogram()
@@ -145,9 +145,9 @@ class Recorder:
             self.attempts.setdefault(tag.operation, Attempts()).ended += 1
 
     def take(self) -> Snapshot:
-        """Hand over what was recorded since the last call, and start anew."""
+        """Hand over the results since the last call."""
         taken = {str(tag): histogram.encode() for tag, histogram in self._histograms.items()}
-        self._histograms = {}  # a new histogram costs an eighth of what resetting one does
+        self._histograms = {}  # new histograms take an eighth of the time of a reset
         return taken
 
 
@@ -160,13 +160,13 @@ class Tally:
 
 
 class TextSink(Protocol):
-    """What text is written to."""
+    """A file for text."""
 
     def write(self, text: str, /) -> int:
-        """Keep it, or write it."""
+        """Write *text*, now or at the next flush."""
 
     def flush(self) -> None:
-        """What was kept is written."""
+        """Write what has been kept."""
 
 
 class MeasurementLog:
@@ -174,7 +174,7 @@ class MeasurementLog:
     Merges snapshots and writes them as a standard HdrHistogram log with tags, one line per tag and interval.
 
     Args:
-        file: Opened for writing text; stays the caller's to close.
+        file: Opened for writing text; the caller closes it.
         started_at: Start of the run; written as the log's StartTime.
     """
 
@@ -183,9 +183,9 @@ class MeasurementLog:
         self._interval: dict[str, HdrHistogram] = {}
         self._interval_start_s = started_at.timestamp()
         self.merged = 0
-        """Results added so far, each once."""
+        """Number of results added so far, each once."""
         self.written = 0
-        """Results written so far, each once."""
+        """Number of results written so far, each once."""
         self.tallies: dict[Operation, Tally] = {}
         file.write("#[Histogram log format version 1.3]\n")
         file.write(
@@ -216,7 +216,7 @@ class MeasurementLog:
         Write what was merged since the last call as one interval, and flush it to the file.
 
         Raises:
-            OSError: The file does not take it; it is kept, and belongs to the next interval.
+            OSError: The file cannot be written; the results are kept for the next interval.
         """
         end_s, written = until.timestamp(), 0
         for text, histogram in sorted(self._interval.items()):
@@ -232,5 +232,5 @@ class MeasurementLog:
 
 
 def utc_now() -> datetime:
-    """The wall clock, aware; the default of everything that takes a clock."""
+    """The wall clock, aware; the default wherever a clock is an argument."""
     return datetime.now(UTC)

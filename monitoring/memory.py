@@ -8,12 +8,12 @@ import re
 import psutil
 
 _RSS_SAMPLE = re.compile(
-    # The number is one that `float` takes.
+    # The pattern matches only numbers that `float` accepts.
     r"^process_resident_memory_bytes(?:\{[^}\n]{0,1000}\})?[ \t]+([0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][-+]?[0-9]{1,3})?)(?:[ \t\r]|$)",
     re.MULTILINE,
 )
 _MOST_BYTES = 1 << 50
-"""A petabyte: no process has so much."""
+"""A petabyte; a larger figure cannot be true."""
 
 
 def own_rss_bytes() -> int:
@@ -22,7 +22,7 @@ def own_rss_bytes() -> int:
 
 
 def tree_rss_bytes(pid: int) -> int | None:
-    """Resident memory of a process and its children (a portal may fork workers); None once it is gone."""
+    """Resident memory of a process and its children (a portal may fork workers); None after it has ended."""
     try:
         parent = psutil.Process(pid)
         return sum(process.memory_info().rss for process in [parent, *parent.children(recursive=True)])
@@ -32,9 +32,9 @@ def tree_rss_bytes(pid: int) -> int | None:
 
 def exposed_rss_bytes(exposition: str) -> int | None:
     """
-    ``process_resident_memory_bytes`` of a Prometheus page; None where the page does not say, or says what cannot be.
+    ``process_resident_memory_bytes`` of a Prometheus page; None where it is missing or impossible.
 
-    Only its line is read: whatever else the page holds costs nothing.
+    Only its line is read: other contents of the page cost no time.
     """
     sample = _RSS_SAMPLE.search(exposition)
     value = float(sample[1]) if sample else math.nan

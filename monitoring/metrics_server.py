@@ -1,4 +1,4 @@
-"""The Prometheus page of a run, on a port of its own: without a web UI, or beside one."""
+"""The Prometheus page of a run, on its own port, with or without a web UI."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ HOST = "127.0.0.1"
 PATH = "/metrics"
 _CLIENT_TIMEOUT_S = 5.0
 _LONGEST_SERVED_S = 30.0
-"""A client in all; making the page is part of it."""
+"""Longest time for one client, including the making of the page."""
 _LOOK_EVERY_S = 0.2
-"""How soon `MetricsServer.close` is noticed."""
+"""How often the server checks whether `MetricsServer.close` was called."""
 
 
 class MetricsServer:
     """
-    Answers ``GET /metrics`` with a page, until closed.
+    Answers ``GET /metrics`` with a page, until it is closed.
 
-    Under gevent the thread is a greenlet: start it where the sockets are patched, after any fork, and in the process
-    that owns the run. A client that says nothing is dropped after five seconds, and any after half a minute.
+    Under gevent the thread is a greenlet: start it where the sockets are patched, after any fork, and in the process that
+    owns the run. A silent client is disconnected after five seconds, every client after half a minute.
 
     Args:
-        page: Makes the page anew for each request; quick, since the load waits for it meanwhile.
+        page: Makes the page for each request. It must be quick: meanwhile the load waits.
         port: 0 takes any free one.
-        host: Address to listen on, of IPv4; whoever reaches it reads the page. On the loopback that is this machine, and
-            no page of another site that is open in a browser here: ``Host`` must name the loopback too.
+        host: IPv4 address to listen on; every client that reaches it may read the page. On the loopback these are the
+            clients of this machine. ``Host`` must then name the loopback: a page of another site, open in a browser here,
+            cannot read it.
 
     Raises:
-        LoadTestError: The port cannot be had.
+        LoadTestError: The port is not available.
     """
 
     def __init__(self, page: Callable[[], bytes], port: int, host: str = HOST) -> None:
@@ -65,17 +66,17 @@ class MetricsServer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Address of the page."""
         return f"http://{self._host}:{self._server.server_address[1]}{PATH}"
 
     def start(self) -> Self:
-        """Answer from now on, and say where in the log."""
+        """Begin to answer, and log the address."""
         self._thread.start()
         _log.info("Prometheus page: %s", self.url)
         return self
 
     def close(self) -> None:
-        """Answer no more; the port is free afterwards."""
+        """Stop answering; the port is free afterwards."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -83,16 +84,16 @@ class MetricsServer:
 
 
 class _Server(ThreadingMixIn, TCPServer):
-    """Unlike HTTPServer, asks no name service what its address is called."""
+    """Unlike HTTPServer, does not ask a name service for the name of its address."""
 
     allow_reuse_address = True
     daemon_threads = True
     page: Callable[[], bytes]
     address: WebAddress | None
-    """Whose names a request must use; None: any."""
+    """A request must use one of its names; None accepts any."""
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - its signature
-        """A client that went away is no news; the traceback would go to stderr."""
+        """Only debug: that a client left is not worth a traceback on stderr."""
         _log.debug("the Prometheus page was not fetched to its end", exc_info=True)
 
 
@@ -101,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        """As Python does, and no longer: a client that sends a byte now and then would be served for ever."""
+        """As Python does, with a total limit: a client that sends a byte now and then would be served for ever."""
         with Deadline(_LONGEST_SERVED_S) as deadline:
             deadline.cover(self.connection)
             super().handle()
@@ -132,8 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def version_string(self) -> str:
-        """Names neither Python nor its version."""
+        """A ``Server`` header that names neither Python nor its version."""
         return "loadtest"
 
     def log_message(self, *_: object) -> None:
-        """A scrape every few seconds is no news."""
+        """Logs nothing: there is a scrape every few seconds."""

@@ -1,4 +1,4 @@
-"""The moments of a run, on a clock that nobody can set."""
+"""The moments of a run, on a clock that cannot be set."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _STEP_S = 0.5
-"""A smaller difference between two looks, a second apart, is a clock that runs a little faster or slower."""
+"""A smaller difference between two readings, a second apart, only means that one clock runs a little faster."""
 
 
 class RunClock:
     """
-    The wall clock's reading when the run began, and from there on a monotonic clock.
+    The wall clock's time at the start of the run, and from then on a monotonic clock.
 
-    All moments and durations of a run are of it. When the wall clock of the machine is set during the run, moments stay
-    in order and no figure moves.
+    All moments and durations of a run are from it. When the wall clock of the machine is set during the run, moments
+    stay in order and no figure changes.
 
     Args:
         wall: The wall clock.
-        seconds: A monotonic one.
+        seconds: A monotonic clock.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RunClock:
         self._began_s = seconds()
         self._ahead_s = 0.0
         self.stepped_s = 0.0
-        """By how much the wall clock was set during the run, as seen by `look`; forward is positive."""
+        """Seconds by which the wall clock was set during the run, as `look` saw it; forward is positive."""
 
     @property
     def elapsed_s(self) -> float:

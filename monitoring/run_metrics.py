@@ -1,7 +1,7 @@
 """
-A run as it stands, as a Prometheus page: plain data in, text out.
+The current state of a run as a Prometheus page: plain data in, text out.
 
-Whoever owns the run fills `RunMetrics` anew for each scrape; nothing is kept between two of them.
+The owner of the run fills a new `RunMetrics` for each scrape; nothing is kept between two scrapes.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ if TYPE_CHECKING:
     from conf.operations import Operation
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-"""Of the page."""
+"""Content type of the page."""
 STATE_NUMBERS = {"PASS": 0, "WARN": 1, "FAIL": 2, "NO VERDICT": 3}
-"""State as people read it → its number on the page; the larger is the worse."""
+"""State in words → its number on the page; a larger number is worse."""
 MOST_FAILURES = 50
-"""Groups of failures that the page has, the most frequent first; messages are texts from outside, without bound."""
+"""Most groups of failures on the page, the most frequent first: messages come from outside, in any number."""
 LONGEST_MESSAGE = 200
 
 
 class Ending(StrEnum):
-    """How results ended, as far as latencies are concerned."""
+    """How results ended, as latencies distinguish it."""
 
     SUCCESS = "success"
     SLOW = "slow"
-    """Waited for in vain, and for at least so long: timeouts, and what the end of the run cut off."""
+    """Waited for in vain: timeouts, and requests that the end of the run cut off. The latency is at least the duration."""
     FAILURE = "failure"
     """Quick failures, which have no latency."""
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        """That of one outcome."""
+        """The ending that *outcome* belongs to."""
         if outcome is Outcome.SUCCESS:
             return cls(cls.SUCCESS)
         return cls(cls.SLOW) if outcome.is_slow else cls(cls.FAILURE)
@@ -60,11 +60,11 @@ class Ending(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ProcessReading:
     """
-    One process of the run as it last measured itself; None where it does not say.
+    The last measurement of one process of the run, by itself; None for a figure that it does not report.
 
     Args:
         process: As in ``memory.csv``: ``portal``, ``local``, ``master``, or a worker's name.
-        lag_p50_s: How late the event loop was, over the time since the last reading, or the whole run.
+        lag_p50_s: Median of how late the event loop was, since the last reading or over the whole run.
     """
 
     process: str
@@ -80,7 +80,7 @@ class ProcessReading:
 
 class Criterion(NamedTuple):
     """
-    One criterion as it is judged now.
+    One criterion and its current state.
 
     Args:
         subject: As the settings spell it.
@@ -99,29 +99,29 @@ class Criterion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FailureCount:
-    """Failures that are alike; *message* is redacted here, and need not be before."""
+    """Failures that are alike; *message* is redacted here."""
 
     operation: str
     outcome: str
     message: str
     count: int
     last_seen_s: float
-    """Seconds since the epoch."""
+    """Time of the newest of these failures, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics:
     """
-    Everything the page says; what is left out is not on it.
+    The contents of the page; a field that is left out is not on it.
 
     Args:
         run_id: Name of the run directory; empty before the first run.
         journeys: Joined with ``+``.
         results: How many results each operation has had, by outcome.
-        latencies: Of each operation's successes, slow and quick failures; histograms in microseconds.
-        steps: Of each operation, by the step that the portal's ``Server-Timing`` names.
-        bounds_s: Of all histograms; from `monitoring.histogram_bounds.latency_bounds_s`.
-        problems: What makes the run no verdict: code → how often.
+        latencies: Histograms in microseconds, by operation, of successes, slow failures and quick failures.
+        steps: Histograms by operation, and by the step that the portal's ``Server-Timing`` names.
+        bounds_s: Bounds of all histograms; from `monitoring.histogram_bounds.latency_bounds_s`.
+        problems: What makes the run NO VERDICT: code → how often.
         verdict: One of `STATE_NUMBERS`; None before there is one.
     """
 
@@ -152,7 +152,7 @@ def render(metrics: RunMetrics) -> bytes:
 
 
 class _Collector:
-    """What prometheus_client asks for the families."""
+    """Gives prometheus_client the metric families."""
 
     def __init__(self, metrics: RunMetrics) -> None:
         self._metrics = metrics
@@ -184,7 +184,7 @@ def _results(run: RunMetrics) -> Iterator[Metric]:
         "loadtest_requests", "Results, those of the warm-up included.", labels=("operation", "outcome")
     )
     for operation in dict.fromkeys(operation for operation, _ in run.results):
-        for outcome in Outcome:  # also those that did not happen: a rate begins at 0
+        for outcome in Outcome:  # outcomes without a result too: a rate must begin at 0
             requests.add_metric((operation, outcome), run.results.get((operation, outcome), 0))
     yield requests
     latency = HistogramMetricFamily(

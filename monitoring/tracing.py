@@ -1,6 +1,6 @@
 """
-Traces: every request carries a ``traceparent`` (https://www.w3.org/TR/trace-context/), and, where OpenTelemetry is
-configured by its own ``OTEL_*`` variables, both sides of it export spans.
+Traces: every request carries a ``traceparent`` (https://www.w3.org/TR/trace-context/). Where OpenTelemetry is
+configured by its own ``OTEL_*`` variables, load and portal export spans.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ if TYPE_CHECKING:
 
 _TRACEPARENT = re.compile("(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _FLUSH_S = 3.0
-"""How long the end of a process may wait for a collector. OpenTelemetry's own half a minute would outlast the run."""
+"""Longest wait for a collector at the end of a process. OpenTelemetry's own half a minute would outlast the run."""
 
 _ID_BITS = (16 + 8) * 8
 
 _log = logging.getLogger(__name__)
 _ids = Random()  # noqa: S311 - no secret: it names a request
-"""Seeded by the system once, and anew in each forked process: a system call for each request costs a load 7 % of a core."""
+"""Seeded by the system once in each process, also after a fork: a system call per request costs the load 7 % of a core."""
 os.register_at_fork(after_in_child=_ids.seed)
 
 
 class Trace(Protocol):
-    """One request on its way."""
+    """The trace of one request."""
 
     trace_id: str
     """32 hexadecimal digits."""
 
     @property
     def traceparent(self) -> str:
-        """The header's value."""
+        """Value of the header."""
 
     def end(self, error: str, status: int) -> None:
-        """It is over; *error* says in words why there is no good answer, or is empty; *status* is 0 without one."""
+        """The request is over. *error* says why there is no good answer, or is empty; *status* is 0 without an answer."""
 
 
 class _Named:
-    """A request that nobody records here. It is marked as sampled, so that a portal that records it does."""
+    """A request that is not recorded here. It is marked as sampled, so that a portal with tracing records it."""
 
     __slots__ = ("_span_id", "trace_id")
 
@@ -65,11 +65,11 @@ class _Named:
         return f"00-{self.trace_id}-{self._span_id}-01"
 
     def end(self, error: str, status: int) -> None:
-        """Nothing was begun."""
+        """Does nothing: there is no span."""
 
 
 class _Recorded:
-    """A request as a span of OpenTelemetry's."""
+    """A request as a span of OpenTelemetry."""
 
     __slots__ = ("_span", "trace_id")
 
@@ -107,12 +107,12 @@ class Tracing:
         self._tracer = tracer
 
     def begin(self, name: str) -> Trace:
-        """A request of its own, that nothing else caused."""
+        """Begin the trace of a request without a parent."""
         return _Named() if self._tracer is None else _Recorded(self._tracer, name)
 
 
 def wanted_exporters(environ: Mapping[str, str]) -> set[str]:
-    """Where the standard variables want traces to go: ``otlp``, ``console``; nowhere, unless they say so."""
+    """Exporters that the standard variables ask for: ``otlp``, ``console``; without them none."""
     named = named_exporters(environ)
     if unknown := named - {OTLP, CONSOLE}:
         _log.warning("OTEL_TRACES_EXPORTER: %s: only otlp, console and none are known", ", ".join(unknown))
@@ -124,14 +124,14 @@ def open_tracer(
     service: str, settings: Settings, environ: Mapping[str, str] = os.environ
 ) -> Iterator[Tracer | None]:
     """
-    What exports the spans of this process, over OTLP and HTTP, in the background; None where nobody asked for it.
+    Export the spans of this process over OTLP and HTTP, in the background; None where no exporter is configured.
 
-    Endpoint, headers, sampler and batch sizes are OpenTelemetry's own ``OTEL_*`` variables. At the end of the block
-    what is left is sent; a collector that does not answer is not waited for longer than three seconds.
+    Endpoint, headers, sampler and batch sizes are OpenTelemetry's own ``OTEL_*`` variables. At the end of the block the
+    remaining spans are sent, with at most three seconds for the collector to answer.
 
     Args:
-        service: ``service.name``, unless the variables say another.
-        settings: Name the hosts that spans may be sent to.
+        service: ``service.name``, unless the variables give another.
+        settings: Their allowed hosts may receive spans.
         environ: The environment.
 
     Raises:
@@ -152,7 +152,7 @@ def open_tracer(
 
 
 def _provider(service: str, exporters: set[str], endpoint: str) -> TracerProvider:
-    # A third of a second, and only for those who trace.
+    # Imported here: it takes a third of a second, and only tracing needs it.
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -171,12 +171,12 @@ def _provider(service: str, exporters: set[str], endpoint: str) -> TracerProvide
 
 
 def _session_that_stays() -> requests.Session:
-    """What sends to the address it is given and nowhere else: no proxy of the environment, no redirect."""
+    """A session that sends only to the address it is given: no proxy of the environment, no redirect."""
     import requests  # noqa: PLC0415 - as above
 
     class StayingSession(requests.Session):
         def get_redirect_target(self, _: requests.Response) -> None:
-            """The redirect is the answer."""
+            """A redirect is treated as the answer."""
 
     session = StayingSession()
     session.trust_env = False
@@ -184,14 +184,14 @@ def _session_that_stays() -> requests.Session:
 
 
 def trace_id_of(traceparent: str) -> str:
-    """The trace that a header names; empty where it names none, or is not one."""
+    """The trace id in a header; empty where the header is missing or malformed."""
     match = _TRACEPARENT.fullmatch(traceparent)
     return match[1] if match else ""
 
 
 @contextmanager
 def server_span(tracer: Tracer | None, name: str, traceparent: str) -> Iterator[Any]:
-    """The span of a request that came in, part of the trace that its header names; None without a tracer."""
+    """The span of an incoming request, part of the trace in its header; None without a tracer."""
     if tracer is None:
         yield None
         return
@@ -208,7 +208,7 @@ def server_span(tracer: Tracer | None, name: str, traceparent: str) -> Iterator[
 
 @contextmanager
 def inner_span(tracer: Tracer | None, name: str, **attributes: str) -> Iterator[None]:
-    """A part of the request at hand, by what it is; nothing without a tracer."""
+    """A span for a part of the current request; does nothing without a tracer."""
     if tracer is None:
         yield
         return
@@ -220,21 +220,21 @@ def inner_span(tracer: Tracer | None, name: str, **attributes: str) -> Iterator[
 
 
 def note_status(span: Span, status: int) -> None:
-    """What a server answered; as OpenTelemetry has it, only 5xx is its own failure."""
+    """Note the status of an answer; by OpenTelemetry's rules only 5xx is a failure of the server."""
     span.set_attribute("http.response.status_code", status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _note_error(span, str(status))
 
 
 _QUIET: Any = {"record_exception": False, "set_status_on_exception": False}
-"""The words of an exception, and its stack, may hold what was asked or a row of the database: spans leave the house."""
+"""An exception's text and stack may hold a question or a row of the database, and spans are sent to other systems."""
 
 
 @contextmanager
 def _ending_as_it_ends(span: Span) -> Iterator[None]:
     try:
         yield
-    except BaseException as error:  # a client that leaves cancels its request
+    except BaseException as error:  # a request is cancelled when its client leaves
         _note_error(span, type(error).__name__)
         raise
 

@@ -1,4 +1,4 @@
-"""An exception that the suite does not know: one sentence for people, and a file with its traceback."""
+"""Reports an unexpected exception: one sentence for people, and a file with its traceback."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LONGEST = 300
 
 def describe_unexpected(error: BaseException) -> tuple[str, str]:
     """
-    What to say about an exception that nothing in the suite expects.
+    Describe an exception that the suite does not expect, and write its traceback to a file.
 
     Returns:
-        The sentence's end, ``OverflowError: …``; and the next step, which names the file with the traceback. The file
-        is in the directory for temporary files, for its owner alone, without secrets.
+        The end of the sentence, ``OverflowError: …``; and the next step, which names the file with the traceback. The file
+        is in the directory for temporary files; only its owner can read it, and it holds no secrets.
     """
     return _sentence(error), _next_step(error)
 

@@ -1,4 +1,4 @@
-"""The addresses of a server of this suite: which ``Host`` a request to it may name, and which origin that is."""
+"""The addresses of a server of this suite: which ``Host`` a request may name, and the origin that belongs to it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - compared, not listened on
 
 class WebAddress:
     """
-    How a server is reached.
+    The addresses of one server.
 
-    A page of another site whose name suddenly leads to this machine (DNS rebinding) is of the same origin for the
-    browser. The ``Host`` header is what gives it away: it is that other site's.
+    When the name of another site is made to lead to this machine (DNS rebinding), the browser takes a page of that site
+    for the same origin. The ``Host`` header shows it: it names the other site.
 
     Args:
-        host: On which the server listens; empty, ``0.0.0.0`` or ``::`` is every address of this machine.
-        further: Addresses such as ``https://load.example`` that lead to it too, by way of a proxy.
+        host: Address on which the server listens; empty, ``0.0.0.0`` or ``::`` is every address of this machine.
+        further: Addresses such as ``https://load.example`` that lead to the server through a proxy.
     """
 
     def __init__(self, host: str, further: Sequence[str] = ()) -> None:
@@ -36,9 +36,9 @@ class WebAddress:
         The origin that a request asks for, as a browser writes it.
 
         Args:
-            header: The value of ``Host``; of several, all of them, separated by commas.
-            port: On which the server listens.
-            scheme: ``http``, or ``https`` where it speaks TLS itself.
+            header: The value of ``Host``; several headers are joined with commas.
+            port: Port on which the server listens.
+            scheme: ``http``, or ``https`` where the server speaks TLS itself.
 
         Returns:
             None where the server has no such address.
@@ -63,7 +63,7 @@ class WebAddress:
 
 
 def _own_addresses() -> set[str]:
-    """The addresses of this machine; those of its links without the link's name."""
+    """The addresses of this machine; of a link-local address the name of the link is left out."""
     return {
         address.address.partition("%")[0]
         for addresses in psutil.net_if_addrs().values()

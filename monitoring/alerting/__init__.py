@@ -1,1 +1,1 @@
-"""Prometheus's alert rules and Grafana's dashboard, made of the thresholds."""
+"""Prometheus's alert rules and Grafana's dashboard, made from the thresholds."""

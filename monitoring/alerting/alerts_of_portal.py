@@ -1,4 +1,4 @@
-"""Alerts about the portal in production, from its own page: ``portal_…``; the limits are the load test's."""
+"""Alerts about the portal in production, from the metrics on its own page (``portal_…``), with the load test's limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JOB = "portal"
 
 
 class Route(NamedTuple):
-    """What the portal counts an operation under."""
+    """Labels under which the portal counts an operation."""
 
     operation: Operation
     method: str
@@ -29,7 +29,7 @@ class Route(NamedTuple):
 
     @property
     def labels(self) -> str:
-        """As PromQL selects it."""
+        """The labels as a PromQL selector."""
         return f'route="{self.path}",method="{self.method}"'
 
 
@@ -43,11 +43,11 @@ ROUTES = {
     Operation.ONBOARDING_RESOLVE: (ONBOARDING_RESOLVE,),
     Operation.ONBOARDING_FLOW: (ONBOARDING_PAGE, ONBOARDING_RESOLVE),
 }
-"""Operation → its routes. The portal does not see a flow: what the whole must keep to, each part must too."""
+"""Operation → its routes. The portal does not see a flow: each part must keep the limits of the whole flow."""
 
 
 def portal_rules(settings: Settings) -> Iterator[AlertRule]:
-    """A rule per limit and route, and those about the portal being there at all."""
+    """A rule per limit and route, and the rules for a portal that does not answer."""
     for subject, demands in settings.thresholds.items():
         for metric, limits in demands.items():
             for name, figure in _figures(subject, parse_metric(metric), limits, settings):
@@ -93,7 +93,7 @@ def _memory(metric: Metric) -> Figure:
 
 
 def _figure(route: Route, metric: Metric, limits: Limits, minimum: int) -> Figure | None:
-    """Status 4xx is the asker's mistake and counts nowhere; 5xx is the portal's."""
+    """The figure for one route. Status 4xx is the client's fault and is not counted; 5xx is the portal's."""
     name = "portal_request_seconds"
     chosen = f"{{{route.labels}}}[{WINDOW}]"
     enough = f"sum(increase({name}_count{chosen})) >= {minimum}"

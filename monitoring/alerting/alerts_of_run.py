@@ -1,4 +1,4 @@
-"""Alerts about a load test, from its own page: ``loadtest_…``."""
+"""Alerts about a load test, from the metrics on its own page (``loadtest_…``)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from conf.thresholds import Limits
 
 WINDOW = "5m"
-"""How far rates and percentiles look back."""
+"""Time window of rates and percentiles."""
 WAITED_FOR = 'outcome=~"success|slow"'
-"""Of ``loadtest_latency_seconds``: answers, and what was waited for in vain."""
+"""Selects from ``loadtest_latency_seconds`` the answers and what was waited for in vain."""
 
 
 def run_rules(settings: Settings) -> Iterator[AlertRule]:
     """
-    A rule per limit, and those about the test itself.
+    A rule per limit, and the rules about the test itself.
 
-    Criteria about a step of the load, a planned start, all attempts, a maximum, or how long failures take have no rule
-    of their own: the page does not tell these apart. What the run itself makes of them is in ``loadtest_criterion_state``.
+    A criterion on a step of the load, a planned start, all attempts, a maximum, or the duration of failures has no rule of
+    its own: the page does not have these figures. Its state, as the run judges it, is in ``loadtest_criterion_state``.
     """
     for subject, demands in settings.thresholds.items():
         for metric, limits in demands.items():
@@ -59,9 +59,9 @@ def _memory(process: str, metric: Metric) -> Figure:
 
 def _latency(subject: Subject, metric: Metric, minimum: int) -> Figure | None:
     """
-    Of answers, and of what was waited for in vain, which counts with the time that it waited: "at least".
+    Latency of answers, and of what was waited for in vain, which counts with the time it has waited: "at least".
 
-    Of fewer than *minimum* nothing is said, as in a report.
+    Fewer than *minimum* results have no figure, as in a report.
     """
     if subject.outcome not in {None, Outcome.SUCCESS}:
         return None

@@ -98,7 +98,7 @@ def _by_step(name: str, labels: str, quantile: str) -> list[Query]:
 
 
 def _limits(thresholds: Thresholds, subject: str, metric: str, factor: float) -> list[float]:
-    """Where PASS ends and where FAIL begins, of a metric that should be small, in the exposed unit."""
+    """Where PASS ends and where FAIL begins, for a metric that should be small, in the exposed unit."""
     limits: Limits | None = thresholds.get(subject, {}).get(metric)
     if limits is None:
         return []

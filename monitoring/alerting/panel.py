@@ -1,4 +1,4 @@
-"""Grafana's panels, as JSON: what all of them need, said once."""
+"""Grafana's panels as JSON: the parts that all of them share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DATASOURCE = {"type": "prometheus", "uid": "openhouse-prometheus"}
-"""As conf/grafana/provisioning/datasources names it."""
+"""The data source of all panels, as conf/grafana/provisioning/datasources names it."""
 _WIDTH = 24
 _HEIGHTS = {"row": 1, "stat": 4, "table": 8, "timeseries": 8}
 
@@ -27,10 +27,10 @@ class Look(NamedTuple):
     How figures are shown.
 
     Args:
-        unit: One of Grafana's.
-        width: Of 24.
+        unit: One of Grafana's units.
+        width: Columns, of 24.
         limits: Where PASS ends and FAIL begins; drawn as lines.
-        words: What stands for a figure: text and colour.
+        words: Figure → text and colour that are shown instead of it.
     """
 
     unit: str
@@ -40,7 +40,7 @@ class Look(NamedTuple):
 
 
 class TableColumn(NamedTuple):
-    """Of a table: its heading, the query that fills it, and how its figures are shown."""
+    """A column of a table: its heading, the query that fills it, and how its figures are shown."""
 
     heading: str
     expr: str
@@ -112,7 +112,7 @@ def table(title: str, columns: Sequence[TableColumn], *, sort: str = "") -> Pane
 
 
 def laid_out(rows: Iterable[Row]) -> list[Panel]:
-    """All panels with their places, and a number each."""
+    """All panels, each with its place and a number."""
     placed: list[Panel] = []
     y = 0
     for row in rows:

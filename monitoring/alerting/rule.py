@@ -1,4 +1,4 @@
-"""One alert rule for Prometheus, and how the limits of a criterion become rules."""
+"""One alert rule for Prometheus, and the rules of a criterion's limits."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """How urgent an alert is."""
 
     WARNING = "warning"
-    """PASS has ended."""
+    """The value no longer passes."""
     CRITICAL = "critical"
-    """FAIL has begun, or nothing can be said."""
+    """The value fails, or nothing can be said."""
 
 
 class Runbook(StrEnum):
@@ -39,7 +39,7 @@ class Runbook(StrEnum):
 
 
 class Condition(NamedTuple):
-    """When a limit is crossed: *value operator limit*; *key* is how the settings spell the limit."""
+    """When a limit is crossed: *value operator limit*; *key* is the name of the limit in the settings."""
 
     severity: Severity
     key: str
@@ -54,8 +54,8 @@ class Unit(NamedTuple):
     Args:
         factor: Limit of the settings → limit of the exposed figure.
         template: Shows an alert's value, in Prometheus's template language.
-        suffix: Of a limit as the settings give it.
-        nearest: To which figures are rounded, or a quotient could miss the limit that it lies on.
+        suffix: Unit behind a limit, as the settings give it.
+        nearest: Figures are rounded to a multiple of it: a quotient that lies on a limit must not miss it by its last digit.
     """
 
     factor: float
@@ -76,7 +76,7 @@ _UNITS = {
     MetricKind.RSS: Unit(1e6, "{{ $value | humanize }}B", " MB"),
     MetricKind.RSS_SLOPE: Unit(1e6, "{{ $value | humanize }}B per hour", " MB per hour"),
 }
-"""Without MAX: Prometheus does not see the largest result of a histogram."""
+"""Metrics that Prometheus can show; not MAX: a histogram does not hold its largest result."""
 _RUNBOOKS = {
     MetricKind.SUCCESS_RATIO: Runbook.REQUESTS_FAIL,
     MetricKind.RATIO: Runbook.REQUESTS_FAIL,
@@ -96,11 +96,11 @@ class AlertRule:
 
     Args:
         name: Shared by the two severities of one criterion.
-        expr: PromQL; alerts for as long as it has a result.
-        held: How long the result must be there, in Prometheus's spelling.
+        expr: PromQL; the alert is on while it has a result.
+        held: How long it must have a result before the alert, in Prometheus's spelling.
         summary: What is wrong, in a line.
-        description: With the value.
-        labels: Beside the severity; with name and severity, unlike those of all others.
+        description: The details, with the value.
+        labels: Further labels; with name and severity they are unique to this alert.
     """
 
     name: str
@@ -116,12 +116,12 @@ class AlertRule:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """
-    What a criterion looks at, as PromQL.
+    The figure that a criterion judges, as PromQL.
 
     Args:
-        expr: In the exposed unit.
-        guard: Must have a result too, or there is nothing to judge; empty: always judged.
-        held: As of `AlertRule`.
+        expr: The figure, in the exposed unit.
+        guard: Only while this has a result too, the figure is judged; empty: always.
+        held: As in `AlertRule`.
     """
 
     expr: str
@@ -155,10 +155,10 @@ def criterion_rules(name: str, place: tuple[str, str], limits: Limits, figure: F
     A rule for each limit of one criterion.
 
     Args:
-        name: What it is about, as the alert's name begins.
+        name: Beginning of the alert's name.
         place: Subject and metric, as the settings spell them.
         limits: In the metric's unit.
-        figure: What they are held against.
+        figure: Compared with the limits.
     """
     subject, metric = place
     kind = parse_metric(metric).kind

@@ -1,4 +1,4 @@
-"""The thresholds as Prometheus's alert rules: ``conf/prometheus/rules.yml``, written and never edited."""
+"""The thresholds as Prometheus's alert rules: ``conf/prometheus/rules.yml``, which is generated and never edited."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Errors and times as JSON lines that lose nothing: written by many processes, read while they write."""
+"""Errors and times as JSON lines, without loss: many processes write them, and they can be read meanwhile."""

@@ -1,4 +1,4 @@
-"""The newest file of a log, written under its lock: opened, begun, rolled, and those before it removed in time."""
+"""The newest file of a log, written under its lock; it is closed in time, and old files are removed."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class SegmentLimits:
     When a segment is closed and removed, and how long a write waits.
 
     Args:
-        segment_bytes: A segment that the next record would make larger is closed; so it is when its hour is over.
-        keep_s: Closed segments are removed when their last record is older.
-        patience_s: How long a write waits for another process that holds the lock; then its record is lost.
+        segment_bytes: Largest size. A segment is closed before a record that does not fit, and when its hour is over.
+        keep_s: A closed segment is removed when its last record is older.
+        patience_s: How long a write waits for the lock of another process; after that its record is lost.
     """
 
     segment_bytes: int = 16_000_000
@@ -64,7 +64,7 @@ class CurrentSegment:
         self._header: Header | None = None
         self._size = 0
         self.roll_failed = ""
-        """Why the segment could not be closed at the last write; its records go on in it."""
+        """Why the segment could not be closed at the last write; records are still written to it."""
 
     def __del__(self) -> None:
         with suppress(OSError):
@@ -72,7 +72,7 @@ class CurrentSegment:
 
     def lock(self, deadline_s: float) -> None:
         """
-        Lock the file that the path leads to, which others may just have rolled.
+        Lock the file that the path leads to; another process may have replaced it a moment ago.
 
         Raises:
             TimeoutError: Another process held it until *deadline_s* on the monotonic clock.
@@ -93,7 +93,7 @@ class CurrentSegment:
 
     def write(self, line: bytes) -> None:
         """
-        Write a whole line, in a segment that has room for it, or nothing; the file is locked.
+        Write a whole line, or nothing, to a segment that has room for it. The file must be locked.
 
         Raises:
             OSError: It cannot be written.
@@ -105,12 +105,12 @@ class CurrentSegment:
         write_whole(self._descriptor, line, self._size)
 
     def unlock(self) -> None:
-        """Let others write."""
+        """Release the lock: other processes may write."""
         if self._fd is not None:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def abandon(self) -> None:
-        """In a forked child: close the parent's file and leave its lock alone, which an open copy would keep."""
+        """In a forked child: close the parent's file without an unlock; an open copy would keep the parent's lock."""
         if self._fd is not None:
             os.close(self._fd)
         self._fd = None
@@ -121,7 +121,7 @@ class CurrentSegment:
         return self._fd
 
     def _make_ready(self) -> None:
-        """Have the file end with a whole line, and begin with a header."""
+        """Make sure that the file begins with a header and ends with a whole line."""
         self._size = cut_torn_line(self._descriptor, self._size)
         if not self._size:
             self._header = Header(self._next_number(), self._clock())
@@ -135,7 +135,7 @@ class CurrentSegment:
             self._remove_old()
 
     def _next_number(self) -> int:
-        """After the closed segments."""
+        """Number of the segment after the closed ones."""
         closed = closed_segments(self._directory, self._name)
         return closed[-1][0] + 1 if closed else 1
 
@@ -145,11 +145,11 @@ class CurrentSegment:
         return hours[0] != hours[1] or size > self._limits.segment_bytes
 
     def _roll(self) -> None:
-        """Close the segment and begin the next. Where that fails, records go on in the one there is."""
+        """Close the segment and begin the next. Where that fails, records are still written to the old one."""
         assert self._header is not None
         closed = closed_path(self._directory, self._name, self._header.number)
         try:
-            if not self._is_same(closed):  # as it is where somebody was killed between link and rename
+            if not self._is_same(closed):  # it is where a process was killed between link and rename
                 os.link(self._path, closed)
         except OSError:
             self._roll_without_link(max(self._header.number, self._next_number()))
@@ -160,13 +160,13 @@ class CurrentSegment:
             self.roll_failed = _CANNOT_CLOSE.format(error.strerror)
 
     def _replace(self, header: Header) -> None:
-        """Put a fresh file, locked before anybody can know it, where the path leads."""
+        """Put a fresh file at the path; it is locked before any other process can open it."""
         fresh, fd = self._directory / f".{self._name}.{secrets.token_hex(8)}.tmp", None
         try:
             fd = os.open(fresh, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL, _MODE)
             fcntl.flock(fd, fcntl.LOCK_EX)
             write_whole(fd, header.line(), 0)
-            os.replace(fresh, self._path)  # noqa: PTH105 - beside os.link
+            os.replace(fresh, self._path)  # noqa: PTH105 - like os.link above
             self._close()
             self._fd, self._file, self._header = fd, _identity(fd), header
         finally:
@@ -179,8 +179,8 @@ class CurrentSegment:
 
     def _roll_without_link(self, number: int) -> None:
         """
-        The same where the file system has no hard links, or the segment's name is taken: for a moment the path leads
-        nowhere, and whoever comes first begins the next segment.
+        As `_roll`, where the file system has no hard links or the segment's name is taken. For a moment there is no file at
+        the path; the first process to write begins the next segment.
         """
         try:
             self._path.rename(closed_path(self._directory, self._name, number))
@@ -198,13 +198,13 @@ class CurrentSegment:
         except FileNotFoundError:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, flags, _MODE)
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):  # a pipe that is not read would hold the writer up
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):  # a pipe without a reader would block the writer
             self.abandon()
             raise OSError(errno.EINVAL, "is not a regular file")
         self._file, self._header = _identity(self._fd), None
 
     def _close(self) -> None:
-        """Unlock, which also holds for copies of the descriptor in a child that is just being forked; then close."""
+        """Unlock, which also unlocks a copy of the descriptor in a child that is being forked; then close."""
         fd, self._fd = self._descriptor, None
         fcntl.flock(fd, fcntl.LOCK_UN)
         os.close(fd)
@@ -217,8 +217,8 @@ class CurrentSegment:
         return (found.st_dev, found.st_ino) == self._file
 
     def _remove_old(self) -> None:
-        """Remove closed segments that are too old, oldest first, so that no number in between is missing; the lock is held."""
-        for left in self._directory.glob(f".{self._name}.*.tmp"):  # whoever made them was killed
+        """Remove closed segments that are too old, the oldest first: no number between others is missing. Needs the lock."""
+        for left in self._directory.glob(f".{self._name}.*.tmp"):  # left by a process that was killed
             with suppress(OSError):
                 left.unlink()
         oldest_s = self._clock() - self._limits.keep_s
@@ -228,7 +228,7 @@ class CurrentSegment:
                     return
                 path.unlink()
             except OSError:
-                return  # it is tried again with the next roll
+                return  # the next roll tries again
 
 
 def _identity(fd: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the journal does to an open file: lock it for a bounded time, write a whole line or nothing, cut off a torn one."""
+"""The journal's work on an open file: wait for its lock, write a whole line or nothing, cut off a torn line."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _BLOCK_BYTES = 65_536
 
 def lock_file(fd: int, deadline_s: float) -> None:
     """
-    Wait for the file's lock, but not for ever: whoever holds it may have been stopped.
+    Wait for the file's lock until a deadline: the process that holds it may have been stopped.
 
     Args:
-        fd: Open.
-        deadline_s: Until when, on the monotonic clock; tries once in any case.
+        fd: Descriptor of the open file.
+        deadline_s: On the monotonic clock; one attempt is made in any case.
 
     Raises:
-        TimeoutError: Somebody still held it then.
+        TimeoutError: Another process still held the lock.
     """
     pause_s = _SHORTEST_PAUSE_S
     while True:
@@ -48,7 +48,7 @@ def write_whole(fd: int, line: bytes, size: int) -> None:
 
 
 def cut_torn_line(fd: int, size: int) -> int:
-    """Cut off what a killed writer has left of a line at the end of a locked file; returns the size without it."""
+    """Cut off a torn line, left by a killed writer, at the end of a locked file; returns the size without it."""
     if not size or os.pread(fd, 1, size - 1) == b"\n":
         return size
     end = size

@@ -1,4 +1,4 @@
-"""An error and its circumstances as a record: bounded in length, without secrets, whatever they were."""
+"""An error and its circumstances as a record: any object, bounded in length, without secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SPELLINGS = {
 _COMMON = {*_IDS, "status", "step", "outcome", "generator", "left_out"}
 """Keys of the context that become fields of the record; the others stay together under ``context``."""
 _WORD = re.compile(r"[A-Za-z_/{}-]{0,60}")
-"""Routes, steps, methods; there is nothing in them to redact, which is most of the work."""
+"""Routes, steps, methods: texts without a secret, which need no redaction; that saves most of the work."""
 _PLAIN_ID = re.compile(r"[\w.:+-]{1,100}")
 _SECRET_KEY = re.compile(
     r"(?i)secret|token(?!s?_?count)|passw|authori[sz]ation|cookie|jwt|api_?key|credential|\bqr|dsn|signature"
@@ -54,7 +54,7 @@ def describe_error(error: object, secrets: Collection[str]) -> dict[str, Any]:
 
 
 def describe_context(context: Mapping[str, object], secrets: Collection[str]) -> dict[str, Any]:
-    """Common keys as fields, all others under ``context``; None is left out, and so is what exceeds the bounds."""
+    """Common keys as fields, all others under ``context``; without None, and without what exceeds the bounds."""
     fields: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for given, value in list(context.items())[:MOST_VALUES]:
@@ -71,7 +71,7 @@ def describe_context(context: Mapping[str, object], secrets: Collection[str]) ->
 
 
 def clean_value(key: str, value: object, secrets: Collection[str]) -> bool | int | float | str:
-    """A value that JSON can hold; numbers stay numbers. Hidden where the key says that it is secret."""
+    """A value that JSON can hold; numbers stay numbers. It is hidden where its key names a secret."""
     if _is_secret(key):
         return HIDDEN
     if isinstance(value, bool):
@@ -89,10 +89,10 @@ def _is_secret(key: str) -> bool:
 
 
 def clean_text(value: object, secrets: Collection[str], longest: int) -> str:
-    """Any object's text, redacted before it is shortened, so that no part of a secret is left at its end."""
+    """Text of any object. It is redacted before it is shortened: no part of a secret is left at its end."""
     try:
-        text = "".join(str(value))  # a text proper, not of a subclass
-    except Exception:  # noqa: BLE001 - whatever somebody's __str__ raises
+        text = "".join(str(value))  # a str, not a subclass
+    except Exception:  # noqa: BLE001 - a __str__ may raise anything
         return f"[a {_type_name(value)} without text]"
     if len(text) > 2 * longest:
         head, _, _ = text[: 2 * longest].rpartition(" ")
@@ -106,7 +106,7 @@ def clean_text(value: object, secrets: Collection[str], longest: int) -> str:
 
 
 def _clean_id(value: object, secrets: Collection[str]) -> str:
-    """Ids of houses are no secrets, though they look like QR tokens."""
+    """An id as text. Ids of houses are not secret, though they look like QR tokens."""
     text = str(value)
     return (
         text
@@ -121,7 +121,7 @@ def _type_name(value: object) -> str:
 
 
 def _stack(trace: TracebackType | None) -> Iterator[str]:
-    """``file:line in function``, the place of the error last; the innermost frames where there are many."""
+    """``file:line in function``, with the place of the error last; of many frames only the innermost."""
     innermost: deque[TracebackType] = deque(maxlen=MOST_FRAMES)
     while trace is not None:
         innermost.append(trace)
@@ -133,5 +133,5 @@ def _stack(trace: TracebackType | None) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _short(filename: str) -> str:
-    """A file and the directory it is in: enough to find it, and nothing of the machine."""
+    """A file's name with its directory: enough to find it, without the machine's path."""
     return "/".join(Path(filename).parts[-2:])

@@ -1,8 +1,8 @@
 """
 The last 24 hours of a host's logs, in stretches of ten minutes: chats and how long they took, onboardings, errors.
 
-For pages that are asked again and again: a log is read once, and after that what is new. What is kept is bounded,
-however long the logs are.
+For pages that are requested often: a log is read once, and after that only its new records. The memory is bounded for
+logs of any length.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 STRETCH_S = 600
 STRETCHES = 144
-"""The one that has begun is the last of them: what is shown is of 24 hours at most, and ten minutes less at least."""
+"""Stretches of a day. The current one is among them, so between 23 h 50 min and 24 hours are shown."""
 MOST_ERRORS = 100
 
 
@@ -37,7 +37,7 @@ class Routes(NamedTuple):
 
     chat: str
     onboarding: str
-    """The one that is asked last when a homeowner is onboarded."""
+    """Route of the last request of an onboarding."""
 
 
 class Stretch(NamedTuple):
@@ -47,9 +47,9 @@ class Stretch(NamedTuple):
     Args:
         began_s: In seconds since the epoch.
         chats: Requests, failed ones included.
-        onboardings: That succeeded.
-        errors: Of all kinds; failures that the load left out of its log are counted.
-        p50_ms: Of the chats that succeeded; None where there was none.
+        onboardings: Successful ones.
+        errors: Errors of all kinds, with the failures that the load left out of its log.
+        p50_ms: Median of the chats that succeeded; None where there was none.
     """
 
     began_s: int
@@ -66,12 +66,12 @@ class Day:
     The last 24 hours.
 
     Args:
-        stretches: All of them, also those in which nothing was; oldest first.
-        requests: Of every route that is timed.
-        chats: As in each `Stretch`.
-        errors: By kind, the most frequent first.
-        newest_errors: However old, the newest first.
-        any_log: Whether either log is there at all.
+        stretches: All stretches, empty ones too; oldest first.
+        requests: Number on all timed routes.
+        chats: Sum of all stretches; see `Stretch`.
+        errors: Number by kind, the most frequent first.
+        newest_errors: Newest first, of any age.
+        any_log: Whether at least one of the logs exists.
     """
 
     stretches: tuple[Stretch, ...]
@@ -87,7 +87,7 @@ class Day:
 
 @dataclass(slots=True)
 class _Tally:
-    """What is known of a stretch."""
+    """Counts of a stretch."""
 
     requests: int = 0
     chats: int = 0
@@ -96,7 +96,7 @@ class _Tally:
     answered: HdrHistogram | None = None
     """Microseconds of the chats that succeeded."""
     shown: Stretch | None = None
-    """Finding a percentile takes a millisecond: as long as nothing is added, it is found once."""
+    """Kept until a record is added: a percentile takes a millisecond to find."""
 
     def at(self, began_s: int) -> Stretch:
         if self.shown is None or self.shown.began_s != began_s:
@@ -110,7 +110,7 @@ _NOTHING = _Tally()
 
 
 class DayTally:
-    """Adds records up; those of other times than the last 24 hours are left out, and so are damaged ones."""
+    """Adds up the records of the last 24 hours; leaves out all others, and damaged ones."""
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
@@ -118,7 +118,7 @@ class DayTally:
         self._last = 0
 
     def move_to(self, now_s: float) -> None:
-        """It is *now_s*; what has become too old is dropped."""
+        """Set the time to *now_s*, and drop what has become too old."""
         self._last = int(now_s // STRETCH_S)
         for number in [one for one in self._stretches if one <= self._last - STRETCHES]:
             del self._stretches[number]
@@ -148,7 +148,7 @@ class DayTally:
                 tally.answered.record_value(min(max(round(took_ms * 1000), 1), HIGHEST_US))
 
     def day(self, newest_errors: tuple[Record, ...] = (), *, any_log: bool = True) -> Day:
-        """As of the time that was told last."""
+        """The day up to the time that `move_to` set last."""
         tallies = self._stretches.values()
         answered, errors = new_histogram(), Counter[str]()
         for tally in tallies:
@@ -188,8 +188,8 @@ class LastDay:
     Keeps the last 24 hours of two logs up to date.
 
     Args:
-        log_dir: Where the logs are; need not exist yet.
-        routes: Those that are counted by themselves.
+        log_dir: Directory of the logs; need not exist yet.
+        routes: Routes with counts of their own.
         clock: Seconds since the epoch.
     """
 
@@ -202,7 +202,7 @@ class LastDay:
         self._performance = JournalReader(log_dir, PERFORMANCE, since)
 
     def read(self) -> Day:
-        """As of now; the first time takes as long as a day's records do, some 15 µs each."""
+        """The last 24 hours until now. The first call reads a day's records, at some 15 µs each."""
         self._tally.move_to(self._clock())
         for record in self._performance.read():
             self._tally.add_performance(record)

@@ -1,4 +1,4 @@
-"""Records as lines for people, and which of them somebody wants to see."""
+"""Records as lines for people, and the filter that chooses them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _ALREADY_SHOWN = {
 @dataclass(frozen=True, slots=True)
 class Filter:
     """
-    What is asked for; None accepts all.
+    Chooses records; a condition of None accepts all.
 
     Args:
-        kind: Of errors.
-        route: Stands anywhere in the route.
+        kind: Kind of the error.
+        route: Part of the route.
         run: Id of a run.
-        since: The oldest time, as records spell it.
+        since: The oldest time, spelled as in records.
     """
 
     kind: str | None = None
@@ -45,7 +45,7 @@ class Filter:
     since: str = ""
 
     def accepts(self, record: Record) -> bool:
-        """Whether a record is asked for."""
+        """Whether a record meets all conditions."""
         return (
             (self.kind is None or record.get("kind") == self.kind)
             and (self.route is None or self.route in str(record.get("route")))
@@ -85,7 +85,7 @@ def parse_age_s(text: str) -> float:
 
 
 def show_record(record: Record) -> str:
-    """One line: when, what, where, and everything else that is known."""
+    """One line: time, kind, route, and all other fields."""
     head = f"{str(record.get('time'))[:23]}  {record.get('kind')}  {record.get('route')}"
     if "total_ms" in record:
         steps = record.get("steps_ms") or {}

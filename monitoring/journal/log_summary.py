@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from monitoring.journal.reading import Record
 
 TOTAL = ""
-"""The step that stands for the whole request."""
+"""Name of the step that stands for the whole request."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class ErrorCount:
     count: int = 0
     newest: str = ""
     message: str = ""
-    """Of the newest."""
+    """Message of the newest of these errors."""
 
 
 class StepTimes(NamedTuple):
@@ -43,7 +43,7 @@ class StepTimes(NamedTuple):
 
 
 def count_errors(records: Iterable[Record]) -> list[ErrorCount]:
-    """By kind and route, the most frequent first."""
+    """Errors by kind and route, the most frequent first."""
     counts: dict[tuple[str, str], ErrorCount] = {}
     for record in records:
         key = str(record.get("kind")), str(record.get("route"))
@@ -60,7 +60,7 @@ class PerformanceTimes:
         self._histograms: dict[tuple[str, str], HdrHistogram] = defaultdict(new_histogram)
 
     def add(self, record: Record) -> None:
-        """Count one record; a damaged one is not."""
+        """Count one record; a damaged one is left out."""
         route, steps = str(record.get("route")), record.get("steps_ms")
         times = {TOTAL: record.get("total_ms"), **(steps if isinstance(steps, dict) else {})}
         for step, milliseconds in times.items():
@@ -69,7 +69,7 @@ class PerformanceTimes:
                 self._histograms[route, step].record_value(microseconds)
 
     def rows(self) -> list[StepTimes]:
-        """By route; its total first, then its steps in the order in which they were first seen."""
+        """Rows by route: first its total, then its steps in the order in which they first came."""
         return [
             StepTimes(
                 route,

@@ -1,4 +1,4 @@
-"""Is every record of a log there? Segments and sequence numbers say so, or say what is missing."""
+"""Checks that every record of a log is there; segments and sequence numbers show what is missing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Proof:
     """
-    What was found in a log.
+    Result of the check.
 
     Args:
-        records: How many there are.
-        segments: How many files.
-        removed: Segments before the first that is there; they were removed for their age.
-        lost: Records that their writers said they could not write.
-        missing: What should be there and is not, a sentence each.
+        records: Number of records.
+        segments: Number of files.
+        removed: Number of earlier segments, removed for their age.
+        lost: Number of records that their writers report as not written.
+        missing: A sentence for each thing that should be there and is not.
     """
 
     records: int = 0
@@ -36,7 +36,7 @@ class Proof:
 
     @property
     def writers(self) -> int:
-        """How many processes' lives wrote it."""
+        """Number of writers of the log."""
         return len(self._last)
 
     @property
@@ -45,7 +45,7 @@ class Proof:
         return not self.missing
 
     def add_segment(self, segment: Segment, before: Segment | None) -> None:
-        """Go on with the next segment; *before* is the one before it."""
+        """Check the next segment; *before* is the segment before it."""
         self.segments += 1
         if before is None:
             self.removed = segment.number - 1
@@ -75,7 +75,7 @@ class Proof:
         before = self._last.get(writer)
         self._last[writer] = sequence
         if before is None and self.removed:
-            return  # its earlier records went with the segments that held them
+            return  # its earlier records were in segments that have been removed
         gap = sequence - (before or 0) - 1
         self.lost += min(gap, lost) if gap > 0 else 0
         if gap < 0:
@@ -88,7 +88,7 @@ class Proof:
 
 
 def prove(directory: Path, name: str) -> Proof:
-    """Hold all segments of a log against each other; it may be written, and old segments be removed, meanwhile."""
+    """Check all segments of a log. Meanwhile records may be written, and old segments removed."""
     while True:
         proof, before = Proof(), None
         for segment in segments(directory, name):

@@ -1,7 +1,7 @@
 """
 Reads a log while others write it: all of it, the newest records, or what is new since the last time.
 
-A line that is still being written, or was left torn by a killed writer, has no end yet and is not read.
+A line without an end is not read: it is still being written, or a killed writer left it torn.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Record = dict[str, Any]
 """One line of a log; ``time`` is UTC and sorts as text."""
 
 LONGEST_LINE = 1 << 20
-"""Bytes; the tracker's own records are much shorter, and a longer line is none of them."""
+"""Bytes. The tracker's own records are much shorter: a longer line is not one of them."""
 _BLOCK_BYTES = 65_536
 _LARGEST = 2**63
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -40,7 +40,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 @dataclass(frozen=True, slots=True)
 class Segment:
     """
-    A segment as it was when it was looked at; it may since have been closed, or removed for its age.
+    A segment at the time it was read; since then it may have been closed, or removed for its age.
 
     Args:
         number: Its place in the log.
@@ -55,11 +55,11 @@ class Segment:
     changed: float
     path: Path
     closed_path: Path
-    """Where it is once it has been closed."""
+    """Path of the segment after it has been closed."""
     inode: int
 
     def open(self) -> BinaryIO | None:
-        """The file, wherever it is by now; None once it has been removed."""
+        """The file at its current path; None once it has been removed."""
         for path in (self.path, self.closed_path):
             try:
                 file = open_file(path)
@@ -71,7 +71,7 @@ class Segment:
         return None
 
     def lines(self, offset: int = 0) -> Iterator[tuple[bytes, int]]:
-        """Its whole lines from *offset* on, each with the offset of the next; one that is too long is empty."""
+        """Its whole lines from *offset* on, each with the offset of the next line; a line that is too long is empty."""
         file = self.open()
         if file is None:
             return
@@ -82,7 +82,7 @@ class Segment:
                 yield line, offset
 
     def lines_backwards(self) -> Iterator[bytes]:
-        """Its whole lines, the last one first; one that is too long is left out."""
+        """Its whole lines, the last one first; a line that is too long is left out."""
         file = self.open()
         if file is None:
             return
@@ -98,7 +98,7 @@ class Segment:
                     last = b"".join([lines.pop(), *later])
                     if not is_last and not is_too_long:
                         yield last
-                    is_last = is_too_long = False  # what was behind the last line's end is empty, or torn
+                    is_last = is_too_long = False  # the text behind the last line's end is empty, or torn
                     yield from reversed(lines)
                     later = []
                 later = [] if is_too_long else [first, *later]
@@ -117,7 +117,7 @@ def segments(directory: Path, name: str) -> list[Segment]:
     closed = closed_segments(directory, name)
     if current is None:
         numbered = closed
-    else:  # while this looks, it may be closed, and others be begun: they are not yet there
+    else:  # meanwhile the segment may be closed and others begun; those are left to the next call
         numbered = [(number, path) for number, path in closed if number < current.number]
     found = (_look(path, directory, name, number) for number, path in numbered)
     return [*(segment for segment in found if segment), *([current] if current else [])]
@@ -148,19 +148,19 @@ def parse_record(line: bytes) -> Record | None:
     """
     A line's record; None where it is a header, or damaged.
 
-    A record's fields are what the tracker writes: texts, finite numbers, and under ``steps_ms``, ``stack`` and
-    ``context`` one level of them. Whatever else a line holds, it costs this record and not its reader.
+    The tracker writes texts and finite numbers, and under ``steps_ms``, ``stack`` and ``context`` one level of them. A
+    line with anything else counts as damaged: it must not break the reader.
     """
     try:
         record = json.loads(line)
-        if _SURROGATE.search(line):  # half a letter, which no page and no terminal can show
+        if _SURROGATE.search(line):  # a lone surrogate, which no page and no terminal can show
             record = json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or record.get("kind") == HEADER_KIND:
         return None
     for name, value in record.items():
-        if type(value) is str:  # most are; the day's records are read at once
+        if type(value) is str:  # most values are; this saves time on a day's records
             if name in _NO_TEXTS:
                 return None
         elif not _FIELDS.get(name, _is_other)(value):
@@ -208,7 +208,7 @@ _FIELDS: dict[str, Callable[[object], bool]] = {
     "steps_ms": _are_numbers,
     "stack": _are_texts,
 }
-"""All others are a text, a number, a switch, nothing, or a list of these."""
+"""Field → the check of its value. Any other field is a text, a number, true or false, null, or a list of these."""
 _NO_TEXTS = {name for name, is_whole in _FIELDS.items() if is_whole is not _is_text}
 _NUMBERS = {int, float}
 
@@ -221,14 +221,14 @@ def newest(
     since: str = "",
 ) -> list[Record]:
     """
-    The newest records, oldest first; read from the end of the log, and no more of it than is needed.
+    The newest records, oldest first. The log is read from its end, and no further than needed.
 
     Args:
         directory: Of the log.
         name: ``errors`` or ``performance``.
-        count: How many, at most.
-        accepts: Which of them.
-        since: Leaves out segments that hold only older records; the time of a record is for *accepts* to judge.
+        count: The most that are returned.
+        accepts: Chooses the records.
+        since: Segments with only older records are not read; *accepts* judges the time of each record.
     """
     found: list[Record] = []
     for segment in reversed(segments(directory, name)):
@@ -250,7 +250,7 @@ class JournalReader:
     Args:
         directory: Of the log; need not exist yet.
         name: ``errors`` or ``performance``.
-        since: Leaves out records of an earlier time, spelled as in records; reads no segment that holds none other.
+        since: Leaves out earlier records, and segments that hold only such; spelled as in records.
     """
 
     def __init__(self, directory: Path, name: str, since: str = "") -> None:
@@ -258,9 +258,9 @@ class JournalReader:
         self._number = self._offset = 0
 
     def read(self) -> Iterator[Record]:
-        """The records since the last call; one that was begun and not read to its end goes on there."""
+        """The records since the last call. A call that was not read to its end is continued by the next."""
         found = segments(self._directory, self._name)
-        if found and found[-1].number < self._number:  # somebody has removed the log
+        if found and found[-1].number < self._number:  # the log has been removed
             self._number = self._offset = 0
         for segment in found:
             if segment.number < self._number or segment.is_before(self._since):
@@ -274,7 +274,7 @@ class JournalReader:
                     yield record
 
     def skip(self) -> None:
-        """Take everything up to now as read."""
+        """Treat all records up to now as read."""
         found = segments(self._directory, self._name)
         if found:
             self._number = found[-1].number

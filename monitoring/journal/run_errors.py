@@ -1,4 +1,4 @@
-"""The errors of a run, copied beside its other files: the logs' own segments go after a week."""
+"""Copies the errors of a run into its directory: the logs' own segments are removed after a week."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from monitoring.journal.reading import Record
 
 SUMMARY_KIND = "summary"
-"""The ``kind`` of the last line."""
+"""``kind`` of the last line."""
 MOST_RECORDS = 1_000
 _MOST_GROUPS = 200
-"""Of different errors, that are counted each by itself."""
+"""Most groups of errors that are counted separately."""
 _LONGEST = 300
 
 _log = logging.getLogger(__name__)
 
 
 def error_group(record: Record) -> tuple[str, str, str, str, int | None]:
-    """What makes two errors alike: kind, route, step, message and status."""
+    """The group of an error: errors of the same kind, route, step, message and status are alike."""
     kind, route, step, message = (
         redact(str(record.get(name) or ""))[:_LONGEST] for name in ("kind", "route", "step", "message")
     )
@@ -42,12 +42,12 @@ def copy_errors(
     log_dir: Path, run_dir: Path, run_id: str, between: tuple[datetime, datetime], most: int = MOST_RECORDS
 ) -> int:
     """
-    Write the newest errors *between* two moments into the run directory; how many there were in all.
+    Write the newest errors *between* two moments into the run directory; returns how many there were in all.
 
-    They are those of this host: of this run's users, and of the portal where it runs here. The last line is a summary,
-    ``records``, ``copied``, ``left_out`` by the load's own limit, ``by_kind``, and ``groups`` of like errors, all of them
-    counted; it is there without errors too.
-    A log or run directory that fails costs the copy and nothing else.
+    They are the errors of this host: of this run's users, and of the portal where it runs here. The last line, which is
+    also there without errors, is a summary of all errors: ``records``, ``copied``, ``left_out`` by the load's own limit,
+    ``by_kind``, and ``groups`` of errors that are alike.
+    When the log or the run directory fails, only the copy is lost.
     """
     first, last = (timestamp(moment.timestamp()) for moment in between)
     newest: deque[Record] = deque(maxlen=most)

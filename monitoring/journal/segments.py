@@ -1,7 +1,7 @@
 """
-The files of a log: the current segment, ``errors.jsonl``, and beside it those that were closed, ``errors.000017.jsonl``.
+The files of a log: the current segment, ``errors.jsonl``, and the closed segments, such as ``errors.000017.jsonl``.
 
-Each begins with a line about itself, its header: its number, when it began, and how large the one before it was.
+Each begins with a header, a line with its number, when it began, and the size of the segment before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER_KIND = "segment"
-"""The ``kind`` of headers; records have another one."""
+"""``kind`` of a header; records have other kinds."""
 LONGEST_HEADER = 300
 _CLOSED = re.compile(r"(?P<name>[a-z]+)\.(?P<number>[0-9]{6,})\.jsonl")
 
@@ -29,7 +29,7 @@ class Header:
     Args:
         number: From 1; the current segment has the highest.
         began: In seconds since the epoch.
-        previous_bytes: Size of the segment before it when that was closed; None where there was none.
+        previous_bytes: Size of the segment before it, when it was closed; None where there was none.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Header:
     previous_bytes: int | None = None
 
     def line(self) -> bytes:
-        """As it stands in the file."""
+        """The header as a line of the file."""
         fields = {
             "time": timestamp(self.began),
             "kind": HEADER_KIND,
@@ -48,7 +48,7 @@ class Header:
 
     @classmethod
     def parse(cls, line: bytes) -> Header | None:
-        """Read it back; None where *line* is something else."""
+        """Read a header; None where *line* is something else."""
         try:
             fields = json.loads(line)
             if fields["kind"] != HEADER_KIND:
@@ -65,25 +65,25 @@ def _is_count(value: object) -> bool:
 
 
 def parse_moment(text: object) -> float | None:
-    """Seconds since the epoch of a moment as records spell it; None where *text* is none that can be counted with."""
+    """Seconds since the epoch of a moment, spelled as in records; None where *text* is not such a moment."""
     try:
-        return datetime.fromisoformat(text).timestamp()  # type: ignore[arg-type]  # a TypeError for what is no text
+        return datetime.fromisoformat(text).timestamp()  # type: ignore[arg-type]  # raises TypeError for other types
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 
 
 def timestamp(seconds: float) -> str:
-    """Seconds since the epoch as all records spell it: UTC, milliseconds; texts sort as the moments do."""
+    """A time as all records spell it: UTC, with milliseconds; texts sort as the times do."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def current_path(directory: Path, name: str) -> Path:
-    """Where the newest records are."""
+    """Path of the current segment, which has the newest records."""
     return directory / f"{name}.jsonl"
 
 
 def closed_path(directory: Path, name: str, number: int) -> Path:
-    """Where a segment goes when it is closed."""
+    """Path of a segment after it has been closed."""
     return directory / f"{name}.{number:06}.jsonl"
 
 

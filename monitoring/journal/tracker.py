@@ -1,5 +1,5 @@
 """
-The error and performance tracker: who calls it gets its line into the log, and never an exception out of it.
+The error and performance tracker: a call writes a line to the log, and never raises an exception.
 
 ``errors.jsonl`` has a record for each error, ``performance.jsonl`` one for each timed route; both are journals, so any
 number of processes may write to one directory.
@@ -41,9 +41,9 @@ class Tracker:
 
     Args:
         directory: Where the logs are; made with the first record.
-        run_id: Of the load test that this process takes part in; may be set later.
-        limits: Of the logs' segments.
-        secrets: Hidden wherever they appear.
+        run_id: Id of the load test that this process takes part in; may be set later.
+        limits: Limits of the logs' segments.
+        secrets: Texts that are hidden in every record.
         clock: Seconds since the epoch.
     """
 
@@ -94,7 +94,7 @@ class Tracker:
     def log_performance(
         self, route: str, total_ms: float, steps_ms: Mapping[str, float], **context: object
     ) -> None:
-        """Write how long a route took, and which of its named steps how long."""
+        """Write how long a route and each of its named steps took."""
 
         def describe() -> dict[str, Any]:
             steps = {name: round(value, 3) for name, value in steps_ms.items()}
@@ -119,7 +119,7 @@ class Tracker:
                 fields["run_id"] = self.run_id
             fields |= describe_context(context, self._secrets)
             record = _encode(fields)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is not the caller's
+        except Exception as error:  # noqa: BLE001 - the caller must not see any
             fields = {"time": fields["time"], "kind": f"{kind}", "route": fields.get("route", "")}
             record = _encode(fields | {"message": f"[cannot be described: {type(error).__name__}]"})
         journal.append(record.encode("ascii"))
@@ -129,8 +129,8 @@ class PerformanceTimer:
     """
     Times a route and its named steps.
 
-    In a ``with`` block one record is written, when the block ends, whether it succeeds or not. Without one, each
-    `end` writes a record of what has been timed so far.
+    In a ``with`` block, one record is written when the block ends, also with an exception. Without a block, each `end`
+    writes a record of what has been timed so far.
 
     Args:
         route: A template.
@@ -145,7 +145,11 @@ class PerformanceTimer:
         self._started_s = self._ended_s = time.perf_counter()
 
     def end(self, step: str) -> float:
-        """End a step, which began with the timer or where the last one ended; its milliseconds. A name used twice adds up."""
+        """
+        End a step, which began with the timer or at the end of the step before; returns its milliseconds.
+
+        Steps of the same name are added up.
+        """
         now_s = time.perf_counter()
         took_ms = (now_s - self._ended_s) * 1000
         self._ended_s = now_s
@@ -171,7 +175,7 @@ class PerformanceTimer:
 
 
 def build_tracker(settings: Settings, run_id: str = "") -> Tracker:
-    """A tracker as the ``[monitoring]`` settings want it, which hides the session secret."""
+    """A tracker with the ``[monitoring]`` settings, which hides the session secret."""
     monitoring, secret = settings.monitoring, settings.session_secret
     return Tracker(
         monitoring.log_dir,
@@ -188,12 +192,12 @@ _configured: list[Tracker] = []
 
 
 def configure_tracker(tracker: Tracker) -> None:
-    """Have this process's module-level functions write to *tracker*."""
+    """Let this module's functions write to *tracker*, in this process."""
     _configured[:] = [tracker]
 
 
 def process_tracker() -> Tracker:
-    """This process's tracker; the settings' own where none was configured."""
+    """This process's tracker; made from the settings where none was configured."""
     if not _configured:
         _configured.append(_default_tracker())
     return _configured[0]
@@ -204,7 +208,7 @@ def _default_tracker() -> Tracker:
 
     try:
         return build_tracker(load_settings())
-    except Exception:  # noqa: BLE001 - settings that are not in order are told by the command, not by a log
+    except Exception:  # noqa: BLE001 - the command reports mistakes in the settings, not a log
         return Tracker(Path(os.environ.get("LOADTEST_LOG_DIR") or "logs"))
 
 

@@ -1,11 +1,11 @@
 """
-A log that many processes of one host write at once: JSON lines in segments, each record there once and whole.
+A log that many processes of one host write at once: JSON lines in segments; each record is there once and whole.
 
-A write holds the lock (``flock``) of the current segment's file, has seen that the segment's path still leads to that
-file, and is one ``write`` of a whole line. Whoever rolls the segment holds the lock of the old file and of the new one
-before anybody can see that. Locks go with their processes, so a killed writer leaves at most the beginning of a line,
-of a record whose call never returned; the next writer cuts it off. Nothing is fsynced: records survive the end of every
-process, not that of the machine.
+A writer locks the current segment's file (``flock``), checks that the segment's path still leads to that file, and
+writes a whole line with one ``write``. A writer that closes a segment locks the new file before it puts it at the path.
+The system releases a lock when its process ends. So a killed writer leaves at most the beginning of a line, of a record
+whose call never returned; the next writer cuts it off. Nothing is fsynced: records survive the end of every process,
+but not a crash of the machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from monitoring.journal.current_segment import SegmentLimits
 
 _SHORT_PATIENCE_S = 0.01
-"""After a wait in vain, until the lock was had again: a stopped process costs one long wait, not one per record."""
+"""Patience after a timeout, until the lock is free again: a stopped process costs one long wait, not one per record."""
 _COMPLAIN_EVERY_S = 3600.0
 
 _log = logging.getLogger(__name__)
@@ -36,10 +36,10 @@ _log = logging.getLogger(__name__)
 
 class Journal:
     """
-    One process's way into a log. Threads and greenlets share it; a forked child gets a life of its own.
+    Writes records of one process to a log. Threads and greenlets share it; a forked child becomes another writer.
 
-    Each life is a *writer* with an id, and counts its records: sequence 1, 2, 3 … A record that could not be written
-    leaves a gap, and the next one that could says so: ``lost_before``.
+    Each *writer* has an id, and numbers its records: sequence 1, 2, 3 … A record that could not be written leaves a gap,
+    and the next record that is written gives its size: ``lost_before``.
 
     Args:
         directory: Made with the first record.
@@ -62,7 +62,7 @@ class Journal:
         _journals.add(self)
 
     def _begin_life(self) -> None:
-        """Start as a new writer, after a fork too: its lock may be held by a thread that the child does not have."""
+        """Become a new writer, with a new lock: after a fork, the old one may be held by a thread that the child lacks."""
         self._segment.abandon()
         self._lock = threading.Lock()
         self._patience_s = self._limits.patience_s
@@ -80,12 +80,14 @@ class Journal:
 
     def append(self, record: bytes) -> bool:
         """
-        Write a record; whether it is there now. Never raises OSError: what cannot be written is counted.
+        Write a record; returns whether it was written. Never raises OSError: a record that cannot be written is counted.
 
         Args:
             record: A JSON object that is not empty, in ASCII, without line breaks; process, writer and sequence are added.
         """
-        if not self._lock.acquire(timeout=self._limits.patience_s):  # say, a signal arrived during a write
+        if not self._lock.acquire(
+            timeout=self._limits.patience_s
+        ):  # held where a signal arrived during a write
             self._turned_away.append(None)
             return False
         try:

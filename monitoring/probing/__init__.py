@@ -1,1 +1,1 @@
-"""What the portal, its database and this machine say of themselves, before a run and beside it."""
+"""What the portal, its database and this machine report about themselves, before and during a run."""

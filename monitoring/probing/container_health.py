@@ -1,10 +1,10 @@
 """
-Does a container do what it is there for? The image's HEALTHCHECK and the probe of every pod: exit code 0, or 1 and why.
+Health of a container, for the image's HEALTHCHECK and the probe of every pod: exit code 0, or 1 and the reason.
 
     python3 -m monitoring.probing.container_health
 
-What there is to look at follows from the command of process 1. It runs beside processes that generate load, every few
-seconds: it imports next to nothing, and takes a few hundredths of a second.
+The command of process 1 decides what is checked. The check runs every few seconds next to processes that generate load:
+it imports very little, and takes a few hundredths of a second.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Socket(NamedTuple):
 
 def find_problem(command: Sequence[str], environ: Mapping[str, str], sockets: Sequence[Socket]) -> str:
     """
-    What is wrong with a container, in a sentence; empty where nothing is.
+    What is wrong with a container, in a sentence; empty where it is healthy.
 
-    A worker is well while it is connected to its master: one that hangs keeps the connection for a while, and is the
-    master's to find out. A command that ends by itself is well as long as it runs.
+    A worker is healthy while it is connected to its master. A worker that hangs keeps the connection for a while; the
+    master finds that out. A command that ends by itself is healthy as long as it runs.
 
     Args:
         command: The words of process 1.
-        environ: The container's; Locust reads its options from there too.
-        sockets: The container's.
+        environ: Environment of the container; Locust reads options from it too.
+        sockets: Sockets of the container.
     """
     names = {Path(word).name for word in command}
     option = _Options(command, environ)
@@ -65,7 +65,7 @@ def find_problem(command: Sequence[str], environ: Mapping[str, str], sockets: Se
 
 
 class _Options:
-    """What a command was told, by an option or by the variable that stands for it."""
+    """Options of a command: given on the command line, or by an environment variable."""
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str]) -> None:
         self._command = command
@@ -84,7 +84,7 @@ class _Options:
 
 
 def _ask(port: int, path: str, first_bad: int) -> str:
-    """Ask for a page of this container; its status must lie below *first_bad*."""
+    """Ask for a page of this container, which must answer with a status below *first_bad*; returns what is wrong."""
     place = f"http://127.0.0.1:{port}{path}"
     try:
         with Deadline(_TIMEOUT_S) as deadline, deadline.connect(("127.0.0.1", port)) as connection:
@@ -104,7 +104,7 @@ def parse_sockets(table: str) -> Iterator[Socket]:
 
 
 def main() -> int:
-    """Look at the container that this process runs in."""
+    """Check the container that this process runs in."""
     command = Path("/proc/1/cmdline").read_text(encoding="utf-8").rstrip("\0").split("\0")
     tables = [Path("/proc/net") / name for name in ("tcp", "tcp6")]
     sockets = [found for table in tables if table.exists() for found in parse_sockets(table.read_text())]

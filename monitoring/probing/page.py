@@ -21,7 +21,7 @@ _MOST_BYTES = 1_000_000
 
 
 class UntrustedError(OSError):
-    """There is no connection over TLS that may be believed."""
+    """TLS gives no connection that can be trusted."""
 
     def __init__(self, fault: TlsFault) -> None:
         super().__init__(fault.words)
@@ -37,14 +37,14 @@ def read_page(
     on_headers: Callable[[Mapping[str, str]], None] | None = None,
 ) -> tuple[int, bytes]:
     """
-    Ask the host that *url* names, and no other: redirects are not followed, proxies of the environment not used.
+    Ask the host that *url* names, and no other: redirects are not followed, and proxies of the environment not used.
 
     Args:
         url: An http address whose host the settings allow.
-        timeout_s: For all of it, however much comes and however slowly.
-        headers: Of the request.
-        trust: Which certificates are believed.
-        on_headers: Called with those of the answer.
+        timeout_s: Limit of the whole exchange, also for a slow or long answer.
+        headers: Headers of the request.
+        trust: Certificates that are trusted.
+        on_headers: Called with the headers of the answer.
 
     Returns:
         Status and body, of which at most a megabyte is read.
@@ -65,7 +65,7 @@ def read_page(
             if on_headers is not None:
                 on_headers(dict(answer.headers.items()))
             return answer.status, answer.read(_MOST_BYTES)
-    except ssl.SSLError as error:  # first: one about a certificate is a ValueError too
+    except ssl.SSLError as error:  # before ValueError: a fault of a certificate is both
         if (fault := tls_fault(error)) is None:
             raise OSError(CLOSED_IN_HANDSHAKE) from error
         raise UntrustedError(fault) from error

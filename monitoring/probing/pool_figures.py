@@ -1,4 +1,4 @@
-"""What a portal says of its pool of database connections, on the page that its contract calls ``health_db``."""
+"""A portal's figures of its pool of database connections, from the page that its contract calls ``health_db``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _LONGEST_MS = 86_400_000.0
 
 
 class PoolFigures(NamedTuple):
-    """Connections in all, those that are idle, requests that wait for one, and how long the portal's look took."""
+    """Connections in all, idle connections, requests that wait for one, and the duration of the portal's own check."""
 
     total: int
     idle: int
     waiting: int
     latency_ms: float
-    """0 where the page does not say."""
+    """Duration of the portal's own check; 0 where the page does not give it."""
 
 
 def parse_pool(page: bytes) -> PoolFigures:
@@ -24,7 +24,7 @@ def parse_pool(page: bytes) -> PoolFigures:
     Read the page.
 
     Raises:
-        ValueError: It says nothing of a pool, or what cannot be.
+        ValueError: It has no figures of a pool, or impossible ones.
     """
     try:
         answer: Any = json.loads(page)

@@ -1,4 +1,4 @@
-"""What can be known before the first request, so that a run that cannot succeed does not begin."""
+"""The checks before the first request: a run that cannot succeed does not begin."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from seed.fixture import House
 
 _PORTAL = {Journey.CHAT, Journey.ONBOARDING}
-"""Journeys that ask the portal."""
+"""Journeys that send requests to the portal."""
 _SPARE = timedelta(minutes=5)
 """Tokens must outlive the planned run by this much: requests in flight, a slow start."""
 _LEAST_ROOM_BYTES = 1 << 18
-"""Less than this no run leaves behind."""
+"""Every run writes at least this much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One check and its result."""
 
     name: str
     error: LoadTestError | None = None
     found: str = ""
-    """What was seen where all is well."""
+    """What the check saw, when it passes."""
 
 
 class UsableHouses(NamedTuple):
@@ -62,7 +62,7 @@ class UsableHouses(NamedTuple):
 def preflight(
     settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime
 ) -> Iterator[Check]:
-    """Look at everything that a run of *journeys* needs; each check stands for itself."""
+    """Check everything that a run of *journeys* needs; a check that fails does not stop the others."""
     needs = set(journeys)
     yield check("criteria", lambda: check_criteria(settings, needs))
     cut_off = warn_of_short_stop(settings, needs, settings.run.stop_timeout_s)
@@ -82,7 +82,7 @@ def preflight(
 
 def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime) -> None:
     """
-    Stop before a run that cannot succeed.
+    Refuse a run that cannot succeed.
 
     Raises:
         LoadTestError: Everything that `preflight` found missing, each sentence with its next step.
@@ -93,7 +93,7 @@ def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: f
 
 
 def check(name: str, look: Callable[[], str]) -> Check:
-    """Look, and remember what was seen, or what is wrong."""
+    """Call *look*, and keep what it saw, or its error."""
     try:
         return Check(name, found=look())
     except LoadTestError as error:
@@ -109,10 +109,10 @@ def _first_house(settings: Settings) -> House | None:
 
 def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
     """
-    Whether every criterion about *journeys* is about something that the profile's load makes.
+    Check that the profile's load will produce what every criterion of *journeys* measures.
 
     Raises:
-        LoadTestError: One is not.
+        LoadTestError: There is a criterion on something that it will not produce.
     """
     require_measurable(settings.thresholds, settings.profile, journeys)
     count = sum(map(len, settings.thresholds.values()))
@@ -121,7 +121,7 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
 
 
 def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> str:
-    """Which latencies a timeout decides nothing about, because it comes before their limit; empty where none are."""
+    """A warning about latencies with a limit above the timeout, where a timeout decides nothing; empty without such."""
     short = []
     for text, demands in settings.thresholds.items():
         subject = parse_subject(text)
@@ -143,7 +143,7 @@ def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> 
 
 
 def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:
-    """Which requests may be cut off by the end of a run that gives them so many seconds; empty where none are."""
+    """A warning about requests that the end of the run may cut off after *stop_timeout_s*; empty without such."""
     limits_s = (
         {"target.request_timeout_s": settings.target.request_timeout_s} if _PORTAL & {*journeys} else {}
     )
@@ -165,10 +165,10 @@ def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_t
 
 def check_output(settings: Settings) -> str:
     """
-    Whether a run directory can be made; makes none.
+    Check that a run directory can be made, without making one.
 
     Raises:
-        LoadTestError: It cannot.
+        LoadTestError: It cannot be made.
     """
     directory = settings.run.output_dir
     path = directory.absolute()
@@ -184,11 +184,11 @@ def check_output(settings: Settings) -> str:
 
 def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> UsableHouses:
     """
-    The fixture's houses, all of whose JWTs outlive the run, or can be renewed.
+    The fixture's houses. Their JWTs are valid until the end of the run, or can be renewed.
 
     Raises:
-        LoadTestError: There are none, one has no QR token or no JWT, or what no header may hold, or JWTs expire too early and SESSION_SECRET did
-            not sign them.
+        LoadTestError: There are no houses; a house has no QR token, no JWT, or a value that no header may hold; or JWTs
+            expire too early and SESSION_SECRET did not sign them.
     """
     houses = load_fixture(settings.seed.fixture)
     if without := [house.lot for house in houses if not house.qr_token.strip()]:
@@ -204,7 +204,7 @@ def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> Usabl
 
 
 def find_signer(settings: Settings, house: House) -> Signer | None:
-    """Who renews JWTs in a run that outlives them: SESSION_SECRET, where it is set and signed that of *house*."""
+    """Renews JWTs during a run: signs with SESSION_SECRET; None unless it is set and signed the JWT of *house*."""
     secret = "" if settings.session_secret is None else settings.session_secret.get_secret_value()
     if len(secret.encode()) < SHORTEST_SECRET:
         return None
@@ -220,13 +220,13 @@ def _fixture_words(settings: Settings, houses: Sequence[House]) -> str:
 
 def check_secret(settings: Settings, house: House) -> str:
     """
-    Whether SESSION_SECRET, where it is set here, signed the fixture's tokens, of which *house* has one.
+    Check that SESSION_SECRET, where it is set here, signed the fixture's tokens; looks at the token of *house*.
 
     Raises:
-        LoadTestError: It is too short, or another one did; the portal would answer 401 to everything.
+        LoadTestError: It is too short, or another secret signed them; the portal would answer 401 to every request.
     """
     if settings.session_secret is None:
-        return "SESSION_SECRET is not set here: whether the fixture's tokens are the portal's cannot be told before a run"
+        return "SESSION_SECRET is not set here: whether the fixture's tokens are the portal's cannot be known before a run"
     require_secret(settings.session_secret)
     if find_signer(settings, house) is None:
         raise LoadTestError(
@@ -238,10 +238,10 @@ def check_secret(settings: Settings, house: House) -> str:
 
 def check_portal(settings: Settings) -> str:
     """
-    Whether the portal says that it is up.
+    Check that the portal is up.
 
     Raises:
-        LoadTestError: It does not answer, or not with 200.
+        LoadTestError: It does not answer, or answers with a status other than 200.
     """
     target = settings.target
     url = target.base_url + settings.contract.health
@@ -258,7 +258,7 @@ def check_portal(settings: Settings) -> str:
 
 def check_database(settings: Settings, house: House | None) -> str:
     """
-    Whether the database can be searched, and holds chunks of the development of *house*.
+    Check that the database can be searched, and holds chunks of the development of *house*.
 
     Raises:
         LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
@@ -289,7 +289,7 @@ def check_database(settings: Settings, house: House | None) -> str:
             f"DATABASE_URL: the database fell silent: {error} (database.statement_timeout_s)",
             "Look at its own log, and at what stands between; then check again: loadtest check",
         ) from None
-    except psycopg2.Error as error:  # its own text quotes the fixture
+    except psycopg2.Error as error:  # the error's text quotes the fixture
         raise LoadTestError(
             f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
             "Name the portal's database, as a user who may read it; or seed an empty one: loadtest seed",

@@ -1,4 +1,4 @@
-"""What the portal itself can say before a run: one request each for a JWT, a QR token and the pool of connections."""
+"""Checks that ask the portal before a run: one request each for a JWT, a QR token and the pool of connections."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from seed.fixture import House
 
 _CLOCK_SPARE_S = 1.0
-"""The Date of an answer is in whole seconds."""
+"""Tolerance: the ``Date`` of an answer is in whole seconds."""
 _RESEED = "Seed the portal's own database, with its own SESSION_SECRET: loadtest seed"
 
 
 def probe(settings: Settings) -> Iterator[Check]:
     """
-    Ask the portal as its first homeowner would; nothing is written, and no token is used up.
+    Ask the portal as the fixture's first homeowner. Nothing is written, and no token is used up.
 
-    Nothing is asked where there is no fixture, or the contract names no such request.
+    A check is left out where there is no fixture, or where the contract has no such request.
     """
     try:
         house = load_fixture(settings.seed.fixture)[0]
@@ -48,10 +48,10 @@ def probe(settings: Settings) -> Iterator[Check]:
 
 def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
     """
-    Whether the portal lets the first house in.
+    Check that the portal accepts the JWT of the first house.
 
     Raises:
-        LoadTestError: It does not, or says nothing that can be understood.
+        LoadTestError: It refuses the JWT, or does not give a usable answer.
     """
     clock = PortalClock()
     status = _ask(settings, endpoint, house, clock)
@@ -77,10 +77,10 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
 
 def check_qr_token(settings: Settings, house: House) -> str:
     """
-    Whether the portal knows the first house's QR code; loads the page behind it, and resolves nothing.
+    Check that the portal knows the first house's QR code: loads its page, and does not resolve the token.
 
     Raises:
-        LoadTestError: It does not know it.
+        LoadTestError: The portal does not know it.
     """
     endpoint = settings.contract.onboarding_page
     status = _ask(settings, endpoint, house)
@@ -95,7 +95,7 @@ def check_qr_token(settings: Settings, house: House) -> str:
 
 def check_pool(settings: Settings) -> str:
     """
-    Whether the portal's pool of database connections is at hand.
+    Check that the portal's pool of database connections is idle.
 
     Raises:
         LoadTestError: Requests wait for a connection before there is any load, or the portal does not reach its database.
@@ -118,7 +118,7 @@ def check_pool(settings: Settings) -> str:
 
 
 def _clock_fault(clock: PortalClock, house: House) -> str:
-    """Why the JWT is not valid by the portal's clock; empty where it is, and where nothing is known of the clock."""
+    """Why the JWT is not valid by the portal's clock; empty where it is valid, or the clock is not known."""
     if clock.ahead_s is None:
         return ""
     try:

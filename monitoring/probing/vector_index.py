@@ -1,4 +1,4 @@
-"""Is the vector search served by an index? Asked of the database itself: its catalogue, and its planner."""
+"""Whether the vector search uses an index, as the database's catalogue and planner say."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ _PLAN = f"EXPLAIN (FORMAT JSON) {_SEARCH}"
 _MEASURED = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {_SEARCH}"
 
 COSTLY_MS = 50.0
-"""From so long on, a search that goes without the vector index costs something: a tenth of what its p95 may be."""
+"""A search without the vector index counts as costly from this duration on: a tenth of its p95 limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
     """
-    What serves the vector search of a development.
+    The vector index, and how the search of one development uses it.
 
     Args:
         chunks: Rows of ``doc_chunks``, as the database estimates them.
-        name: Of the ivfflat or hnsw index on ``embedding``; empty where there is none.
-        method: ``ivfflat`` or ``hnsw``; likewise.
-        used: Whether the planner chooses it for a search of this development; for a few hundred rows it rightly does
-            not.
-        rows_read: By the search, where it goes without the index.
-        search_ms: How long the search took then, with what it reads in memory; as long as a statement may take where
-            it took longer.
+        name: Name of the ivfflat or hnsw index on ``embedding``; empty where there is none.
+        method: ``ivfflat`` or ``hnsw``; empty where there is none.
+        used: Whether the planner chooses the index for a search of this development; for a few hundred rows it rightly
+            does not.
+        rows_read: Rows that the search reads, where it does not use the index.
+        search_ms: Duration of that search, with its rows in memory; at most the longest time that a statement may
+            take.
     """
 
     chunks: int
@@ -79,11 +79,11 @@ class VectorIndex:
 
 def look_at_vector_index(database: DatabaseSettings, house: House) -> VectorIndex | None:
     """
-    What the database of a portal says; None where it cannot be asked, or holds no chunks of the house's development.
+    Ask the database of a portal; None where it cannot be asked, or holds no chunks of the house's development.
 
     Args:
         database: Its address must be set.
-        house: Whose development is searched.
+        house: Its development is searched.
     """
     try:
         opened = connect(
@@ -94,11 +94,11 @@ def look_at_vector_index(database: DatabaseSettings, house: House) -> VectorInde
         with closing(opened), opened.cursor() as asking:
             return find_vector_index(asking, house)
     except (LoadTestError, psycopg2.Error):
-        return None  # the checks before a run say why
+        return None  # the checks before a run report the reason
 
 
 def find_vector_index(asking: cursor, house: House) -> VectorIndex | None:
-    """As `look_at_vector_index`, over an open connection; a database that refuses raises psycopg2.Error."""
+    """As `look_at_vector_index`, over an open connection; raises psycopg2.Error where the database refuses."""
     where = (house.tenant_id, house.development_id)
     for name, value in VECTOR_SEARCH.items():
         asking.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -115,7 +115,7 @@ def find_vector_index(asking: cursor, house: House) -> VectorIndex | None:
 
 
 def _measure(asking: cursor, values: tuple[object, ...]) -> tuple[int, float]:
-    """Rows that the search reads, and its milliseconds: the second time, when what it reads is in memory."""
+    """Rows that the search reads, and its milliseconds; measured the second time, when the rows are in memory."""
     plan = None
     for _ in range(2):
         plan = _row(asking, _MEASURED, *values)

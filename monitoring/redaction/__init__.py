@@ -1,1 +1,1 @@
-"""What leaves a process: no secret, nothing that steers a terminal, and no exit code changed by a closed pipe."""
+"""Cleans what leaves a process: no secrets, no control characters for a terminal; a closed pipe changes no exit code."""

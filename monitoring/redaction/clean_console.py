@@ -1,4 +1,4 @@
-"""Rich's console without secrets, and without what steers a terminal."""
+"""Rich's console without secrets and without control characters of texts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 class CleanConsole(Console):
-    """Rich's console for texts from outside: they are cleaned before they are wrapped, and are never markup."""
+    """Rich's console for texts from outside: they are cleaned before they are wrapped, and never read as markup."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False} | options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """As rich does it, of a clean text."""
+        """As rich does, with the text cleaned."""
         return super().render_str(redact(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As rich does it; a text is cleaned as a whole, and what else a renderable writes, piece by piece."""
+        """As rich does. A text is cleaned as a whole; the output of another renderable is cleaned piece by piece."""
         if isinstance(renderable, Text) and (clean := redact(renderable.plain)) != renderable.plain:
             renderable = renderable.copy()
             renderable.plain = clean

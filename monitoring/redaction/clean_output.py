@@ -1,7 +1,7 @@
 """
-The last step of everything that a process writes for people: without secrets, and without what steers a terminal.
+The last step of everything that a process writes for people: it removes secrets, and control characters for a terminal.
 
-What a portal, a file's name or a library's exception says comes along in tables, logs and tracebacks. Here it passes last.
+Tables, logs and tracebacks contain texts of portals, file names and library exceptions. All of it is cleaned here.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _LINE_ENDS = re.compile(r"\r\n?|\n")
 
 def clean_output(environ: Mapping[str, str] = os.environ) -> None:
     """
-    Have all that this process writes to its standard streams, and all of its ``logging``, cleaned; once is enough.
+    Clean everything that this process writes to its standard streams and by ``logging``; one call is enough.
 
-    Tracebacks, warnings, and what a library prints go through the streams. Styles are written by `monitoring.redaction.clean_console.CleanConsole` alone.
+    Tracebacks, warnings, and the prints of a library go through the streams. Only
+    `monitoring.redaction.clean_console.CleanConsole` writes styles.
 
     Args:
-        environ: Holds the secrets that must not be shown.
+        environ: Environment with the secrets to hide.
     """
     remember_secrets(environ)
     for name in _STREAMS:
@@ -42,24 +43,24 @@ def clean_output(environ: Mapping[str, str] = os.environ) -> None:
 
 class CleanStream:
     """
-    Hands on what is written to it, cleaned.
+    A stream that cleans each text and writes it to another stream.
 
     Args:
         stream: A text stream.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self.rich_proxied_file = stream  # by this name rich asks for what it may write styles to
+        self.rich_proxied_file = stream  # rich asks for this name to find the stream for styles
 
     def write(self, text: str) -> int:
-        """Write *text* without secrets; how many letters it had."""
+        """Write *text* without secrets; returns its original length."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self.rich_proxied_file.write(_clean_lines(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Likewise."""
+        """Write each of *lines* without secrets."""
         self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
@@ -67,15 +68,15 @@ class CleanStream:
 
 
 def print_secret(text: str) -> None:
-    """Write a secret that was asked for, and nothing else, to standard output."""
+    """Write a secret that the user asked for, and nothing else, to standard output."""
     print(text, file=_stdout())
 
 
 def print_record(text: str, *, flush: bool = False) -> None:
     """
-    Write a line of a log of the suite's own, whose writer has hidden what is secret: the ids of houses stay.
+    Write a line of the suite's own log; its writer has already hidden the secrets, so the ids of houses stay.
 
-    What steers a terminal is taken away here too, for the file may be another's.
+    Control characters for a terminal are removed here too: another program may have written the file.
     """
     print(redact(text, keep_ids=True), file=_stdout(), flush=flush)
 
@@ -86,7 +87,7 @@ def _stdout() -> TextIO:
 
 
 def _clean_lines(text: str) -> str:
-    """Line ends stay what they are: a text stream may be of any convention."""
+    """Clean each line; line ends stay as they are, whatever the stream's convention."""
     return redact(_LINE_ENDS.sub("\n", text)) if text not in {"\n", ""} else text
 
 

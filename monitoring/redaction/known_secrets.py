@@ -1,4 +1,4 @@
-"""The secrets that a process was given, by value, in whichever way they may be written."""
+"""Finds the secrets that a process was given by their value, in each way that they may be written."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SECRETS = (
 _ADDRESS = "DATABASE_URL"
 _HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
 _SHORTEST = 4
-"""A shorter secret would be found in every second word."""
+"""Shortest secret that is hidden; a shorter one would be found in many words."""
 _UNMISTAKABLE = 12
-"""A shorter one is hidden only where it stands as a word of its own."""
+"""A secret with fewer letters is hidden only where it stands as a separate word."""
 
 _HEAD = 6
-"""By so many letters a secret is looked for."""
+"""A secret is searched for by so many of its first letters."""
 
 _known: set[str] = set()
 _by_head: dict[str, list[str]] = {}
@@ -39,7 +39,7 @@ _heads: re.Pattern[str] | None = None
 
 
 def remember_secrets(environ: Mapping[str, str]) -> None:
-    """Know the secrets of an environment from now on, of its files too."""
+    """Remember the secrets of an environment, and of the files that it names."""
     for variable in _SECRETS:
         remember_secret(_read(variable, environ))
     for secret in _passwords(_read(_ADDRESS, environ)):
@@ -50,7 +50,7 @@ def remember_secrets(environ: Mapping[str, str]) -> None:
 
 
 def remember_secret(secret: str) -> None:
-    """Know *secret* from now on."""
+    """Remember *secret*."""
     global _heads  # noqa: PLW0603 - as long as the process lives
     if len(secret) < _SHORTEST:
         return
@@ -62,7 +62,7 @@ def remember_secret(secret: str) -> None:
 
 
 def hide_known(text: str) -> str:
-    """*text* without the secrets of this process, nor the greater part of one that was cut off."""
+    """*text* without the secrets of this process; a secret that was cut off is hidden where its greater part is left."""
     if _heads is None:
         return text
     parts, done, at = [], 0, 0
@@ -75,7 +75,7 @@ def hide_known(text: str) -> str:
 
 
 def _hidden_length(text: str, start: int, form: str) -> int:
-    """How many letters of *text* from *start* on are *form*, or its beginning; 0 where they are too few to be it."""
+    """How many letters of *text* from *start* on are the beginning of *form*, or all of it; 0 where they are too few."""
     length = len(form)
     if length < _UNMISTAKABLE:
         is_word = re.compile(rf"(?<!\w){re.escape(form)}(?!\w)").match(text, start)
@@ -93,14 +93,18 @@ def _forms(secret: str) -> Iterator[str]:
         yield json.dumps(value)[1:-1]
         yield repr(value)[1:-1]
         yield escape(value)
-        # Three letters further on, base64 repeats itself: what stands before the secret moves the rest.
+        # Base64 encodes three bytes at a time: a secret has three forms, by the number of bytes before it.
         encoded = value.encode("utf-8", errors="surrogateescape")
         for shift in range(3):
             yield base64.b64encode(b"\0" * shift + encoded).decode()[4 * (shift > 0) :].rstrip("=")[:-1]
 
 
 def _passwords(url: str) -> Iterator[str]:
-    """The password of a database's address, and each part of it, where it is written so that a part is taken for a host."""
+    """
+    The password of a database's address, and its parts.
+
+    In an unencoded password, a part may be mistaken for the host.
+    """
     authority = re.match(r"(?i)postgres(?:ql)?://[^:/@]*:(.*)@", url, re.DOTALL)
     if authority:
         yield authority[1]
@@ -114,5 +118,5 @@ def _passwords(url: str) -> Iterator[str]:
 def _read(variable: str, environ: Mapping[str, str]) -> str:
     try:
         return read_secret(variable, environ)
-    except LoadTestError:  # the settings say so; both may be set, and neither is to be shown
+    except LoadTestError:  # the settings report it; value and file may both be set, and neither may be shown
         return environ.get(variable, "")

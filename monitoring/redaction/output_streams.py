@@ -1,4 +1,4 @@
-"""Standard output and standard error that cannot fail: a closed pipe, a full disk or a narrow encoding costs text, and no exit code."""
+"""Standard output and error that cannot fail: a closed pipe, full disk or narrow encoding loses text, and no exit code."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ class _Lossy(io.FileIO):
         except OSError:
             self.is_lost = True
             return size
-        return size if written is None else written  # None: not now, and there is no waiting for a reader
+        return size if written is None else written  # None: it would block; we do not wait for the reader
 
 
 def protect_output() -> None:
     r"""
-    Have whatever this process prints arrive, or be dropped, without an exception, also at the interpreter's end.
+    Make printing never raise: a text arrives or is dropped, also at the interpreter's end.
 
-    Descriptors 0 to 2 that are closed lead to the null device afterwards: otherwise the next file that is opened would
-    be the standard output, and children would write into it. Letters that the encoding lacks are written as the nearest
-    that it has, or as ``\u2265``.
+    Closed descriptors 0 to 2 are opened on the null device: otherwise the next file that is opened would be the standard
+    output, and children would write into it. A character that the encoding lacks is written as the nearest one that it
+    has, or as ``\u2265``.
     """
     for number in (0, *_STREAMS):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
             os.set_inheritable(number, True)  # noqa: FBT003 - takes no names
     for number, name in _STREAMS.items():
         before = getattr(sys, name)
@@ -59,7 +59,7 @@ def protect_output() -> None:
 
 
 def _write_plainly(error: UnicodeError) -> tuple[str, int]:
-    """For `codecs.register_error`: a space for a space that does not break, three dots for an ellipsis."""
+    """For `codecs.register_error`: for example a space for a no-break space, three dots for an ellipsis."""
     assert isinstance(error, UnicodeEncodeError)
     letter = error.object[error.start]
     nearest = unicodedata.normalize("NFKD", letter).encode("ascii", errors="ignore")
@@ -70,7 +70,7 @@ codecs.register_error(_PLAINLY, _write_plainly)
 
 
 def output_is_lost() -> bool:
-    """Whether standard output takes no more, as where the reader of a pipe has gone."""
+    """Whether standard output can no longer be written, as when the reader of a pipe has ended."""
     return (
         isinstance(raw := getattr(getattr(sys.stdout, "buffer", None), "raw", None), _Lossy) and raw.is_lost
     )
