@@ -37,16 +37,16 @@ ENVIRONMENT = {
     "LOADTEST_WEB_ADDRESSES": "web.addresses",
 }
 """
-Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files (`split_paths`); behind the name of a
-secret, ``_FILE`` names the file that holds it.
+Environment variable → the key it sets. LOADTEST_CONFIG names further TOML files (`split_paths`). The name of a secret's
+variable with ``_FILE`` at its end names a file with the secret.
 """
 SECRETS = {"session_secret", "database.url"}
 _LISTS = {"target.allowed_hosts", "monitoring.trace_hosts", "web.addresses"}
-"""Written with commas in the environment."""
+"""Keys with a list, which the environment separates with commas."""
 
 
 def variable_layer(variable: str, key: str, environ: Mapping[str, str], mistakes: list[str]) -> Layer | None:
-    """What a variable says; None where it is empty, and where a mistake was noted about the file of a secret."""
+    """The setting of a variable; None where it is empty, or where a mistake about a secret's file was noted."""
     if key not in SECRETS:
         value = environ.get(variable, "")
         parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -61,7 +61,7 @@ def variable_layer(variable: str, key: str, environ: Mapping[str, str], mistakes
 
 
 def _typed(key: str, text: str) -> object:
-    """A variable is text; where its key is a number or a switch, what it says. Anything else is refused by its key."""
+    """A variable's text as the number or boolean that its key needs; any other text stays, and validation refuses it."""
     model: Any = Settings
     for part in key.split("."):
         model = model.model_fields[part].annotation
@@ -75,7 +75,7 @@ def split_paths(text: str) -> list[Path]:
     """
     Paths separated by ``:``, as LOADTEST_CONFIG names them.
 
-    A file that is there and has a ``:`` in its name is one path, the longest such name wins.
+    An existing file with a ``:`` in its name is one path; the longest such name wins.
     """
     parts, paths = [part for part in text.split(os.pathsep) if part], []
     while parts:

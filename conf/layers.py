@@ -1,4 +1,4 @@
-"""Settings as they stand in one source: a file, a variable, the command line. A later layer lies over those before it."""
+"""Layers of settings: each is one source, a file, a variable or the command line. A later layer overrides earlier ones."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 CONF_DIR = Path(__file__).parent
-"""Where the suite's own settings, profiles, contracts and baselines are."""
+"""Directory of the suite's own settings, profiles, contracts and baselines."""
 
 
 class Layer(NamedTuple):
-    """One source of settings and the name people know it by."""
+    """One source of settings, with its name for people."""
 
     name: str
     values: dict[str, Any]
 
 
 def read_layer(path: Path, mistakes: list[str], named_by: str = "") -> Layer:
-    """What a file says; nothing, and a mistake noted, where it cannot be read. *named_by*: the key that led there."""
+    """The settings of a file; where it cannot be read, none, and a mistake is noted. *named_by*: the key that names it."""
     name = _display(path)
     place = f"{named_by}: {name}" if named_by else name
     try:
@@ -40,7 +40,7 @@ def _display(path: Path) -> str:
 
 
 def nested(key: str, value: object) -> dict[str, Any]:
-    """What a source says that gives one dotted key: ``run.profile`` → ``{"run": {"profile": value}}``."""
+    """The table of one dotted key: ``run.profile`` → ``{"run": {"profile": value}}``."""
     for part in reversed(key.split(".")):
         value = {part: value}
     assert isinstance(value, dict)
@@ -48,7 +48,7 @@ def nested(key: str, value: object) -> dict[str, Any]:
 
 
 def merge(layers: Sequence[Layer]) -> dict[str, Any]:
-    """All layers, one over the other; tables are merged key by key."""
+    """The settings of all layers; tables are merged key by key."""
     merged: dict[str, Any] = {}
     for layer in layers:
         _lay_over(merged, layer.values)
@@ -73,12 +73,12 @@ def lookup(values: Mapping[str, Any], key: str) -> object:
 
 
 def plain(value: object) -> object:
-    """Paths are text. Dates are in TOML and in no setting: an object, which no setting is either."""
+    """A value for JSON: a path becomes text; a TOML date becomes an object, which no setting accepts."""
     return str(value) if isinstance(value, Path) else {type(value).__name__: str(value)}
 
 
 def is_text(layer: Layer) -> bool:
-    """Whether UTF-8 can hold what is given; bytes of another encoding come in through the environment."""
+    """Whether all values are UTF-8; the environment may hold bytes of another encoding."""
     try:
         json.dumps(layer.values, default=plain, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """
-Settings are read once, from files, the environment and the command line, in that order; later wins.
+Loads the settings: once, from files, the environment and the command line, in that order; the later value wins.
 
-All mistakes are reported together, each with the file (or variable) it came from.
+All mistakes are reported together, each with its file or variable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CHOICES = {"profile": ("run.profile", "profiles"), "contract": ("target.contract", "contracts")}
 
 _DRIVERS_OWN = ("PGHOSTADDR", "PGSERVICE")
-"""Variables by which libpq connects to another host than the address names."""
+"""Variables that make libpq connect to another host than the address names."""
 
 
 def load_settings(
@@ -90,32 +90,34 @@ def load_settings(
 
 
 def choice_name(choice: str) -> str:
-    """What a profile or contract is called in a record: a file of one's own by its name, wherever it lies."""
+    """The name of a profile or contract in a record: of the user's own file, only the file's name."""
     return Path(choice).name if _is_path(choice) else choice
 
 
 def absolute_choice(choice: str) -> str:
-    """A profile or contract as it is found from any working directory."""
+    """A profile or contract in a spelling that works in any working directory."""
     return str(Path(choice).resolve()) if _is_path(choice) else choice
 
 
 def _is_path(choice: str) -> bool:
-    """Whether a profile or contract is named by the path of a file, and not as one that comes with the suite."""
+    """Whether a profile or contract is named by the path of a file, and not by the name of one of the suite."""
     return os.sep in choice or choice.endswith(".toml")
 
 
 def _validated(values: dict[str, Any]) -> Settings:
     """
-    As JSON, of which a strict reader takes no text for a number and no switch for a 1, and still a list for a tuple.
+    Validate the settings, as JSON.
+
+    A strict reader of JSON accepts neither a text as a number nor a boolean as 1, but it accepts a list as a tuple.
 
     Raises:
-        ValidationError: Anything is not as it should be.
+        ValidationError: A value is not allowed.
     """
     return Settings.model_validate_json(json.dumps(values, default=plain), strict=True)
 
 
 def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str]) -> Layer | None:
-    """The profile or contract, the suite's or one's own; None, and a mistake noted, where there is no such file."""
+    """A profile or contract, the suite's or the user's own; where there is no such file, None, and a mistake is noted."""
     key, known = _CHOICES[section][0], sorted(path.stem for path in (CONF_DIR / folder).glob("*.toml"))
     if choice in known:
         return read_layer(CONF_DIR / folder / f"{choice}.toml", mistakes)

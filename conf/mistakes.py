@@ -1,4 +1,4 @@
-"""A mistake in the settings as a sentence: where it stands, what is wrong, and what was probably meant."""
+"""A mistake in the settings as a sentence: its place, what is wrong, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECRET_NAMES = {key.rpartition(".")[2] for key in SECRETS}
 
 
 def shown_value(value: object) -> str:
-    """A given value as TOML spells it, cut short."""
+    """A value in TOML's spelling, shortened."""
     return shortened(str(value).lower() if isinstance(value, bool) else repr(value))
 
 
@@ -42,7 +42,7 @@ def mistake_sentence(details: ErrorDetails, layers: Sequence[Layer]) -> str:
 
 
 def _holds(values: Any, location: Sequence[int | str]) -> bool:
-    """Whether a layer sets *location*, or the innermost part of it that any layer could."""
+    """Whether a layer sets *location*, or its innermost part that a layer can set."""
     for part in location:
         if not isinstance(values, dict):
             return isinstance(values, list)
@@ -53,10 +53,10 @@ def _holds(values: Any, location: Sequence[int | str]) -> bool:
 
 
 def _known_keys(location: Sequence[int | str]) -> list[str]:
-    """The keys allowed beside a misspelt one."""
+    """The keys that are allowed in the place of a misspelt one."""
     model: Any = Settings
     for part in location:
-        if not hasattr(model, "model_fields"):  # a mapping or a list: go on with what it holds
+        if not hasattr(model, "model_fields"):  # a mapping or a list: take the type of its values
             model = next((held for held in reversed(get_args(model)) if held is not Ellipsis), None)
         elif part in model.model_fields:
             model = model.model_fields[part].annotation

@@ -1,4 +1,4 @@
-"""The reference portal: how it listens, how its model behaves, and what goes wrong with it on demand."""
+"""The reference portal: where it listens, how its model behaves, and its faults on demand."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RateLimitSettings(SettingsSection):
 
 
 class FaultSettings(SettingsSection):
-    """Misbehaviour of the reference portal, for tests; ratios are 0..1 of the requests."""
+    """Faults of the reference portal, for tests; ratios are shares of the requests, 0..1."""
 
     error_ratio: Ratio = Field(ge=0, le=1)
     unauthorized_ratio: Ratio = Field(ge=0, le=1)

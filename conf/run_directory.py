@@ -1,4 +1,4 @@
-"""Where a run writes and what its files are called, agreed between the command, Locust's processes and the reports."""
+"""The run directory and the names in it, which the command, Locust's processes and the reports share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from conf.operations import Journey
 
 RUN_DIR_VARIABLE = "LOADTEST_RUN_DIR"
-"""Names the run directory to Locust's process; without it, that process chooses one."""
+"""Variable with the run directory for Locust's process; without it, that process chooses one."""
 PROGRESS_VARIABLE = "LOADTEST_PROGRESS_FD"
-"""Names the file descriptor on which Locust's process reports progress."""
+"""Variable with the file descriptor on which Locust's process reports progress."""
 
 MANIFEST = "manifest.json"
 MEASUREMENTS = "measurements.hlog"
@@ -24,21 +24,21 @@ MEMORY = "memory.csv"
 HEALTH = "health.csv"
 LOG = "locust.log"
 RUN_ERRORS = "errors.jsonl"
-"""The run's part of the tracker's log, which has the same name."""
+"""Copy of the run's errors; the tracker's log, from which they come, has the same name."""
 LOCUST_PREFIX = "locust"
-"""Of Locust's own CSV files: Locust adds what each holds."""
+"""Beginning of the names of Locust's own CSV files; Locust adds what each holds."""
 STATS, FAILURES, EXCEPTIONS, HISTORY = (
     f"{LOCUST_PREFIX}_{holds}.csv" for holds in ("stats", "failures", "exceptions", "stats_history")
 )
 
 TIME, PROCESS = "time", "process"
-"""The first columns of ``memory.csv`` and ``health.csv``: seconds since the epoch, and which process the rest is about."""
+"""The first columns of ``memory.csv`` and ``health.csv``: seconds since the epoch, and the process."""
 RSS_BYTES = "rss_bytes"
 HEALTH_FIGURES = ("cpu_ratio", "open_files", "lag_p99_ms", "lag_max_ms")
 
 
 def run_directory(output_dir: Path, journeys: Iterable[Journey], started_at: datetime) -> Path:
-    """``<output_dir>/<UTC time>-<journey>``, with a number behind it where that exists already."""
+    """``<output_dir>/<UTC time>-<journey>``, followed by a number where that directory exists already."""
     name = f"{started_at:%Y%m%dT%H%M%SZ}-{'+'.join(journeys)}"
     path = output_dir / name
     number = 2

@@ -27,7 +27,7 @@ class DatabaseSettings(SettingsSection):
     url: SecretStr | None = Field(default=None, description="From DATABASE_URL only.")
     pool_size: int = Field(ge=1, description="Connections per process of the load.")
     pool_timeout_s: float = Field(
-        gt=0, le=LONGEST_WAIT_S, description="How long a user waits for one of them."
+        gt=0, le=LONGEST_WAIT_S, description="How long a user waits for a connection of the pool."
     )
     connect_timeout_s: float = Field(gt=0, le=LONGEST_WAIT_S)
     statement_timeout_s: float = Field(gt=0, le=LONGEST_WAIT_S)
@@ -41,25 +41,25 @@ class DatabaseSettings(SettingsSection):
 
     @property
     def hosts(self) -> list[str]:
-        """The hosts named by the address, as the driver itself reads it; empty for a Unix socket."""
+        """The hosts of the address, as the driver reads it; empty for a Unix socket."""
         return [] if self.url is None else parse_database_hosts(self.url.get_secret_value())
 
 
 class Seed(SettingsSection):
-    """Where the seed puts what it makes, and how the vectors are indexed."""
+    """Where the seed writes, and how the vectors are indexed."""
 
     fixture: Path
     qr_dir: Path
-    portal_url: str = Field(description="Scheme, host and port; no path. What the QR codes point at.")
+    portal_url: str = Field(description="Scheme, host and port in the QR codes; no path.")
     jwt_lifetime_s: int = Field(
         ge=60,
         le=315_360_000,
-        description="How long the JWTs are valid that are signed here: ten years at most.",
+        description="Lifetime of the JWTs that are signed here: ten years at most.",
     )
     index: Literal["ivfflat", "hnsw"]
     ivfflat_lists: int = Field(ge=1)
     step_timeout_s: float = Field(
-        gt=0, le=LONGEST_WAIT_S, description="A step that the database has not answered by then is given up."
+        gt=0, le=LONGEST_WAIT_S, description="Longest time for a step; then the seeding ends."
     )
 
     @field_validator("portal_url")
@@ -82,39 +82,44 @@ class RunSettings(SettingsSection):
     random_seed: int
     strict: bool = Field(default=False, description="A WARN, or a PASS that is not certain, fails the run.")
     baseline: str = Field(default="", description="The report shows the difference from BASELINE-JOURNEY.")
-    early_stop_window_s: float = Field(gt=0, description="Criteria with stop_early look back so far.")
-    early_stop_grace_s: float = Field(ge=0, description="They stop nothing before the run is so old.")
+    early_stop_window_s: float = Field(gt=0, description="Time window of criteria with stop_early.")
+    early_stop_grace_s: float = Field(ge=0, description="Age of the run before which no criterion stops it.")
 
 
 class GeneratorSettings(SettingsSection):
-    """Beyond these limits a process that generates load is saturated, and the run no verdict."""
+    """Beyond these limits a process that generates load is saturated, and the run is NO VERDICT."""
 
     lag_p95_ms: float = Field(gt=0, description="Event-loop lag that 95 of 100 samples must stay below.")
-    cpu_ratio: float = Field(gt=0, description="Of one core; a process that stays above it ...")
-    cpu_for_s: float = Field(gt=0, description="... for so long without a break is saturated.")
-    open_files_ratio: Ratio = Field(gt=0, le=1, description="Of the files that the process may have open.")
+    cpu_ratio: float = Field(gt=0, description="Share of one core above which a process is too busy.")
+    cpu_for_s: float = Field(
+        gt=0, description="How long a process must stay above cpu_ratio to be saturated."
+    )
+    open_files_ratio: Ratio = Field(
+        gt=0, le=1, description="Share of the files that the process may have open."
+    )
     missing_load_ratio: Ratio = Field(
-        default=0.0, ge=0, lt=1, description="Of the load, what may be missing through workers that went."
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the load that may be missing because workers were lost.",
     )
 
 
 class Monitoring(SettingsSection):
-    """What is written down and shown about the run and its processes, beside the report."""
+    """Logs, metrics and traces of the run and its processes."""
 
-    log_dir: Path = Field(description="Where errors.jsonl and performance.jsonl are.")
+    log_dir: Path = Field(description="Directory of errors.jsonl and performance.jsonl.")
     keep_days: float = Field(
-        gt=0, le=36_500, description="Older segments of these logs are removed, as wholes."
+        gt=0, le=36_500, description="Segments of these logs are removed when all their records are older."
     )
-    segment_mb: float = Field(gt=0, le=1_000_000, description="A segment that has grown so large is closed.")
-    failures_per_second: int = Field(
-        ge=1, description="Failed requests that a process logs per second, at most."
-    )
+    segment_mb: float = Field(gt=0, le=1_000_000, description="Size at which a segment is closed.")
+    failures_per_second: int = Field(ge=1, description="Most failed requests that a process logs per second.")
     metrics_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Of a run's Prometheus page; 0: any free port."
+        default=None, ge=0, le=65535, description="Port of a run's Prometheus page; 0: any free port."
     )
-    metrics_host: str = Field(description="Address on which that port listens.")
+    metrics_host: str = Field(description="Address on which metrics_port listens.")
     trace_hosts: tuple[str, ...] = Field(
-        default=(), description="Hosts that spans may be sent to, beside target.allowed_hosts."
+        default=(), description="Hosts that spans may be sent to, in addition to target.allowed_hosts."
     )
 
     @field_validator("trace_hosts")
@@ -127,7 +132,7 @@ class Web(SettingsSection):
     """Locust's web UI."""
 
     addresses: tuple[str, ...] = Field(
-        description="Scheme, host and port of each further address that leads to it, such as a proxy's."
+        description="Scheme, host and port of each further address of the web UI, such as a proxy's."
     )
 
     @field_validator("addresses")
@@ -137,15 +142,17 @@ class Web(SettingsSection):
 
 
 class Floor(SettingsSection):
-    """How large a change against a baseline must be to count; a latency must exceed both of the first two."""
+    """The smallest change against a baseline that counts; a latency must exceed both least_ratio and least_ms."""
 
-    least_ratio: Ratio = Field(ge=0, le=1, description="Of the baseline's latency.")
+    least_ratio: Ratio = Field(ge=0, le=1, description="Share of the baseline's latency.")
     least_ms: float = Field(ge=0)
-    least_success_ratio: Ratio = Field(ge=0, le=1, description="Of all results; 0.01 is one in a hundred.")
+    least_success_ratio: Ratio = Field(
+        ge=0, le=1, description="Change of the success rate; 0.01 is one point."
+    )
 
 
 class Settings(SettingsSection):
-    """Everything that was decided before a run."""
+    """All settings of a run."""
 
     target: Target
     answers: Answers

@@ -1,4 +1,4 @@
-"""The portal under test: where it is, what may be sent there, and what its answers may be at most."""
+"""The portal under test: its address, what may be sent there, and the limits of its answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Target(SettingsSection):
     """The portal under test."""
 
     allowed_hosts: tuple[str, ...] = Field(
-        description="Hosts that load may be sent to; all others are refused. Of an address, its host is meant."
+        description="Hosts that load may be sent to; all others are refused. An address stands for its host."
     )
     base_url: str = Field(description="Scheme, host and port; no path.")
     contract: str = Field(description="Name of a file in conf/contracts/, or the path of one.")
@@ -30,7 +30,7 @@ class Target(SettingsSection):
     max_users: int = Field(ge=1, description="A run that asks for more users is refused.")
     max_requests_per_second: int = Field(
         ge=1,
-        description="No more are sent in any second, by all processes together; searches are counted too.",
+        description="Most requests in any second, of all processes together; searches are counted too.",
     )
     metrics_url: str | None = Field(
         default=None, description="Prometheus page of the portal, for its memory."
@@ -43,9 +43,9 @@ class Target(SettingsSection):
     ca_file: Path | None = Field(
         default=None, description="PEM file of the authorities that sign the portal's certificate."
     )
-    tls_verify: bool = Field(default=True, description="false: certificates are not looked at.")
+    tls_verify: bool = Field(default=True, description="false: certificates are not verified.")
     tls_unverified_hosts: tuple[str, ...] = Field(
-        default=(), description="Named again, where tls_verify is false and a host is not the loopback."
+        default=(), description="Hosts but the loopback must be named here too, where tls_verify is false."
     )
 
     @field_validator("allowed_hosts", "tls_unverified_hosts")
@@ -66,7 +66,7 @@ class Target(SettingsSection):
     @field_validator("base_url", "metrics_url")
     @classmethod
     def _is_allowed(cls, url: str | None, info: ValidationInfo) -> str | None:
-        allowed = info.data.get("allowed_hosts")  # missing where it is itself a mistake, reported as such
+        allowed = info.data.get("allowed_hosts")  # missing where it is a mistake itself
         if allowed is not None and url is not None:
             require_allowed(parse_page(url)[0].host, allowed)
         return url
@@ -87,12 +87,12 @@ class Target(SettingsSection):
 
     @property
     def trust(self) -> Trust:
-        """Which certificates are believed."""
+        """The certificates that are trusted."""
         return Trust(self.ca_file, self.tls_verify)
 
     def admit(self, address: Address) -> None:
         """
-        Look whether anything may be sent to *address*.
+        Check that requests may be sent to *address*.
 
         Raises:
             ValueError: It may not.
@@ -107,13 +107,13 @@ class Target(SettingsSection):
 
 
 def parse_hosts(hosts: Sequence[str]) -> tuple[str, ...]:
-    """Each host; of an address, its own."""
+    """The host of each entry, which is a host or an address."""
     return tuple(parse_page(host)[0].host if "://" in host else parse_host(host) for host in hosts)
 
 
 def require_allowed(host: str, allowed: Sequence[str]) -> None:
     """
-    Look whether anything may be sent to *host*.
+    Check that requests may be sent to *host*.
 
     Raises:
         ValueError: It may not.
@@ -123,12 +123,12 @@ def require_allowed(host: str, allowed: Sequence[str]) -> None:
 
 
 class Answers(SettingsSection):
-    """What an answer of the portal may be at most. A larger one fails, and is not read to its end."""
+    """Limits of an answer of the portal. A larger one fails, and is not read to its end."""
 
     header_bytes: int = Field(
-        ge=1_024, description="Of all headers, those of interim answers and trailers included."
+        ge=1_024, description="Bytes of all headers, with those of interim answers and trailers."
     )
-    header_lines: int = Field(ge=16, description="How many headers.")
-    body_bytes: int = Field(ge=1, description="Of the body, as it comes and decoded.")
-    cookies: int = Field(ge=0, description="That one user keeps.")
-    cookie_bytes: int = Field(ge=1, description="Of one cookie's name, value and path.")
+    header_lines: int = Field(ge=16, description="Number of headers.")
+    body_bytes: int = Field(ge=1, description="Bytes of the body, both as sent and decoded.")
+    cookies: int = Field(ge=0, description="Cookies that one user keeps.")
+    cookie_bytes: int = Field(ge=1, description="Bytes of one cookie's name, value and path.")
