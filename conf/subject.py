@@ -14,6 +14,8 @@ GENERATOR = "generator"
 """Each process that generates load; the worst one is judged."""
 MASTER = "master"
 """The process that owns a distributed run; it generates no load."""
+LOCAL = "local"
+"""The only process of a run that is not distributed: it owns the run and generates the load."""
 PROCESSES = (PORTAL, GENERATOR)
 AGGREGATED = "aggregated"
 """All requests of a CSV file together: the row that Locust calls ``Aggregated``."""

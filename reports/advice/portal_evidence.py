@@ -6,12 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey, Operation
-from conf.subject import parse_subject
+from conf.subject import PORTAL, parse_subject
 from monitoring.journal.tracker import DATABASE, LLM
 from monitoring.probing.vector_index import COSTLY_MS
 from reports.advice.evidence import latency_above, listed, requests_failed
 from reports.judgement.server_steps import REST, slowest_step
-from reports.reading.memory_log import PORTAL_PROCESS
 from reports.wording.figures import count, figure
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ def memory_growing(verdict: Verdict) -> str:
         f"{row.process}: {row.slope.mb_per_hour:,.1f} MB per hour (95 %: {row.slope.low:,.1f} to {row.slope.high:,.1f}), "
         f"from {row.first_mb:,.0f} to {row.last_mb:,.0f} MB in {verdict.manifest.length_s / 60:,.0f} minutes"
         for row in verdict.memory
-        if row.process == PORTAL_PROCESS and row.slope and row.slope.low > _LEAST_GROWTH_MB_PER_HOUR
+        if row.process == PORTAL and row.slope and row.slope.low > _LEAST_GROWTH_MB_PER_HOUR
     )
 
 

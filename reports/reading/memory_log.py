@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conf.run_directory import PROCESS, RSS_BYTES, TIME
+from conf.subject import PORTAL
 from reports.processes import MemoryRow, Slope
 from reports.reading.table import load_numbers
 from reports.statistics.certainty import Z_95
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from reports.problem import Problem
 
-PORTAL_PROCESS = "portal"
 BYTES_PER_MB = 1_000_000
 """A megabyte is 10**6 bytes, here and in the thresholds: the stricter of the two readings."""
 _POINTS = 60
@@ -41,7 +41,7 @@ def load_memory(path: Path, problems: list[Problem]) -> list[MemoryRow]:
 
 def portal_first(rows: Iterable[MemoryRow]) -> list[MemoryRow]:
     """What is judged comes before what is only shown."""
-    return sorted(rows, key=lambda row: row.process != PORTAL_PROCESS)
+    return sorted(rows, key=lambda row: row.process != PORTAL)
 
 
 def build_memory_row(process: str, time_s: NDArray[np.float64], rss_bytes: NDArray[np.float64]) -> MemoryRow:

@@ -64,10 +64,10 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
         latencies=totals.latencies,
         steps=totals.steps,
         bounds_s=latency_bounds_s(settings.thresholds),
-        users=run.users,
-        users_wanted=run.users_wanted,
+        users=run.runner.user_count if run.ending.is_under_way else 0,
+        users_wanted=run.users.wanted,
         houses=len(run.dealer),
-        houses_leased=0 if run.ended else run.dealer.leased,
+        houses_leased=run.dealer.leased if run.ending.is_under_way else 0,
         processes=list(_processes(run)),
         criteria=[
             Criterion(f.subject, f.metric, f.value, f.state.word, f.at_least)
@@ -75,7 +75,9 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
             if f.state is not None
         ],
         problems=Counter(
-            problem.code for problem in verdict.problems if run.ended or problem.code not in CONSEQUENCES
+            problem.code
+            for problem in verdict.problems
+            if not (run.ending.is_under_way and problem.code in CONSEQUENCES)
         ),
         verdict=verdict.state.word,
         failures=list(_failures(run)),
@@ -83,13 +85,13 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
 
 
 def _failures(run: Run) -> Iterator[FailureCount]:
-    for error in run.errors():
+    for error in run.environment.stats.errors.values():
         row = parse_failure(error.method, error.name, StatsError.parse_error(error.error), error.occurrences)
         yield FailureCount(row.name, row.outcome or "", row.message, row.count, error.last_seen or 0.0)
 
 
 def _processes(run: Run) -> Iterator[ProcessReading]:
-    rss_bytes = dict(run.memory)
+    rss_bytes = dict(run.memory.rss_bytes)
     for process, contribution in run.processes.items():
         last, lag = contribution.last, contribution.lag
         if last is None or contribution.lost:

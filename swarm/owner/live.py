@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from locust.stats import StatsError
+
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,10 @@ from gevent.threadpool import ThreadPool
 from monitoring.run_metrics import RunMetrics, render
 from reports.live import LiveRun
 from swarm.owner.exposition import build_run_metrics, build_totals
+from swarm.owner.manifest import build_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from reports.manifest import PoolSeen
@@ -68,7 +71,8 @@ class LiveView:
             run = self._run
             if run is not None and self.report is None and self._clock() >= self._stale_at:
                 began_s = self._clock()
-                judged = self._thread.apply(self._collected.judge, run.so_far())
+                manifest, failures = build_manifest(run, run.clock.now()), list(_failures(run))
+                judged = self._thread.apply(self._collected.judge, (manifest, failures))
                 if run is self._run and self.report is None:  # it may have ended meanwhile
                     self._verdict, now_s = judged, self._clock()
                     self._stale_at = now_s + max(_FRESH_S, _PAUSE_RATIO * (now_s - began_s))
@@ -92,3 +96,9 @@ class LiveView:
 
     def _totals(self) -> Totals:
         return build_totals(self._collected.measurements())
+
+
+def _failures(run: Run) -> Iterator[tuple[str, str, str, int]]:
+    """As Locust groups them: method, name, error, and how often."""
+    for error in run.environment.stats.errors.values():
+        yield error.method, error.name, StatsError.parse_error(error.error), error.occurrences

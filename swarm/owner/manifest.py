@@ -53,9 +53,9 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
         git_commit=run.commit,
         versions=package_versions(),
         settings=RecordedSettings.model_validate(recorded_settings(settings)),
-        users_wanted=run.users_wanted,
-        users_peak=run.users_peak,
-        users_by_journey=dict(run.users_by_journey),
+        users_wanted=run.users.wanted,
+        users_peak=run.users.peak,
+        users_by_journey=dict(run.users.by_journey),
         questions_in_flight=max(
             settings.profile.load(journey).questions_in_flight for journey in run.choice.journeys
         ),
@@ -80,10 +80,10 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
         ),
         asked_user_s=round(attendance.asked_user_s, 3),
         missing_user_s=round(attendance.missing_user_s, 3),
-        steps=run.steps_until(ended_at),
+        steps=run.steps.until(ended_at),
         stopped_by=run.stopped_by,
-        ended_by=run.ended_by,
-        problems=tuple(run.problems.values()),
+        ended_by=run.ending.reason,
+        problems=run.problems,
     )
 
 

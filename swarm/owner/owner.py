@@ -2,8 +2,8 @@
 The owner of a run: the local runner's process, or the master.
 
 It deals the houses, collects what the processes measured, watches over the run, and at its end writes the run
-directory and judges it. Locust fires ``test_stopping`` when a run begins to end, whatever ended it: there the owner
-waits for every worker, and ``test_stop`` finds everything counted.
+directory and judges it. `swarm.owner.ending` draws how a run ends: Locust fires ``test_stopping`` when the load ends, whatever
+ended it; there the owner waits for every worker, and ``test_stop`` finds everything counted.
 """
 
 from __future__ import annotations
@@ -15,31 +15,30 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
-from gevent.event import Event
 
 from conf.errors import ExitCode, LoadTestError
+from conf.subject import LOCAL
 from monitoring.measurement import utc_now
 from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
 from monitoring.probing.vector_index import look_at_vector_index
 from reports.manifest import EndedBy, WorkerEvent
 from reports.problem import ProblemCode
-from seed.fixture import pack_house
 from swarm.background import Background, is_of_the_disk, words_of
-from swarm.generator.ceiling import share_out
-from swarm.messages import Begin, CeilingShare, Report, StepBegins, Trouble
+from swarm.messages import Report, Trouble
+from swarm.owner.briefing import Briefing
 from swarm.owner.choice import offered_journeys, share_users
 from swarm.owner.dealer import Dealer, Deck
-from swarm.owner.manifest import build_manifest
+from swarm.owner.due_end import due_end
+from swarm.owner.ending import RunState
+from swarm.owner.finishing import finish_run
+from swarm.owner.progress import run_so_far
 from swarm.owner.run import Run
 from swarm.owner.shape import StepShape
-from swarm.owner.steps import Steps
 from swarm.owner.workers import Workers
-from swarm.provenance import git_commit, load_digest
+from swarm.provenance import git_commit
 
 if TYPE_CHECKING:
     from locust.env import Environment
-
-    from collections.abc import Sequence
 
     from conf.operations import Journey
     from conf.settings import Settings
@@ -82,31 +81,30 @@ class Owner:
         self._progress = progress
         self._view = view
         self._run: Run | None = None
-        self._interrupted = False
-        self._judged = Event()
-        """The last run, and all that follows from its verdict is settled."""
-        self._steps: Steps | None = None
-        self._ceilings: dict[str, int] = {}
-        """Of each process that takes part, how many requests it may send in a second."""
+        """The last run that has begun."""
+        self._briefing: Briefing | None = None
+        """Of the last run; None until its processes have been told of it."""
+        self._watcher: gevent.Greenlet | None = None
         self._starting: gevent.Greenlet | None = None
-        background = Background(self._on_death)
-        background.watch()
-        git_commit()  # asks another process, once: a run begins without having to wait
-        runner = environment.runner
-        options = environment.parsed_options
-        assert runner is not None
-        assert options is not None
-        self._runner = runner
-        self._options = options
+        self._is_quitting = False
+        runner, options = environment.runner, environment.parsed_options
         assert isinstance(runner, LocalRunner | MasterRunner)
+        assert options is not None
+        self._runner, self._options = runner, options
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
         self._dealer = Dealer(runner)
         self._user_classes = tuple(environment.user_classes)
+        git_commit()  # asks another process, once: a run begins without having to wait
         self.choose(choice)
-        runner.register_message(Trouble.TYPE, self._on_trouble)
-        if isinstance(runner, MasterRunner):
-            background.watch_messages(runner)
-        events = environment.events
+        self._listen()
+
+    def _listen(self) -> None:
+        background = Background(self._on_death)
+        background.watch()
+        self._runner.register_message(Trouble.TYPE, self._on_trouble)
+        if isinstance(self._runner, MasterRunner):
+            background.watch_messages(self._runner)
+        events = self._environment.events
         events.test_start.add_listener(self._on_test_start)
         events.spawning_complete.add_listener(self._on_spawning_complete)
         events.worker_connect.add_listener(self._on_worker_connect)
@@ -127,13 +125,13 @@ class Owner:
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is under way."""
-        return self._run is not None and not self._run.ended
+        """Whether a run is under way, the end of its load included."""
+        return self._run is not None and self._run.ending.is_under_way
 
     @property
     def is_ending(self) -> bool:
-        """Whether a run has begun to end and is not yet judged."""
-        return self._run is not None and self._run.ending and not self._judged.is_set()
+        """Whether a run's load is over and its verdict not yet there."""
+        return self._run is not None and self._run.ending.has_begun and not self._run.ending.is_over
 
     def choose(self, choice: Choice) -> None:
         """What the next run is to be; Locust's options get the load where the profile says it."""
@@ -157,31 +155,30 @@ class Owner:
             _log.error("a run is under way or still ending: none begins beside it")
             gevent.spawn(self._starting.kill)
             return
+        self._briefing = None
         try:
             deck = self._read_fixture()
             live = self._view.begin() if self._view else None
-            self._run = Run(self._environment, self._choice, self._dealer, build_manifest, live)
-            self._judged.clear()
+            self._run = Run(self._environment, self._choice, self._dealer, self._stop_locust, live)
             self._environment.process_exit_code = None  # of the run before
         except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
             self._give_up(error)
             return
-        house = deck.houses[0]
+        self._begin(self._run, deck)
+
+    def _begin(self, run: Run, deck: Deck) -> None:
+        """The run's directory is there: houses can be dealt, and all processes are told of their part."""
+        choice, house = run.choice, deck.houses[0]
         stop_timeout_s = self._environment.stop_timeout or 0.0
-        if cut_off := warn_of_short_stop(self._choice.settings, self._choice.journeys, stop_timeout_s):
+        if cut_off := warn_of_short_stop(choice.settings, choice.journeys, stop_timeout_s):
             _log.warning("%s", cut_off)
-        self._dealer.begin(self._run.run_id, deck, find_signer(self._choice.settings, house))
-        hands = self._workers.begin(self._run.run_id) if self._workers else [""]
-        self._steps = Steps(self._run, self._choice.plan, self._tell_step)
-        self._share_ceiling(self._run, hands)
-        for share, client in enumerate(hands):
-            begin = self._begin(self._run, self._steps, client, share=share, shares=len(hands))
-            self._send(Begin.TYPE, begin.pack(), client)
-        self._steps.begin()
+        self._dealer.begin(run.run_id, deck, find_signer(choice.settings, house))
+        self._briefing = Briefing(run, self._workers.begin(run.run_id) if self._workers else [""])
+        run.steps.begin(self._briefing.tell_step)
         if self._view is not None:
-            self._view.watch(self._run)
-        self._run.watcher = gevent.spawn(self._watch, self._run)
-        gevent.spawn(self._look_at_index, self._run, house)
+            self._view.watch(run)
+        self._watcher = gevent.spawn(self._watch, run)
+        gevent.spawn(self._look_at_index, run, house)
 
     def _give_up(self, error: Exception) -> None:
         """No run could begin; Locust would start its users all the same."""
@@ -192,12 +189,12 @@ class Owner:
 
         def give_up() -> None:
             starting.kill()
-            self._end()
+            self._stop_locust()
 
         gevent.spawn(give_up)
 
-    def _end(self) -> None:
-        """End the run under way; a web UI stays open."""
+    def _stop_locust(self) -> None:
+        """Have Locust stop the run under way; a web UI stays open."""
         self._runner.stop() if self._environment.web_ui else self._runner.quit()
 
     def _on_trouble(self, msg: Any, **_: object) -> None:
@@ -213,26 +210,15 @@ class Owner:
 
     def _fail(self, code: ProblemCode, message: str) -> None:
         """Something of the suite failed: the run is not valid, and ends."""
-        run = self._run
-        if run is None or run.ended:
-            return
-        run.note_problem(code, message, message)
-        if not run.ending and not run.ended_by:
-            run.ended_by = EndedBy.FAILURE
-            gevent.spawn(self._end)
+        if self._run is not None and self._run.ending.is_under_way:
+            self._run.note_problem(code, message, message)
+            self._run.ending.decide(EndedBy.FAILURE)
 
     def _look_at_index(self, run: Run, house: House) -> None:
         """Once, while the users start; the database may be far away, so that a thread waits for it."""
         database = self._choice.settings.database
         if database.url is not None:
             run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
-
-    def _share_ceiling(self, run: Run, processes: Sequence[str]) -> None:
-        """Once each: all that ever took part share it, for one that seems to have gone may still send requests."""
-        most = self._choice.settings.target.max_requests_per_second
-        self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
-        for client, share in self._ceilings.items():
-            self._send(CeilingShare.TYPE, CeilingShare(run.run_id, share).pack(), client)
 
     def _read_fixture(self) -> Deck:
         """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
@@ -243,75 +229,49 @@ class Owner:
 
         return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
-    def _begin(self, run: Run, steps: Steps, client: str, *, share: int, shares: int) -> Begin:
-        return Begin(
-            run.run_id,
-            [pack_house(house) for house in self._dealer.known],
-            limited=self._choice.plan.limited,
-            step=steps.current,
-            share=share,
-            shares=shares,
-            ramp_s=self._choice.plan.ramp_s,
-            ceiling=self._ceilings[client],
-            journeys=list(self._choice.journeys),
-            profile=self._choice.settings.run.profile,
-            load=load_digest(self._choice.settings),
-            over=run.ending,
-        )
-
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
-        """A worker may join a run under way; planned arrivals stay with those they were dealt to."""
+        """A worker may join a run under way."""
         assert isinstance(self._runner, MasterRunner)
         if client_id in self._runner.clients:
             return  # it says again that it is ready, since Locust's answer took too long
-        if self._run is not None and self._steps is not None and self.is_running:
-            self._share_ceiling(self._run, list(dict.fromkeys([*self._ceilings, client_id])))
-            begin = self._begin(self._run, self._steps, client_id, share=0, shares=0)
-            self._send(Begin.TYPE, begin.pack(), client_id)
-
-    def _send(self, message_type: str, data: dict[str, Any], client: str = "") -> None:
-        """To one worker, to all, or to this process itself where it generates the load."""
-        self._runner.send_message(message_type, data, client or None)
-
-    def _tell_step(self, step: int) -> None:
-        assert self._run is not None
-        self._send(StepBegins.TYPE, StepBegins(self._run.run_id, step).pack())
+        if self._briefing is not None and self.is_running:
+            self._briefing.join(client_id)
 
     def _on_step(self, index: int | None) -> None:
-        if self._steps is not None:
-            self._steps.reach(index)
+        if self._run is not None:
+            self._run.steps.reach(index)
 
     def _on_spawning_complete(self, user_count: int, **_: object) -> None:
         if self._run is not None:
-            self._run.note_users(user_count)
+            self._run.users.look(self._runner, user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._run is None or self._run.ended or Report.KEY not in data:
-            return
-        report = Report.unpack(data[Report.KEY])
-        if report.run_id == self._run.run_id:
-            self._run.add(client_id, report)
+        if self._run is not None and self._run.ending.is_under_way and Report.KEY in data:
+            report = Report.unpack(data[Report.KEY])
+            if report.run_id == self._run.run_id:
+                self._run.add(client_id, report)
 
     def _watch(self, run: Run) -> None:
-        """Once a second: collect, note, report progress; end the run when every user has made its iterations."""
-        while not run.ended_by:
+        """Once a second: collect, note, report progress, and look whether the run is to end."""
+        while run.ending.state is RunState.RUNNING:
             gevent.sleep(_TICK_S)
             self._collect(run)
             run.tick()
-            self._progress.write(**run.progress())
+            self._progress.write(**run_so_far(run))
             if self._view is not None:
                 self._view.keep_up()
             for change in self._workers.look() if self._workers else ():
                 self._note(run, change)
             self._dealer.renew(utc_now())
-            if self._progress.reader_is_gone and not run.ended_by:
-                _log.warning("the process that started this run was killed: the run ends")
-                self._interrupted, run.ended_by = True, EndedBy.INTERRUPTED
-                gevent.spawn(self._runner.quit)
-                return
-            if not run.ended_by and (ended_by := run.look_for_end()):
-                run.ended_by = ended_by
-                gevent.spawn(self._end)
+            if run.ending.state is RunState.RUNNING:
+                self._look_for_end(run)
+
+    def _look_for_end(self, run: Run) -> None:
+        if self._progress.reader_is_gone:
+            _log.warning("the process that started this run was killed: the run ends")
+            run.ending.decide(EndedBy.INTERRUPTED)
+        elif reason := due_end(run):
+            run.ending.decide(reason)
 
     def _note(self, run: Run, change: WorkerChange) -> None:
         """A worker came or went: its houses with it."""
@@ -323,15 +283,18 @@ class Owner:
             self._dealer.find_again(change.worker)
 
     def _collect(self, run: Run) -> None:
-        run.note_users(self._runner.user_count)
+        run.users.look(self._runner, self._runner.user_count)
         if self._generator is not None:
-            run.add("local", self._generator.report())
+            run.add(LOCAL, self._generator.report())
 
     def _on_test_stopping(self, **_: object) -> None:
+        """The load is over: settle why the run ends, and wait for the last results of the workers."""
         run = self._run
-        if run is None or run.ended:
+        if run is None or not run.ending.is_under_way:
             return
-        run.begin_ending(interrupted=self._interrupted)
+        run.end(interrupted=self._is_quitting)
+        if self._watcher is not None:
+            self._watcher.kill()
         if self._workers is not None:
             # Locust's master goes on sending users to the workers where a run ends before all have started.
             if self._starting is not None and self._starting is not gevent.getcurrent():
@@ -340,8 +303,9 @@ class Owner:
                 self._note(run, change)
 
     def _on_test_stop(self, **_: object) -> None:
+        """All users have stopped: collect what is left, and finish the run."""
         run = self._run
-        if run is None or run.ended:
+        if run is None or not run.ending.is_under_way:
             return
         try:
             self._collect(run)
@@ -353,7 +317,7 @@ class Owner:
                 ProblemCode.SUITE_FAILED, f"the last results were not collected: {words_of(error)}"
             )
         try:
-            self._judge(run)
+            self._finish(run)
         except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code
             _log.exception("the run could not be judged")
             print(  # noqa: T201 - for the person who started Locust
@@ -363,10 +327,10 @@ class Owner:
             )
             self._environment.process_exit_code = ExitCode.NO_VERDICT
         finally:
-            self._judged.set()
+            run.ending.settle()
 
-    def _judge(self, run: Run) -> None:
-        verdict = run.finish()
+    def _finish(self, run: Run) -> None:
+        verdict = finish_run(run)
         # Only the owner needs these, now that the load is over.
         from reports.judgement.assessment import exit_code  # noqa: PLC0415
         from reports.own_files import REPORT_FILE  # noqa: PLC0415
@@ -375,15 +339,15 @@ class Owner:
             self._view.end(verdict, run.directory / REPORT_FILE)
 
         self._environment.process_exit_code = exit_code(verdict, strict=self._choice.settings.run.strict)
-        self._progress.write(**run.progress(), finished=True)
+        self._progress.write(**run_so_far(run), finished=True)
 
     def _on_quitting(self, **_: object) -> None:
         """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
-        self._interrupted = True
+        self._is_quitting = True
         if self._run is not None:
-            if not self._run.ended:
+            if self._run.ending.is_under_way:
                 self._runner.stop() if self._workers is None else self._runner.quit()
-            self._judged.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
+            self._run.ending.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
         # A web UI in which nothing was run has nothing to say.
         if self._environment.process_exit_code is None and (
             self._environment.web_ui is None or self._run is not None

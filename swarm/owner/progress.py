@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from conf.operations import Kind
 from conf.run_directory import PROGRESS_VARIABLE
+
+if TYPE_CHECKING:
+    from swarm.owner.run import Run
 
 
 class Progress:
@@ -41,3 +45,17 @@ class Progress:
             pass
         except OSError:
             self._descriptor, self.reader_is_gone = None, True
+
+
+def run_so_far(run: Run) -> dict[str, Any]:
+    """What a line says of *run*."""
+    tallies = run.files.log.tallies.items()
+    counted = [tally for operation, tally in tallies if operation.kind is Kind.REQUEST]
+    users = run.steps.users
+    return {
+        "elapsed_s": round(run.elapsed_s, 1),
+        "users": run.users.peak if users is None else users,
+        "step": len(run.steps),
+        "requests": sum(tally.requests for tally in counted),
+        "failures": sum(tally.failures for tally in counted),
+    }

@@ -58,9 +58,12 @@ from dataclasses import fields
 from types import SimpleNamespace
 
 from swarm.messages import Report, Trouble
+from swarm.owner.ending import RunEnding
 from swarm.owner.owner import Owner
 
-run = SimpleNamespace(run_id="two", ended=False, ending=True, ended_by="", added=[], problems=[])
+ending = RunEnding(None, list)
+ending.end(1.0, interrupted=False)
+run = SimpleNamespace(run_id="two", ending=ending, added=[], problems=[])
 run.add = lambda client, report: run.added.append(report.run_id)
 run.note_problem = lambda code, *_: run.problems.append(code)
 owner = Owner.__new__(Owner)

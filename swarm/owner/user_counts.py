@@ -1,0 +1,36 @@
+"""How many users a run has, and how many it should have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from locust.runners import LocalRunner, MasterRunner
+
+    from conf.operations import Journey
+
+
+@dataclass(slots=True)
+class UserCounts:
+    """The largest numbers of one run so far."""
+
+    peak: int = 0
+    """Users at once."""
+    wanted: int = 0
+    """Users that were asked for."""
+    by_journey: Counter[Journey] = field(default_factory=Counter)
+    """How Locust dealt them, when they were most."""
+
+    def look(self, runner: LocalRunner | MasterRunner, users: int) -> None:
+        """There are so many *users* now."""
+        self.peak = max(self.peak, users)
+        self.wanted = max(self.wanted, runner.target_user_count)
+        dealt = runner.target_user_classes_count
+        by_journey: Counter[Journey] = Counter()
+        for user in runner.user_classes:
+            if hasattr(user, "journey"):
+                by_journey[user.journey] += dealt.get(user.__name__, 0)
+        if by_journey.total() > self.by_journey.total():
+            self.by_journey = by_journey
