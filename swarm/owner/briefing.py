@@ -20,14 +20,16 @@ class Briefing:
     Sends the messages of one run; where this process makes the load itself, it gets them as a worker would.
 
     Args:
-        run: The houses have been dealt for it.
-        processes: That make the load: ids of workers, or the empty id of this process.
+        run: That the processes take part in.
     """
 
-    def __init__(self, run: Run, processes: Sequence[str]) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._ceilings: dict[str, int] = {}
         """Of each process that takes part, how many requests it may send in a second."""
+
+    def begin(self, processes: Sequence[str]) -> None:
+        """The houses can be dealt: the run begins for these workers, or for this process, whose id is empty."""
         self._share_ceiling(processes)
         for share, process in enumerate(processes):
             self._tell_part(process, share=share, shares=len(processes))

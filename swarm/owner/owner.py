@@ -12,28 +12,26 @@ from locust.runners import LocalRunner, MasterRunner
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
 from conf.errors import ExitCode, LoadTestError
 from conf.subject import LOCAL
 from monitoring.measurement import utc_now
-from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
-from monitoring.probing.vector_index import look_at_vector_index
 from reports.manifest import EndedBy, WorkerEvent
 from reports.problem import ProblemCode
 from swarm.background import Background, is_of_the_disk, words_of
 from swarm.messages import Report, Trouble
+from swarm.owner.beginning import begin_run, prepare_locust, read_deck
 from swarm.owner.briefing import Briefing
-from swarm.owner.choice import offered_journeys, share_users
-from swarm.owner.dealer import Dealer, Deck
+from swarm.owner.choice import offered_journeys
+from swarm.owner.dealer import Dealer
 from swarm.owner.due_end import due_end
 from swarm.owner.ending import RunState
 from swarm.owner.finishing import finish_run
 from swarm.owner.progress import run_so_far
 from swarm.owner.run import Run
-from swarm.owner.shape import StepShape
 from swarm.owner.workers import Workers
 from swarm.provenance import git_commit
 
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
 
     from conf.operations import Journey
     from conf.settings import Settings
-    from seed.fixture import House
     from swarm.generator.generator import Generator
     from swarm.owner.attendance import WorkerChange
     from swarm.owner.choice import Choice
@@ -83,14 +80,13 @@ class Owner:
         self._run: Run | None = None
         """The last run that has begun."""
         self._briefing: Briefing | None = None
-        """Of the last run; None until its processes have been told of it."""
+        """Of the last run; None while it is not clear whether a run begins."""
         self._watcher: gevent.Greenlet | None = None
         self._starting: gevent.Greenlet | None = None
         self._is_quitting = False
-        runner, options = environment.runner, environment.parsed_options
+        runner = environment.runner
         assert isinstance(runner, LocalRunner | MasterRunner)
-        assert options is not None
-        self._runner, self._options = runner, options
+        self._runner = runner
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
         self._dealer = Dealer(runner)
         self._user_classes = tuple(environment.user_classes)
@@ -136,18 +132,7 @@ class Owner:
     def choose(self, choice: Choice) -> None:
         """What the next run is to be; Locust's options get the load where the profile says it."""
         self._choice = choice
-        environment, options, plan = self._environment, self._options, choice.plan
-        environment.user_classes = [
-            user for user in self._user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
-        ]
-        share_users(environment.user_classes, choice.settings.profile)
-        environment.shape_class = None
-        if plan.steps:
-            shape = StepShape(plan.steps, self._on_step)
-            shape.runner = self._runner
-            environment.shape_class = shape
-            return
-        options.num_users, options.spawn_rate, options.run_time = plan.users, plan.spawn_rate, plan.run_time_s
+        prepare_locust(self._environment, choice, self._user_classes, self._on_step)
 
     def _on_test_start(self, **_: object) -> None:
         self._starting = gevent.getcurrent()
@@ -157,28 +142,18 @@ class Owner:
             return
         self._briefing = None
         try:
-            deck = self._read_fixture()
+            deck = read_deck(self._choice)
             live = self._view.begin() if self._view else None
-            self._run = Run(self._environment, self._choice, self._dealer, self._stop_locust, live)
+            run = self._run = Run(self._environment, self._choice, self._dealer, self._stop_locust, live)
             self._environment.process_exit_code = None  # of the run before
         except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
             self._give_up(error)
             return
-        self._begin(self._run, deck)
-
-    def _begin(self, run: Run, deck: Deck) -> None:
-        """The run's directory is there: houses can be dealt, and all processes are told of their part."""
-        choice, house = run.choice, deck.houses[0]
-        stop_timeout_s = self._environment.stop_timeout or 0.0
-        if cut_off := warn_of_short_stop(choice.settings, choice.journeys, stop_timeout_s):
-            _log.warning("%s", cut_off)
-        self._dealer.begin(run.run_id, deck, find_signer(choice.settings, house))
-        self._briefing = Briefing(run, self._workers.begin(run.run_id) if self._workers else [""])
-        run.steps.begin(self._briefing.tell_step)
+        self._briefing = Briefing(run)
+        begin_run(run, self._briefing, deck, self._workers, self._environment.stop_timeout or 0.0)
         if self._view is not None:
             self._view.watch(run)
         self._watcher = gevent.spawn(self._watch, run)
-        gevent.spawn(self._look_at_index, run, house)
 
     def _give_up(self, error: Exception) -> None:
         """No run could begin; Locust would start its users all the same."""
@@ -213,21 +188,6 @@ class Owner:
         if self._run is not None and self._run.ending.is_under_way:
             self._run.note_problem(code, message, message)
             self._run.ending.decide(EndedBy.FAILURE)
-
-    def _look_at_index(self, run: Run, house: House) -> None:
-        """Once, while the users start; the database may be far away, so that a thread waits for it."""
-        database = self._choice.settings.database
-        if database.url is not None:
-            run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
-
-    def _read_fixture(self) -> Deck:
-        """In a thread: a large fixture takes seconds, and workers want their heartbeats answered."""
-        settings, run_time_s = self._choice.settings, self._choice.plan.run_time_s or 0
-
-        def read() -> Deck:
-            return Deck.of(*check_fixture(settings, run_time_s, utc_now()))
-
-        return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker may join a run under way."""

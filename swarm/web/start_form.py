@@ -7,6 +7,7 @@ from locust.util.timespan import parse_timespan
 
 import logging
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,20 @@ _LONGEST_BEGINNING_S = 30.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """What the form remembers from one request to the next."""
+
+    profile: str
+    """That a form without one means."""
+    typed: Typed
+    """Of the run that was chosen last, and the numbers that were edited since."""
+    journey: str = ""
+    """Of the run that was chosen last; empty before the first."""
+    asked_at_s: float | None = None
+    """When a run was asked for that has not begun; None where none is about to begin."""
+
+
 class StartForm:
     """
     Stands before Locust's own handler of the form.
@@ -65,11 +80,9 @@ class StartForm:
     ) -> None:
         self._environment = environment
         self._owner = owner
-        self._profile = profile
-        self._typed_before = self._typed_last = typed
-        self._last = ("", "")
+        self._command_line = typed
+        self._state = FormState(profile, typed)
         self._clock = clock
-        self._asked_at = float("-inf")
         known = sorted(path.stem for path in (CONF_DIR / "profiles").glob("*.toml"))
         self._profiles = list(dict.fromkeys([profile, *known]))
 
@@ -77,8 +90,8 @@ class StartForm:
         """Offer the profiles, and read what is chosen by those who *may_start* a run; Locust turns others away."""
         assert web_ui.app is not None
         web_ui.template_args["all_profiles"] = self._profiles
-        self._environment.profile = self._profile
-        self._environment.events.test_start.add_listener(self._on_test_start)
+        self._environment.profile = self._state.profile
+        self._environment.events.test_start.add_listener(lambda **_: self._remember(asked_at_s=None))
         web_ui.app.before_request(lambda: self._read() if may_start() else None)
         web_ui.app.after_request(self._note_refusal)
         fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles()
@@ -102,14 +115,14 @@ class StartForm:
             "same proportion."
         )
 
-    def _on_test_start(self, **_: object) -> None:
-        self._asked_at = float("-inf")
+    def _remember(self, **changed: Any) -> None:
+        self._state = replace(self._state, **changed)
 
     def _note_refusal(self, answer: Response) -> Response:
         """Locust may refuse what this form let pass: then no run is about to begin."""
         asked = request.endpoint == "locust.swarm" and request.method == "POST"
         if asked and g.get("asked") and not (answer.is_json and answer.get_json()["success"]):
-            self._asked_at = float("-inf")
+            self._remember(asked_at_s=None)
         return answer
 
     def _read(self) -> Response | None:
@@ -120,7 +133,7 @@ class StartForm:
                 return self._start()
             case "locust.stop":
                 self._await_users()
-                self._asked_at = float("-inf")
+                self._remember(asked_at_s=None)
             case "locust.reset_stats" if self._owner.is_running:
                 # Locust's statistics would no longer be of the whole run, nor its counts ours.
                 _log.warning("Reset Stats: not while a run goes on; its report counts every request")
@@ -139,7 +152,9 @@ class StartForm:
 
     @property
     def _is_beginning(self) -> bool:
-        return self._clock() - self._asked_at < _LONGEST_BEGINNING_S
+        """Whether a run was asked for a moment ago, and has not begun."""
+        asked_at_s = self._state.asked_at_s
+        return asked_at_s is not None and self._clock() - asked_at_s < _LONGEST_BEGINNING_S
 
     def _start(self) -> Response | None:
         form = request.form  # read before anything is looked at: while it arrives, others may press Start too
@@ -159,19 +174,20 @@ class StartForm:
 
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
         """The form as Locust is to see it, once the owner knows what is wanted."""
-        self._asked_at, g.asked = self._clock(), True
+        self._remember(asked_at_s=self._clock())
+        g.asked = True
         options: Any = self._environment.parsed_options
-        profile, journey = form.get("profile") or self._profile, form.get("journey") or options.journey
+        before = self._state
+        profile, journey = form.get("profile") or before.profile, form.get("journey") or options.journey
+        is_the_last = (before.profile, before.journey) == (profile, journey)
         try:
-            typed = self._typed(
-                form, self._typed_last if self._last == (profile, journey) else self._typed_before
-            )
+            typed = self._typed(form, before.typed if is_the_last else self._command_line)
             choice = self._choice(form, profile, journey, typed)
         except BaseException:
-            self._asked_at = float("-inf")
+            self._remember(asked_at_s=None)
             raise
         self._owner.choose(choice)
-        self._profile, self._typed_last, self._last = profile, typed, (profile, journey)
+        self._remember(profile=profile, journey=journey, typed=typed)
         return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
 
     def _choice(self, form: Mapping[str, str], profile: str, journey: str, typed: Typed) -> Choice:
@@ -200,7 +216,7 @@ class StartForm:
         users, spawn_rate = _users(form), _number("spawn_rate", form)
         refuse_too_many(self._owner.settings, users or 0)
         # The form that starts the next run shows them as Locust's own.
-        self._typed_last = self._typed_last._replace(users=users, spawn_rate=spawn_rate)
+        self._remember(typed=self._state.typed._replace(users=users, spawn_rate=spawn_rate))
         numbers = {"user_count": users, "spawn_rate": spawn_rate}
         return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
@@ -209,7 +225,7 @@ class StartForm:
         options: Any = self._environment.parsed_options
         users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
         if users is None:  # no number at all: not sent by Locust's form
-            before = self._typed_before
+            before = self._command_line
         return Typed(
             before.users if users in {None, options.num_users} else users,
             before.spawn_rate if spawn_rate in {None, options.spawn_rate} else spawn_rate,

@@ -1,0 +1,93 @@
+"""The beginning of a run: Locust learns the load, houses are dealt, and every process is told of its part."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, cast
+
+import gevent
+
+from monitoring.measurement import utc_now
+from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
+from monitoring.probing.vector_index import look_at_vector_index
+from swarm.owner.choice import share_users
+from swarm.owner.dealer import Deck
+from swarm.owner.shape import StepShape
+
+if TYPE_CHECKING:
+    from locust import User
+    from locust.env import Environment
+
+    from collections.abc import Callable, Iterable
+
+    from seed.fixture import House
+    from swarm.owner.briefing import Briefing
+    from swarm.owner.choice import Choice
+    from swarm.owner.run import Run
+    from swarm.owner.workers import Workers
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_locust(
+    environment: Environment,
+    choice: Choice,
+    user_classes: Iterable[type[User]],
+    on_step: Callable[[int | None], None],
+) -> None:
+    """
+    Tell Locust of the run that it is to make next: users, and how many of them, or a shape where the profile has steps.
+
+    Args:
+        environment: Locust's.
+        choice: What the run is to be.
+        user_classes: All that were loaded; those of other journeys are left out.
+        on_step: Called as each step begins, and with None after the last.
+    """
+    plan, options = choice.plan, environment.parsed_options
+    assert options is not None
+    environment.user_classes = [
+        user for user in user_classes if getattr(user, "journey", None) in {None, *choice.journeys}
+    ]
+    share_users(environment.user_classes, choice.settings.profile)
+    environment.shape_class = None
+    if plan.steps:
+        environment.shape_class = StepShape(plan.steps, on_step)
+        environment.shape_class.runner = environment.runner
+    else:
+        options.num_users, options.spawn_rate = plan.users, plan.spawn_rate
+        options.run_time = plan.run_time_s
+
+
+def read_deck(choice: Choice) -> Deck:
+    """
+    The houses of the fixture. Read in a thread: a large one takes seconds, and workers want their heartbeats answered.
+
+    Raises:
+        LoadTestError: The fixture cannot be read, or its JWTs expire before the run is over.
+    """
+
+    def read() -> Deck:
+        return Deck.of(*check_fixture(choice.settings, choice.plan.run_time_s or 0, utc_now()))
+
+    return cast("Deck", gevent.get_hub().threadpool.apply(read))
+
+
+def begin_run(
+    run: Run, briefing: Briefing, deck: Deck, workers: Workers | None, stop_timeout_s: float
+) -> None:
+    """Deal the houses, and tell the processes of *run* of their part: the *workers*, or this one where there are none."""
+    settings, house = run.choice.settings, deck.houses[0]
+    if cut_off := warn_of_short_stop(settings, run.choice.journeys, stop_timeout_s):
+        _log.warning("%s", cut_off)
+    run.dealer.begin(run.run_id, deck, find_signer(settings, house))
+    briefing.begin(workers.begin(run.run_id) if workers else [""])
+    run.steps.begin(briefing.tell_step)
+    gevent.spawn(_look_at_index, run, house)
+
+
+def _look_at_index(run: Run, house: House) -> None:
+    """Once, while the users start; the database may be far away, so that a thread waits for it."""
+    database = run.choice.settings.database
+    if database.url is not None:
+        run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))
