@@ -152,7 +152,7 @@ def test_a_search_that_reads_many_rows_without_the_index_is_measured(own_estate:
     house = own_estate.houses[0]
     copies = (
         "INSERT INTO doc_chunks SELECT (jsonb_populate_record(c, jsonb_build_object('id', gen_random_uuid(),"
-        " 'chunk_index', (1000 + random() * 1e8)::int))).*"
+        " 'chunk_index', (SELECT max(chunk_index) FROM doc_chunks) + row_number() OVER ()))).*"
         " FROM doc_chunks AS c WHERE tenant_id = %s AND development_id = %s"
     )
     for _ in range(6):

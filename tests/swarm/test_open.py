@@ -52,7 +52,7 @@ PLANS = {
     # First: it is interrupted once it is the turn of its end.
     "interrupted": Plan(
         Journey.CHAT,
-        "arrival_rate = 100\nrun_time_s = 60\nusers = 60",
+        "arrival_rate = 100\nrun_time_s = 900\nusers = 60",
         arguments=("--processes", "2"),
         target=("--latency", "fixed:0.3"),
         interrupt_s=4,
