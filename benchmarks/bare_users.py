@@ -1,5 +1,5 @@
 """
-A locustfile with the users that somebody would write who only wants to post: Locust's two HTTP users, nothing around them.
+A locustfile with the simplest users that post: Locust's two HTTP users, nothing around them.
 
 What they post is what ``HomeownerChatUser`` posts, byte for byte; see ``Estate.request``.
 """

@@ -1,8 +1,8 @@
 """
 A portal that answers every POST with the same bytes, at once or after a fixed wait, and counts them.
 
-One thread around ``epoll``: what it costs is little beside what a process of the load costs, and the same for everyone.
-It is a process of its own, which ends when the one that started it closes its standard input.
+One thread around ``epoll``: it costs little compared with a process of the load, and the same for every client.
+It runs in its own process, which ends when its parent closes its standard input.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class _Server:
 
 
 def _is_whole(data: bytes) -> bool:
-    """One request with its body; nobody here sends the next before the answer."""
+    """One request with its body; no client here sends the next before the answer."""
     end = data.find(_END)
     if end < 0:
         return False

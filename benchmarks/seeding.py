@@ -1,5 +1,5 @@
 """
-What does seeding 100,000 chunks cost, beside a bare COPY of the same rows and the same index?
+What does seeding 100,000 chunks cost, compared with a bare COPY of the same rows and the same index?
 
 Each has a server of its own that has written nothing else: one that has written as much before writes it again more
 quickly, since the files of its log are there.

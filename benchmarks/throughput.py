@@ -1,5 +1,5 @@
 """
-How many requests does a generating process make of a second of its core, beside those one would use instead?
+How many requests does a generating process make per second of its core, compared with the alternatives?
 
 All post the same bytes to the same null server, with as many users that do not think, several rounds in turn. What counts
 is the processor's time of the generating process: a busy neighbour does not take from it. Start and end are left out.
@@ -45,7 +45,7 @@ class Round(NamedTuple):
 
 
 def measure(rounds: int = ROUNDS, seconds: float = WINDOW_S, *, with_peers: bool = True) -> list[Figure]:
-    """The figures; whoever is missing is named with why."""
+    """The figures; a generator that is missing is named, with the reason."""
     measured: dict[str, list[Round]] = {}
     with tempfile.TemporaryDirectory() as name:
         estate = Estate(Path(name), HOUSES)

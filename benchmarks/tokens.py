@@ -1,4 +1,4 @@
-"""What do the JWTs of 20,000 houses cost, beside PyJWT's own time for the same claims?"""
+"""What do the JWTs of 20,000 houses cost, compared with PyJWT's own time for the same claims?"""
 
 from __future__ import annotations
 

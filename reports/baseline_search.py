@@ -1,4 +1,4 @@
-"""What somebody means by a baseline: a name, a file, or a run, which is judged first."""
+"""Finds the baseline that the user names: by its name, as a file, or as a run, which is judged first."""
 
 from __future__ import annotations
 

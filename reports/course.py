@@ -88,7 +88,7 @@ class Course:
     The course of a run.
 
     Args:
-        users: Changes of the number of users; the last says when it was last seen. Empty where nobody saw it.
+        users: Changes of the number of users; the last says when it was last seen. Empty where the number was not seen.
     """
 
     users: tuple[UserLevel, ...]

@@ -11,7 +11,7 @@ class CutOff:
     Requests in flight when the run ended, and not finished within the stop timeout: neither successes nor failures.
 
     Args:
-        longest_ms: How long the one that was sent first had waited; None where there are none.
+        longest_ms: How long the request that was sent first had waited; None where there are none.
     """
 
     count: int = 0

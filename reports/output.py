@@ -11,7 +11,9 @@ from conf.errors import LoadTestError
 
 def write_text(path: Path, text: str) -> None:
     r"""
-    Write *text* as UTF-8 beside *path* and move it there; what UTF-8 cannot hold, as in odd names of files, as ``\udcff``.
+    Write *text* as UTF-8 to a temporary file next to *path*, and move it to *path*.
+
+    A character that UTF-8 cannot hold, as in odd names of files, is written as ``\udcff``.
 
     Raises:
         LoadTestError: The directory or the disk does not take it; *path* is then as it was.

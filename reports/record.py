@@ -67,8 +67,8 @@ class TrackedErrors:
     Args:
         kind: ``api``, ``llm`` or ``database``.
         route: Its template.
-        step: Of its work, in which the error happened; empty where it is not told.
-        status: That it was answered with; None where it is not told.
+        step: Step of its work in which the error happened; empty where it is not known.
+        status: Status of the answer; None where it is not known.
         last_at: When last, as ISO 8601.
     """
 
@@ -95,7 +95,7 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class FigureBeside:
     """
-    A figure of the run beside that of a baseline.
+    A figure of the run and that of a baseline.
 
     Args:
         subject: An operation, or one with its number of users.
@@ -119,7 +119,7 @@ class FigureBeside:
 @dataclass(frozen=True, slots=True)
 class Beside:
     """
-    The run beside the baseline that its settings name; changes no verdict.
+    The run compared with the baseline that its settings name; changes no verdict.
 
     Args:
         baseline: Its name.
@@ -140,12 +140,12 @@ class Verdict:
     A run, judged.
 
     Args:
-        manifest: How the run was made; None for somebody else's CSV, or where it cannot be read.
+        manifest: How the run was made; None for another project's CSV, or where it cannot be read.
         journeys: What the run set out to do, or was seen to do where no manifest says it.
         judged_by: Where the limits come from, in words.
         problems: Each makes the state NO VERDICT.
         notes: What a reader must know to read the figures rightly; they change no state.
-        course: What the charts are drawn from; None for somebody else's CSV, and where nothing was measured.
+        course: What the charts are drawn from; None for another project's CSV, and where nothing was measured.
         own: Whether this suite made the run.
     """
 

@@ -49,7 +49,7 @@ class OperationRow(CountedRequests):
     One operation over the whole run.
 
     Args:
-        name: The operation's value; in somebody else's CSV, the name given there.
+        name: The operation's value; in another project's CSV, the name given there.
         method: Locust's type: an HTTP method, SQL, FLOW or WAIT.
         operation: None where the name is none that this suite knows.
         requests: All results, successes, failures and what was cut off, but those of the warm-up.

@@ -104,7 +104,7 @@ def judge_run(
 
     Args:
         run_dir: A run directory of this suite, or one with the CSV files of any Locust run.
-        thresholds: What is demanded. By default what the run was configured with; for somebody else's run, what
+        thresholds: What is demanded. By default what the run was configured with; for another project's run, what
             the suite itself comes with.
         minimum_requests: Requests that an operation must have to be judged, and answers for its latencies; same
             default.

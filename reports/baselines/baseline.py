@@ -27,7 +27,7 @@ class _BaselinePart(BaseModel):
 
 
 class Machine(_BaselinePart):
-    """The machine that read the run's files, usually the one that made them; nothing that names it."""
+    """The machine that read the run's files, usually also the machine of the run; without its name."""
 
     cpus: int = Field(ge=1)
     platform: str

@@ -1,4 +1,4 @@
-"""A run beside the shipped baseline that its settings name, as a part of its own report."""
+"""Compares a run with the shipped baseline that its settings name, for its own report."""
 
 from __future__ import annotations
 

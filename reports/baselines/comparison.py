@@ -63,7 +63,7 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """
-    A run beside a baseline.
+    A run compared with a baseline.
 
     Args:
         change: The worst that decides.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NotComparableError(LoadTestError):
-    """A run whose figures answer nothing, or not the same question."""
+    """A run without usable figures, or with another load."""
 
 
 def build_baseline(run: RunFiles, name: str, machine: Machine) -> Baseline:
@@ -31,7 +31,7 @@ def build_baseline(run: RunFiles, name: str, machine: Machine) -> Baseline:
     Reduce a run of this suite.
 
     Raises:
-        NotComparableError: Somebody else's run, or one that a criterion stopped early.
+        NotComparableError: Another project's run, or one that a criterion stopped early.
     """
     manifest = run.manifest
     if manifest is None:

@@ -111,7 +111,7 @@ class Plane:
         return "".join(self._box(box, look) for box in boxes)
 
     def columns(self, spans: Iterable[tuple[float, float, str]]) -> Mark:
-        """Invisible, over the whole height: the text of the one that a pointer rests on appears."""
+        """An invisible area over the whole height: its text appears when the pointer rests on it."""
         return self.boxes(
             (Box(left, right, self.y.low, self.y.high, text) for left, right, text in spans), INK, opacity=0
         )
@@ -135,7 +135,7 @@ class Plane:
         align: Literal["left", "center", "right"] = "left",
         bold: bool = False,
     ) -> Mark:
-        """A text beside a place."""
+        """A text next to a point."""
         return _text(self._left(at[0]) + dx, self._top(at[1]) + dy, text, colour, align, bold=bold)
 
     def ends(self, ends: Sequence[tuple[float, float, str, str]]) -> list[Mark]:

@@ -55,7 +55,7 @@ def draw_track(finding: Finding) -> Track | None:
 
 
 def share(value: float | None, values: Sequence[float | None]) -> float:
-    """How large *value* is beside the largest of *values*; 0..100."""
+    """*value* in percent of the largest of *values*; 0..100."""
     largest = max((v for v in values if v is not None), default=0.0)
     return round(100 * value / largest, 2) if value and largest else 0.0
 

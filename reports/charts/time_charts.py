@@ -142,7 +142,7 @@ def draw_throughput(row: OperationCourse, timeline: Timeline) -> Drawing:
 
 
 def draw_users(course: Course, timeline: Timeline) -> Drawing | None:
-    """How many users there were, with the steps; None where nobody saw them."""
+    """How many users there were, with the steps; None where their number is not known."""
     if not course.users:
         return None
     most = max(level.users for level in course.users)

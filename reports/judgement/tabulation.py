@@ -40,7 +40,7 @@ def build_operation_rows(
     One row per operation: measured ourselves where we did, Locust's where we did not.
 
     Args:
-        measurements: Empty for somebody else's run.
+        measurements: Empty for another project's run.
         stats: Locust's own rows.
         contract: Says which names in *stats* are operations.
         manifest: Says how long the run was.

@@ -90,7 +90,7 @@ def header_content(names: Iterable[str]) -> Content | None:
 
 
 def _content(path: Path) -> Content | None:
-    named_stats = path.name.endswith("_stats.csv")  # what is damaged in it is told when it is read
+    named_stats = path.name.endswith("_stats.csv")  # damage is reported when it is read
     try:
         with path.open("rb") as file:
             text = decode_text(file.read(_HEADER_BYTES), cut=True)

@@ -136,7 +136,7 @@ def _parse(
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         problems.append(_damage(path, f"is not CSV: {error}"))
         return _nothing(columns)
-    # Others may be warned of meanwhile: a socket that nobody closed is no damage of the file.
+    # Other warnings may come meanwhile: a socket that was not closed is not damage of the file.
     bad_lines = [warning for warning in caught if issubclass(warning.category, pd.errors.ParserWarning)]
     if bad_lines:
         problems.append(_damage(path, f"has lines with too many fields: {bad_lines[0].message}".strip()))

@@ -31,7 +31,7 @@ def load_tracked_errors(run_dir: Path) -> list[TrackedErrors]:
     The errors by kind, route and message, the most frequent first, at most twenty groups.
 
     Failed requests as the load's users saw them are left out: they are among the failures. A file that is not there,
-    or a line that is damaged, is no problem of the run: the log is beside the figures, not among them.
+    or a line that is damaged, is no problem of the run: its figures do not come from the log.
     """
     groups: Counter[_Group] = Counter()
     last: dict[_Group, str] = {}

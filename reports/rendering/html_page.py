@@ -96,7 +96,7 @@ def _galleries(verdict: Verdict) -> list[Gallery]:
 
 
 def facts_of(verdict: Verdict) -> list[tuple[str, str]]:
-    """The few figures that stand beside the verdict."""
+    """The few figures next to the verdict."""
     requests, failures = verdict.asked
     facts = [("Requests", figures.count(requests)), ("Failed", figures.count(failures))]
     if manifest := verdict.manifest:

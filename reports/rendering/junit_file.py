@@ -112,7 +112,7 @@ def _case(name: str) -> ET.Element:
 
 
 def _add_outcome(case: ET.Element, tag: str, kind: str, message: str, more: str = "") -> None:
-    """An element whose text says everything, and whose message the first of it."""
+    """An element with the whole text, and its beginning as the message."""
     element = _add_text(case, tag, f"{message}\n{more}" if more else message)
     element.set("message", " ".join(_legal(message).split()))
     element.set("type", _legal(kind))

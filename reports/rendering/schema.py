@@ -1,7 +1,7 @@
 """
 ``verdict.schema.json``: what ``verdict.json`` looks like, as JSON Schema, made from the record's own types.
 
-``python -m reports.rendering.schema`` writes it anew beside this file.
+``python -m reports.rendering.schema`` writes it anew, into the directory of this file.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def is_dependent(windows: Windows, percent: float) -> bool:
     The deals do not change from call to call: the same results are judged alike.
 
     Returns:
-        False also where it cannot be told: fewer than 8 windows hold results.
+        False also where it is not known: fewer than 8 windows hold results.
     """
     windows = windows.held()
     if len(windows.counts) < _LEAST_WINDOWS:

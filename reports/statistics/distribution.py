@@ -72,7 +72,7 @@ def nearest_ranks(counts: NDArray[np.int64], percent: float) -> NDArray[np.int64
 
 
 def bucket_beyond(limit_ms: float) -> int:
-    """The first bucket whose results took longer than *limit_ms*; one in the bucket of the limit did not."""
+    """The first bucket with results longer than *limit_ms*; results in the bucket of the limit count as within it."""
     lowest_us, _ = edges_us()
     return int(np.searchsorted(lowest_us, max(int(limit_ms * _US_PER_MS), 1), side="right"))
 

@@ -98,7 +98,7 @@ class Latencies:
     The results that a latency is computed from.
 
     Args:
-        answered: Those whose duration is known; infinite of one that will never be there.
+        answered: Ranks of results with a known duration; infinite for a rank that will never have one.
         waited: Those of which only a lower bound is: timeouts, and what the end of the run cut off.
     """
 

@@ -61,7 +61,7 @@ class Scalability:
     Gunther, Guerrilla Capacity Planning (2007); he writes lambda, sigma and kappa.
 
     Args:
-        per_user: Results per second of a user who is alone.
+        per_user: Results per second of a single user.
         contention: 0..1, the share of the work that waits its turn.
         coherency: What every pair of users costs; only where it is not 0 does throughput ever fall.
         peak_users: Where throughput is largest; None where that is beyond ten times the largest level.

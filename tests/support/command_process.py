@@ -42,7 +42,7 @@ class Commands:
 
     Args:
         directory: Where they run.
-        environ: What they find in their environment, beside what has nothing to do with the suite.
+        environ: Variables that are added to the environment; those of the suite are removed from it.
         secrets: What they must never show.
     """
 

@@ -30,7 +30,7 @@ DEFAULTS = {
 }
 """What the compose files take where no variable names another; a test of them holds these against the files."""
 COMMIT = "0a1b2c3"
-"""What the image is told that it is built of: the checkout is no repository."""
+"""The commit that the image gets as an argument: the checkout is not a repository."""
 _PAGE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/metrics').read().decode())"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def original_estate(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    """What the estates below are copies of; nobody connects to it."""
+    """The estate from which the estates below are copied; no test connects to it."""
     directory = tmp_path_factory.mktemp("original_estate")
     settings = load_settings(
         {"seed.fixture": str(directory / "houses.jsonl"), "seed.qr_dir": str(directory / "qr")}, environ={}

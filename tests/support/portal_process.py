@@ -73,7 +73,7 @@ class Estate:
             connection.close()
 
     def foreign_house(self) -> House:
-        """A house of the other tenant, whose houses are not in the fixture."""
+        """A house of the other tenant; its houses are not in the fixture."""
         rows = self.execute(
             "SELECT h.id, t.id, t.slug, h.development_id, h.house_type, 1, '', '', ''"
             " FROM homeowners h JOIN tenants t ON t.id = h.tenant_id WHERE t.id <> %s LIMIT 1",
@@ -151,7 +151,7 @@ def portal_environ(url: str) -> dict[str, str]:
 
 @contextmanager
 def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator[Portal]:
-    """A portal on a free port, until the end of the block; it must stop when told to."""
+    """A portal on a free port, until the end of the block; it must stop on the signal."""
     config, log = (directory / f"{uuid.uuid4().hex}.{kind}" for kind in ("toml", "log"))
     config.write_text(settings, encoding="utf-8")
     log_dir = directory / f"{config.stem}-logs"

@@ -51,7 +51,7 @@ class Plan:
         arguments: Of Locust.
         target: Options of the target.
         houses: In the fixture.
-        beside: A locustfile that is loaded too.
+        beside: A further locustfile that is loaded.
         instead: A locustfile that is loaded in place of the journey's.
         environ: What else Locust finds in its environment.
         interrupt_s: Ctrl-C, to all processes, after so many seconds; None: the run ends by itself.

@@ -14,7 +14,7 @@ _ONE_PIECE = 65536
 
 
 class Link:
-    """Passes bytes on between whoever connects to `port` and a port of this host, until it is cut."""
+    """Passes bytes on between the clients of `port` and a port of this host, until it is cut."""
 
     def __init__(self, to_port: int) -> None:
         self._to_port = to_port
@@ -46,7 +46,7 @@ class Link:
                 return
             try:
                 far = socket.create_connection(("127.0.0.1", self._to_port))
-            except OSError:  # nobody listens there yet: who connected tries again
+            except OSError:  # there is no listener yet: the client tries again
                 near.close()
                 continue
             self._sockets += [near, far]

@@ -33,7 +33,7 @@ def server_context(authority: trustme.CA, *names: str, **options: Any) -> ssl.SS
 
 
 def sign_itself(directory: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate that nobody else signed, as a file, and the context of its server."""
+    """A self-signed certificate, as a file, and the context of its server."""
     authority = trustme.CA()
     both = directory / "self-signed.pem"
     both.write_bytes(authority.private_key_pem.bytes() + authority.cert_pem.bytes())

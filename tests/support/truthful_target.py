@@ -117,7 +117,7 @@ class Target:
 
 @contextmanager
 def running_target(directory: Path, *options: str) -> Iterator[Target]:
-    """A target with these command-line options, until the end of the block; it must stop when told to."""
+    """A target with these command-line options, until the end of the block; it must stop on the signal."""
     log = directory / "served.jsonl"
     process = subprocess.Popen(
         [sys.executable, __file__, "--log", str(log), *options],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class WebUI:
-    """A Locust process that waits for somebody to press Start."""
+    """A Locust process that waits until a user presses Start."""
 
     process: subprocess.Popen[str]
     url: str

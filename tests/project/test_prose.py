@@ -1,0 +1,48 @@
+"""Docstrings, comments and pages name their subject."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("benchmarks", "conf", "loadtest", "monitoring", "portal", "seed")
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+VAGUE = re.compile(r"\b(?:some|no|any|every)body\b|\bwhoever\b", re.IGNORECASE)
+
+
+def prose(source: str) -> Iterator[str]:
+    """Comments and texts of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in {tokenize.COMMENT, tokenize.STRING}:
+            yield token.string
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_text_of_a_room_leaves_open_who_acts(room: str) -> None:
+    texts = [
+        (str(path.relative_to(ROOT)), text)
+        for path in (ROOT / room).rglob("*.py")
+        for text in prose(path.read_text(encoding="utf-8"))
+    ]
+    assert texts
+    assert [(path, text) for path, text in texts if VAGUE.search(text)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_leaves_open_who_acts(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if VAGUE.search(line)] == []
+
+
+def test_a_vague_subject_is_found_in_docstrings_and_comments() -> None:
+    source = '"""Whoever asks."""\nx = 1  # nobody waits\nnobody = "an answer"\n'
+    assert [text for text in prose(source) if VAGUE.search(text)] == ['"""Whoever asks."""', "# nobody waits"]
