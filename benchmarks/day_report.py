@@ -203,7 +203,7 @@ process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, _, used = os.wait4(process.pid, 0)
 print(time.perf_counter() - began_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
 """
-"""A process of its own starts the command: Linux counts the memory of whoever starts a process as that process's."""
+"""A process of its own starts the command: Linux counts the memory of a parent as that of the process it starts."""
 
 
 def report_cost(run_dir: Path) -> Cost:

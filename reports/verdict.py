@@ -339,7 +339,7 @@ def _invalidities(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
                 ProblemCode.HELD_BACK,
                 f"{run.manifest.held_back:,} requests had to wait for target.max_requests_per_second: less load than the "
                 "users would have made",
-                "Ask for fewer users, or raise it, if whoever runs the target agrees.",
+                "Ask for fewer users, or raise it, if the target's operator agrees.",
             )
         )
     return problems + _raised(run)

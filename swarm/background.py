@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 class Background:
     """
-    Watches over what nobody waits for.
+    Watches greenlets and threads that no caller waits for.
 
     Args:
         on_death: Gets what died, in words, and the exception that ended it. Has a greenlet of its own.

@@ -56,7 +56,7 @@ class _Exits:
         return getattr(sys, name)
 
     def exit(self, code: object = None) -> NoReturn:
-        """End the process, unless somebody is in the way."""
+        """End the process with *code*; Locust's own 1 becomes a sentence and the suite's code for a mistake."""
         if code not in {1, -1} or isinstance(code, ExitCode):
             raise SystemExit(code)
         message = self._said.message or "it gave up before a run; the reason is above"
@@ -77,7 +77,7 @@ def own_exits() -> None:
 
 
 def end_unexpected(error: BaseException) -> NoReturn:
-    """End the process with a sentence about an exception that nobody expected, and the place of its traceback."""
+    """End the process with a sentence about an unexpected exception, and the place of its traceback."""
     what, next_step = describe_unexpected(error)
     _print(LoadTestError(f"locust: the suite itself failed: {what}", next_step))
     raise SystemExit(ExitCode.NO_VERDICT)

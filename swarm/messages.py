@@ -86,7 +86,7 @@ class Dealt(_Message):
 
 @dataclass(frozen=True, slots=True)
 class Back(_Message):
-    """Process → owner: nobody lives in these any more; an id for each user that did."""
+    """Process → owner: these houses are free again; an id for each user that had one."""
 
     TYPE: ClassVar = "loadtest:back"
     run_id: str

@@ -1,4 +1,4 @@
-"""What workers and their master know and nobody else does: proof that they belong together, and the key to what they say."""
+"""The secret of workers and their master: proves that they belong together, and gives the key to their messages."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def assess_memory(
     """
     Judge the memory of the portal, where the journeys load it, and of the processes that generate load.
 
-    Memory that nobody could see is reported as such and changes no verdict: it is an optional observation.
+    Memory that could not be seen is reported as such and changes no verdict: it is an optional observation.
     """
     rows = list(memory)
     findings = []

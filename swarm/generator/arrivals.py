@@ -36,7 +36,7 @@ class Schedule:
         """Planned starts whose flow was made."""
 
     def take(self) -> float:
-        """The next planned start; nobody else gets it."""
+        """The next planned start; no other user gets it."""
         if self._given_back:
             return heappop(self._given_back)
         taken, self._next_s = self._next_s, self._next_s + self._distance_s()
@@ -44,7 +44,7 @@ class Schedule:
         return taken
 
     def give_back(self, planned_s: float) -> None:
-        """Who took a start is gone before it came; somebody else makes it."""
+        """A user took a start and stopped before its time; another user makes it."""
         if planned_s in self._outstanding:
             heappush(self._given_back, planned_s)
 

@@ -77,7 +77,7 @@ class Houses:
 
     def take_fresh(self) -> House | None:
         """
-        A house that nobody has onboarded in this run; when there is none left, the one of the longest ago.
+        A house that is not onboarded in this run; when there is none left, the house onboarded longest ago.
 
         None where the run ends before there is one.
         """
@@ -103,7 +103,7 @@ class Houses:
                 lease.house = replace(lease.house, jwt=jwt)
 
     def close(self) -> None:
-        """The run ends: nobody waits any longer."""
+        """The run ends: all waits for a house end."""
         self._leased.close()
         self._fresh.close()
 
@@ -132,7 +132,7 @@ class _Supply:
     def __init__(self) -> None:
         self._waiting: deque[AsyncResult[House | None]] = deque()
         self._spare: list[House] = []
-        """Those whose user was killed while it waited."""
+        """Houses that came for a user that was killed while it waited."""
         self._ordered = 0
         self._closed = False
 
@@ -169,12 +169,12 @@ class _Supply:
         return missing
 
     def take_spare(self) -> list[House]:
-        """Those that nobody waits for any more."""
+        """Houses for which no user waits any more."""
         spare, self._spare = self._spare, []
         return spare
 
     def close(self) -> None:
-        """Send everybody away."""
+        """End all waits for a house."""
         self._closed = True
         while self._waiting:
             self._waiting.popleft().set(None)

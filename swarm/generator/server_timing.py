@@ -13,7 +13,7 @@ _METRIC = re.compile(rf"(?:^|,)\s*([^\s=;,\"]+)\s*((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,20})?"
 _PLAIN = re.compile(rf"\s*([^\s=;,\"]+);dur=({_NUMBER})\s*")
-"""A metric as nearly everybody writes it."""
+"""A metric in its usual spelling."""
 _DURATION = re.compile(rf"\"?\s*({_NUMBER})\s*\"?\s*")
 _LONGEST = 2000
 """Characters of a header that are read; it comes from outside."""

@@ -60,7 +60,7 @@ class Attendance:
         """So many seconds went by, with so many users."""
         self.asked_user_s += wanted * seconds
         if self.replaced and present >= wanted:
-            self._absent.clear()  # others play them; whoever is missing later is so for another reason
+            self._absent.clear()  # other workers have these users now; a user missing later has another reason
         absent = sum(self._absent.values())
         missing = min(absent, max(wanted - present, 0)) if self.replaced else absent
         self.missing_user_s += missing * seconds

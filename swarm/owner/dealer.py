@@ -81,7 +81,7 @@ class Dealer:
 
     def begin(self, run_id: str, deck: Deck, signer: Signer | None) -> None:
         """
-        All houses are free again, and nobody has onboarded one.
+        All houses are free again, and none is onboarded.
 
         Args:
             run_id: Messages of another run are not answered.
@@ -171,7 +171,7 @@ class Dealer:
         self.renewed += 1
 
     def _watch(self, index: int) -> None:
-        """Renew the house's JWT when it is due, if somebody lives there then."""
+        """Renew the house's JWT when it is due, if a user has the house then."""
         if self._signer is not None and index not in self._watched:
             self._watched.add(index)
             heappush(self._expiring, (self._expiries[index], index))
@@ -218,7 +218,7 @@ class Dealer:
         return self._houses[index]
 
     def _keep_valid(self, index: int, now: datetime) -> None:
-        """See to it that a house's JWT does not expire while somebody plays it."""
+        """Make sure that a house's JWT does not expire while a user has the house."""
         if self._signer is None:
             return
         if self._expiries[index] <= now + self._margin:
@@ -231,7 +231,7 @@ class Dealer:
         heappush(self._by_tenants, (self._tenants[index], self._turns, index))
 
     def _take_fresh(self) -> House:
-        """A house that nobody has onboarded in this run; when there is none left, the one of the longest ago."""
+        """A house that is not onboarded in this run; when there is none left, the house onboarded longest ago."""
         if not self._fresh:
             self.reused_at = self.reused_at or utc_now()
             self._fresh, self._onboarded = self._onboarded, deque()

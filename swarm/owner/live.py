@@ -1,4 +1,4 @@
-"""The verdict so far, for whoever looks at a run while it goes on."""
+"""The verdict so far, for people who look at a run while it goes on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PAUSE_RATIO = 10
 
 class LiveView:
     """
-    Judges the run under way when somebody asks, at most every two seconds, and remembers the last one that ended.
+    Judges the run under way when it is asked, at most every two seconds, and remembers the last run that ended.
 
     Judging takes some hundredths of a second, and after a day a second or two; then it is done more rarely. A thread of
     its own does it, so that the event loop, which may be making the load, goes on.

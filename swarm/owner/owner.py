@@ -62,7 +62,7 @@ class Owner:
         choice: What the run is to be, as the command line has it.
         generator: The local runner's own users; None on a master.
         progress: Where to report progress.
-        view: Shows the run while it goes on; None where nobody can look.
+        view: Shows the run while it goes on; None where there is no view.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ _HIGHEST_SPAWN_RATE = 100.0
 
 
 class Typed(NamedTuple):
-    """What somebody asked for; None, or 0, where they left it to the profile."""
+    """What the person who started the run asked for; None, or 0, where it is left to the profile."""
 
     users: int | None = None
     spawn_rate: float | None = None

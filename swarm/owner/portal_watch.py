@@ -34,7 +34,7 @@ class PortalWatch:
         self._slowest_ms = 0.0
 
     def rss_bytes(self) -> int | None:
-        """Its resident memory; None where nobody may look, or it does not say."""
+        """Its resident memory; None where it cannot be read, or the portal does not give it."""
         target = self._target
         if target.pid is not None:
             return tree_rss_bytes(target.pid)
@@ -68,7 +68,7 @@ class PortalWatch:
         self._slowest_ms = max(self._slowest_ms, seen.latency_ms)
 
     def pool(self) -> PoolSeen | None:
-        """What was seen of the pool; None where nobody looked."""
+        """What was seen of the pool; None where it was not asked for."""
         if not self._looks:
             return None
         return PoolSeen(

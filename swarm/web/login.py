@@ -1,4 +1,4 @@
-"""Who may use Locust's web UI: everybody on this machine, and beyond it whoever has logged in."""
+"""Who may use Locust's web UI: on this machine every user, from elsewhere only a user who has logged in."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Login:
     @classmethod
     def required(cls, web_ui: WebUI, environ: Mapping[str, str] = os.environ) -> Login | None:
         """
-        The login that the web UI needs; None where it listens on the loopback and nobody asked for one.
+        The login that the web UI needs; None where it listens on the loopback and no login was asked for.
 
         Raises:
             LoadTestError: It needs one, and the environment holds none, or one that is too short; or the password's file
@@ -85,7 +85,7 @@ class Login:
         app.register_blueprint(pages, url_prefix=base_path)
 
     def admits(self) -> bool:
-        """Whether the request at hand comes from somebody who has logged in, or carries user and password itself."""
+        """Whether the current request is from a user who has logged in, or carries user and password itself."""
         given = request.authorization
         if given is None or given.type != "basic":
             return bool(current_user.is_authenticated)
@@ -104,7 +104,7 @@ class Login:
 
     def _try(self, user: str, password: str) -> bool:
         """Look at an attempt; one that comes too soon after wrong ones is answered without a look."""
-        # Not X-Forwarded-For: whoever sends it may write anything there.
+        # Not X-Forwarded-For: a client may write anything there.
         address = request.remote_addr or ""
         wait_s = ceil(self._attempts.wait_s(address))
         if wait_s:

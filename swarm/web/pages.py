@@ -80,7 +80,7 @@ class Pages:
     Args:
         view: Of the run under way, or the last one.
         monitoring: Of this host.
-        login: Who may see them; None for everybody who reaches the web UI.
+        login: Who may see them; None: every client that reaches the web UI.
     """
 
     def __init__(self, view: LiveView, monitoring: MonitoringPage, login: Login | None) -> None:
