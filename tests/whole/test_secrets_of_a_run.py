@@ -56,6 +56,7 @@ def commands(stack: Stack, tmp_path: Path) -> Iterator[Commands]:
     environ = {
         **stack.environ,
         "LOADTEST_PROFILE": "smoke",
+        "PYTHONDONTWRITEBYTECODE": "1",  # compiled, the locustfile of the test holds what it does
         "LOADTEST_WEB_PASSWORD": PASSWORD,
         "A_JWT": house.jwt,
         "A_QR_TOKEN": house.qr_token,
