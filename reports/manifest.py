@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from conf.operations import Journey, Operation
 from conf.settings import GeneratorSettings
 from conf.thresholds import MetricName, SubjectText, Thresholds
-from reports.problem import ProblemCode
+from reports.problem import ManifestWord, ProblemCode
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -134,7 +134,7 @@ class WorkerChanged(_Part):
     """Of one that went: when it was last heard of."""
 
 
-class EndedBy(StrEnum):
+class EndedBy(ManifestWord):
     """Why a run ended."""
 
     NOTHING_YET = ""
@@ -155,10 +155,6 @@ class EndedBy(StrEnum):
     """A part of the suite failed, or users could not begin."""
     OTHER = "a cause that this suite does not know"
     """What a manifest of another version of the suite names."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return cls(cls.OTHER) if isinstance(value, str) else None
 
 
 class Stop(_Part):

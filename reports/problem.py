@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import Self
 
 
-class ProblemCode(StrEnum):
+class ManifestWord(StrEnum):
+    """A word of a manifest: one that this suite does not know, since another version made the run, is read as OTHER."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return cls["OTHER"] if isinstance(value, str) else None
+
+
+class ProblemCode(ManifestWord):
     """The kind of a problem; its value stands in manifests, ``verdict.json``, ``junit.xml`` and on the Prometheus page."""
 
     # Noted by the owner, while the run goes on and at its end.
@@ -62,10 +70,6 @@ class ProblemCode(StrEnum):
 
     OTHER = "other"
     """What a manifest names and this suite does not know: another version of the suite made the run."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        return cls(cls.OTHER) if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)

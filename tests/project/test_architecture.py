@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from patience import TIMEOUT_S
+from product_sources import sources
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest")
@@ -56,10 +57,9 @@ def test_a_wrong_arrow_would_be_seen_wherever_it_stands() -> None:
 def product() -> dict[str, str]:
     """Each module of the rooms → its source; packages hold a docstring only."""
     return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text()
-        for room in ALLOWED
-        for path in (ROOT / room).rglob("*.py")
-        if path.name != "__init__.py"
+        path.removesuffix(".py").replace("/", "."): source
+        for path, source in sources().items()
+        if not path.endswith("__init__.py")
     }
 
 

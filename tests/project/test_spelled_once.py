@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 from collections import defaultdict
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from product_sources import sources
 from pydantic import ValidationError
 
 from conf import run_directory
@@ -20,24 +21,21 @@ from reports.problem import ProblemCode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadtest", "portal")
 OF_OTHER_ENUMS = {
     "conf/operations.py": {"cut_off", "unexpected"},
     "conf/failures.py": {"timed_out"},
     "conf/run_directory.py": {"exceptions"},
     "reports/advice/rules.py": {"timed_out"},
     "reports/reading/csv_files.py": {"exceptions"},
-    "swarm/owner/run_writer.py": {"exceptions"},
 }
 """The same words with another meaning: an outcome, the cause of a failure, an advice about it, a file, a key."""
 WITHOUT_NOTE = {ProblemCode.OTHER}
 """Read from a manifest, never noted."""
 
 
+@cache
 def trees() -> dict[str, ast.Module]:
-    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in paths}
+    return {path: ast.parse(source) for path, source in sources().items()}
 
 
 def spelled(words: set[str]) -> dict[str, set[str]]:
