@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from conf.run_directory import (
     run_directory,
     unwritable,
 )
+from loadtest.embedded import start_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,10 +55,9 @@ def run_journey(
     run_dir = _make_run_directory(settings, journey)
     reading, writing = os.pipe()
     locustfile = Path(locustfiles.__file__).parent / f"{journey}.py"
-    command = [sys.executable, "-m", "locust", "-f", str(locustfile), "--headless", "--only-summary"]
     with (run_dir / LOG).open("wb") as log, os.fdopen(reading) as lines:
-        process = subprocess.Popen(  # noqa: S603 - this project's own locustfiles
-            command,
+        process = start_module(
+            ["locust", "-f", str(locustfile), "--headless", "--only-summary"],
             env={**environ, RUN_DIR_VARIABLE: str(run_dir), PROGRESS_VARIABLE: str(writing)},
             stdin=subprocess.DEVNULL,
             stdout=log,

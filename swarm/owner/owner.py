@@ -122,7 +122,12 @@ class Owner:
     @property
     def is_running(self) -> bool:
         """Whether a run is under way, the end of its load included."""
-        return self._run is not None and self._run.ending.is_under_way
+        return self._under_way is not None
+
+    @property
+    def _under_way(self) -> Run | None:
+        """The run of which results still count."""
+        return self._run if self._run is not None and self._run.ending.is_under_way else None
 
     @property
     def is_ending(self) -> bool:
@@ -185,9 +190,9 @@ class Owner:
 
     def _fail(self, code: ProblemCode, message: str) -> None:
         """Something of the suite failed: the run is not valid, and ends."""
-        if self._run is not None and self._run.ending.is_under_way:
-            self._run.note_problem(code, message, message)
-            self._run.ending.decide(EndedBy.FAILURE)
+        if (run := self._under_way) is not None:
+            run.note_problem(code, message, message)
+            run.ending.decide(EndedBy.FAILURE)
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
         """A worker may join a run under way."""
@@ -206,10 +211,10 @@ class Owner:
             self._run.users.look(self._runner, user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
-        if self._run is not None and self._run.ending.is_under_way and Report.KEY in data:
+        if (run := self._under_way) is not None and Report.KEY in data:
             report = Report.unpack(data[Report.KEY])
-            if report.run_id == self._run.run_id:
-                self._run.add(client_id, report)
+            if report.run_id == run.run_id:
+                run.add(client_id, report)
 
     def _watch(self, run: Run) -> None:
         """Once a second: collect, note, report progress, and look whether the run is to end."""
@@ -249,8 +254,8 @@ class Owner:
 
     def _on_test_stopping(self, **_: object) -> None:
         """The load is over: settle why the run ends, and wait for the last results of the workers."""
-        run = self._run
-        if run is None or not run.ending.is_under_way:
+        run = self._under_way
+        if run is None:
             return
         run.end(interrupted=self._is_quitting)
         if self._watcher is not None:
@@ -264,8 +269,8 @@ class Owner:
 
     def _on_test_stop(self, **_: object) -> None:
         """All users have stopped: collect what is left, and finish the run."""
-        run = self._run
-        if run is None or not run.ending.is_under_way:
+        run = self._under_way
+        if run is None:
             return
         try:
             self._collect(run)
@@ -305,7 +310,7 @@ class Owner:
         """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
         self._is_quitting = True
         if self._run is not None:
-            if self._run.ending.is_under_way:
+            if self.is_running:
                 self._runner.stop() if self._workers is None else self._runner.quit()
             self._run.ending.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
         # A web UI in which nothing was run has nothing to say.

@@ -223,9 +223,10 @@ def write_locust_csv(environment: Environment, prefix: str) -> None:
     """
     writer = locust_stats.StatsCSV(environment, locust_stats.PERCENTILES_TO_REPORT)
     for name, write in (
-        ("stats", writer.requests_csv),
-        ("failures", writer.failures_csv),
-        ("exceptions", writer.exceptions_csv),
+        (STATS, writer.requests_csv),
+        (FAILURES, writer.failures_csv),
+        (EXCEPTIONS, writer.exceptions_csv),
     ):
-        with open(f"{prefix}_{name}.csv", "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a prefix, not a path
+        path = prefix + name.removeprefix(LOCUST_PREFIX)
+        with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - as Locust opens it
             write(csv.writer(file))
