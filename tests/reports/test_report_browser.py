@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from built_run import STARTED, evenly, failing, write_run
-from patience import TIMEOUT_S
 
 from conf.operations import Outcome
 from reports.state import State
@@ -18,9 +14,12 @@ from reports.verdict import judge_run, write_reports
 from reports.wording import figures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from one_browser import Browse
+
     from reports.record import Verdict
 
-BROWSING = Path(__file__).parents[1] / "support" / "browsing.py"
 INKS = (
     "body",
     "#charts svg text",
@@ -28,20 +27,13 @@ INKS = (
     '#charts path[stroke="var(--accent)"]',
 )
 
+pytest_plugins = ["one_browser"]
 pytestmark = pytest.mark.requires("chromium")
 
 
-def browse(report: Path, *options: str) -> dict[str, Any]:
-    words = [sys.executable, str(BROWSING), report.as_uri(), *options]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
-
-
-def colours(report: Path, *options: str) -> dict[str, dict[str, str]]:
+def colours(browse: Browse, report: Path, *options: str) -> dict[str, dict[str, str]]:
     chosen = [word for css in INKS for word in ("--colour", css)]
-    found: dict[str, dict[str, str]] = browse(report, *chosen, *options)["colours"]
+    found: dict[str, dict[str, str]] = browse(report.as_uri(), *chosen, *options)["colours"]
     return found
 
 
@@ -67,10 +59,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_report_opens_from_its_file_says_what_the_verdict_says_and_asks_nobody(
-    judged: tuple[Verdict, Path],
+    judged: tuple[Verdict, Path], browse: Browse
 ) -> None:
     verdict, report = judged
-    seen = browse(report, "--read", "h1", "--read", "#criteria .num b", "--read", "#charts figcaption")
+    seen = browse(
+        report.as_uri(), "--read", "h1", "--read", "#criteria .num b", "--read", "#charts figcaption"
+    )
     assert seen["requests"] == [report.as_uri()]
     assert seen["console"] == []
     document = json.loads((report.parent / "verdict.json").read_text())
@@ -84,30 +78,30 @@ def test_a_report_opens_from_its_file_says_what_the_verdict_says_and_asks_nobody
     assert report.stat().st_size < 2_000_000
 
 
-def test_a_request_and_an_error_would_be_seen(tmp_path: Path) -> None:
+def test_a_request_and_an_error_would_be_seen(tmp_path: Path, browse: Browse) -> None:
     page = tmp_path / "bad.html"
     page.write_text("<img src='other.png'><script>undefined_function()</script>")
-    seen = browse(page)
+    seen = browse(page.as_uri())
     assert seen["requests"] == [page.as_uri(), (tmp_path / "other.png").as_uri()]
     assert {message["type"] for message in seen["console"]} == {"error"}
     assert any("undefined_function" in message["text"] for message in seen["console"])
 
 
 @pytest.mark.parametrize("width", [390, 768, 1280])
-def test_a_report_is_never_wider_than_the_screen(report: Path, width: int) -> None:
-    seen = browse(report, "--width", str(width))
+def test_a_report_is_never_wider_than_the_screen(report: Path, width: int, browse: Browse) -> None:
+    seen = browse(report.as_uri(), "--width", str(width))
     assert seen["scroll_width"] == seen["client_width"] == width
 
 
-def test_a_telephone_shows_the_whole_width_and_speaks_of_no_pointer(report: Path) -> None:
-    seen = browse(report, "--width", "390", "--height", "844", "--touch", "--colour", ".pointer")
+def test_a_telephone_shows_the_whole_width_and_speaks_of_no_pointer(report: Path, browse: Browse) -> None:
+    seen = browse(report.as_uri(), "--width", "390", "--height", "844", "--touch", "--colour", ".pointer")
     assert seen["scroll_width"] == seen["client_width"] == 390
     assert seen["colours"][".pointer"]["display"] == "none"
 
 
-def test_charts_follow_the_page_from_light_to_dark_and_onto_paper(report: Path) -> None:
-    light, dark = colours(report), colours(report, "--dark")
-    printed = colours(report, "--dark", "--print")
+def test_charts_follow_the_page_from_light_to_dark_and_onto_paper(report: Path, browse: Browse) -> None:
+    light, dark = colours(browse, report), colours(browse, report, "--dark")
+    printed = colours(browse, report, "--dark", "--print")
     body, text, area, line = INKS
     assert light[body]["background"] != dark[body]["background"]
     for css, painted in ((text, "fill"), (area, "fill"), (line, "stroke")):
@@ -117,10 +111,10 @@ def test_charts_follow_the_page_from_light_to_dark_and_onto_paper(report: Path) 
     assert printed[line]["stroke"] == light[line]["stroke"]
 
 
-def test_a_report_can_be_printed(report: Path, tmp_path: Path) -> None:
+def test_a_report_can_be_printed(report: Path, tmp_path: Path, browse: Browse) -> None:
     paper = tmp_path / "report.pdf"
     seen = browse(
-        report, "--print", "--pdf", str(paper), "--colour", ".pointer", "--colour", "#charts figure"
+        report.as_uri(), "--print", "--pdf", str(paper), "--colour", ".pointer", "--colour", "#charts figure"
     )
     assert seen["colours"][".pointer"]["display"] == "none"
     assert seen["colours"]["#charts figure"]["display"] != "none"
@@ -128,11 +122,11 @@ def test_a_report_can_be_printed(report: Path, tmp_path: Path) -> None:
     assert paper.stat().st_size > 20_000
 
 
-def test_actions_are_done_in_their_order(tmp_path: Path) -> None:
+def test_actions_are_done_in_their_order(tmp_path: Path, browse: Browse) -> None:
     page = tmp_path / "form.html"
     page.write_text(
         "<input id=name><button onclick=\"out.textContent = document.getElementById('name').value\">"
         "Go</button><p id=out></p>"
     )
-    seen = browse(page, "--do", "fill #name Ada Lovelace", "--do", "click button", "--read", "#out")
+    seen = browse(page.as_uri(), "--do", "fill #name Ada Lovelace", "--do", "click button", "--read", "#out")
     assert seen["texts"]["#out"] == ["Ada Lovelace"]

@@ -1,6 +1,7 @@
 """
-A real browser's view of one page, as JSON: what it said, what it asked for, what can be read on it.
+A real browser's view of a page, as JSON: what it said, what it asked for, what can be read on it.
 
+    python tests/support/browsing.py --each    # a line per page on stdin: a JSON list of the words below; one browser for all
     python tests/support/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
         [--do 'click CSS' | 'fill CSS TEXT' | 'choose CSS TEXT' | 'wait CSS' | 'await CSS' | 'change CSS' ...] [--frame CSS]
         [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
 TIMEOUT_MS = 300_000
@@ -130,34 +131,40 @@ def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
     return seen
 
 
-def browse(arguments: argparse.Namespace) -> dict[str, Any]:
+def browse(browser: Browser, arguments: argparse.Namespace) -> dict[str, Any]:
     """Open the page, do what is asked, and say what happened."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module, and not that one
-
     console: list[dict[str, str]] = []
     requests: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        page = browser.new_page(
-            viewport={"width": arguments.width, "height": arguments.height},
-            device_scale_factor=arguments.scale,
-            is_mobile=arguments.touch,
-            has_touch=arguments.touch,
-            color_scheme="dark" if arguments.dark else "light",
-        )
-        page.set_default_timeout(TIMEOUT_MS)
-        page.on("console", lambda message: console.append({"type": message.type, "text": message.text}))
-        page.on("pageerror", lambda error: console.append({"type": "error", "text": str(error)}))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(arguments.url)
-        if arguments.printed:
-            page.emulate_media(media="print", color_scheme="light")
-        for action in arguments.do:
-            act(page, action, arguments.frame)
-        seen = look(page, arguments)
-        browser.close()
+    page = browser.new_page(
+        viewport={"width": arguments.width, "height": arguments.height},
+        device_scale_factor=arguments.scale,
+        is_mobile=arguments.touch,
+        has_touch=arguments.touch,
+        color_scheme="dark" if arguments.dark else "light",
+    )
+    page.set_default_timeout(TIMEOUT_MS)
+    page.on("console", lambda message: console.append({"type": message.type, "text": message.text}))
+    page.on("pageerror", lambda error: console.append({"type": "error", "text": str(error)}))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(arguments.url)
+    if arguments.printed:
+        page.emulate_media(media="print", color_scheme="light")
+    for action in arguments.do:
+        act(page, action, arguments.frame)
+    seen = look(page, arguments)
+    page.close()
     return {"url": arguments.url, "console": console, "requests": requests, **seen}
 
 
+def main(words: list[str]) -> None:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module, and not that one
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        for asked in map(json.loads, sys.stdin) if words == ["--each"] else [words]:
+            print(json.dumps(browse(browser, parse_arguments(asked))), flush=True)  # noqa: T201 - its output
+        browser.close()
+
+
 if __name__ == "__main__":
-    print(json.dumps(browse(parse_arguments(sys.argv[1:]))))  # noqa: T201 - its output
+    main(sys.argv[1:])

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-QUICK = f"""{EASY_LIMITS}
-{UNHURRIED}[portal.model]
-median_s = 0.1
-minimum_s = 0.05
-maximum_s = 0.3
-"""
+_EASY = f"{EASY_LIMITS}\n{UNHURRIED}[portal.model]\n"
+QUICK = f"{_EASY}median_s = 0.1\nminimum_s = 0.05\nmaximum_s = 0.3\n"
+STEADY = f"{_EASY}median_s = 0.4\nminimum_s = 0.3\nmaximum_s = 0.5\n"
+"""A quarter of the requests: for runs that are about time, and not about load."""
 
 
 def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:

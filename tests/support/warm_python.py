@@ -35,12 +35,21 @@ if TYPE_CHECKING:
 
 COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
+_JUDGEMENT = (
+    "reports.verdict",
+    "reports.live",
+    "reports.charts.gallery",
+    "reports.rendering.terminal",
+    "scipy.optimize",
+)
 _LIBRARIES = {
-    "loadtest": (
-        "typer", "rich.table", "pandas", "scipy.special", "jinja2", "segno", "loadtest.run", "loadtest.check", "reports.verdict",
+    "loadtest": ("typer", "rich.table", "jinja2", "segno", "loadtest.run", "loadtest.check", *_JUDGEMENT),
+    "portal": (
+        "typer", "loadtest.portal", "portal.serving", "uvicorn.protocols.http.auto", "uvicorn.protocols.websockets.auto",
     ),
-    "portal": ("typer", "loadtest.portal", "portal.serving"),
-    "locust": ("locust.main", "swarm.generator.generator", "swarm.owner.owner", "monitoring.metrics_server"),
+    "locust": (
+        "locust.main", "swarm.generator.generator", "swarm.owner.owner", "monitoring.metrics_server", *_JUDGEMENT,
+    ),
 }  # fmt: skip
 """What is imported before the fork: nothing that registers itself with Locust; for the portal nothing that it has no use for."""
 _READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT", "LOCUST_SKIP", "LOCUST_PLAYWRIGHT")

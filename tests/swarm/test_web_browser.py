@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from patience import TIMEOUT_S, await_true
+from patience import await_true
 from web_ui import WebUI, web_ui
 
 from reports.verdict import judge_run
@@ -18,13 +14,16 @@ from reports.wording import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from one_browser import Browse
 
     from loadtest.embedded import Stack
 
-BROWSING = Path(__file__).parents[1] / "support" / "browsing.py"
 FRAME = ("--frame", "iframe")
 VERDICT, MONITORING = (f'click [role=tab]:has-text("{title}")' for title in ("Verdict", "Monitoring"))
 
+pytest_plugins = ["one_browser"]
 pytestmark = pytest.mark.requires("chromium")
 
 
@@ -34,25 +33,31 @@ def ui(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI
         yield running
 
 
-def browse(ui: WebUI, *actions: str, read: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Any:
+class Act(Protocol):
+    def __call__(
+        self, ui: WebUI, *actions: str, read: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> Any: ...
+
+
+@pytest.fixture
+def act(browse: Browse) -> Act:
     """Do this in the browser; nothing may go wrong there, and nothing be asked for elsewhere."""
-    words = [word for action in actions for word in ("--do", action)]
-    words += [word for css in read for word in ("--read", css)]
-    done = subprocess.run(
-        [sys.executable, str(BROWSING), f"{ui.url}/", *words, *options],
-        capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
-    assert seen["console"] == []
-    assert {urlsplit(url).netloc for url in seen["requests"]} == {urlsplit(ui.url).netloc}
-    return seen
+
+    def act(ui: WebUI, *actions: str, read: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Any:
+        words = [word for action in actions for word in ("--do", action)]
+        words += [word for css in read for word in ("--read", css)]
+        seen = browse(f"{ui.url}/", *words, *options)
+        assert seen["console"] == []
+        assert {urlsplit(url).netloc for url in seen["requests"]} == {urlsplit(ui.url).netloc}
+        return seen
+
+    return act
 
 
 def test_journey_and_profile_are_chosen_in_the_form_and_users_edited_while_the_run_goes_on(
-    ui: WebUI,
+    ui: WebUI, act: Act
 ) -> None:
-    browse(
+    act(
         ui,
         "select [name=journey] chat",
         "fill [name=profile] smoke",
@@ -72,13 +77,15 @@ def test_journey_and_profile_are_chosen_in_the_form_and_users_edited_while_the_r
     assert run.problems == set()
 
 
-def test_the_verdict_changes_while_the_run_goes_on_and_ends_with_the_figures_of_the_report(ui: WebUI) -> None:
+def test_the_verdict_changes_while_the_run_goes_on_and_ends_with_the_figures_of_the_report(
+    ui: WebUI, act: Act
+) -> None:
     directory = ui.start(journey="chat", profile="smoke", user_count=5, spawn_rate=5, run_time="60s")
-    under_way = browse(ui, VERDICT, "await #criteria", "change .facts", read=("h1", ".over"), options=FRAME)
+    under_way = act(ui, VERDICT, "await #criteria", "change .facts", read=("h1", ".over"), options=FRAME)
     assert under_way["texts"][".over"] == ["Load test, so far: Chat"]
     ui.stop()
     ended = ui.await_end(directory)
-    seen = browse(
+    seen = act(
         ui,
         VERDICT,
         "await a:has-text('The report')",
@@ -94,12 +101,12 @@ def test_the_verdict_changes_while_the_run_goes_on_and_ends_with_the_figures_of_
 
 
 def test_the_monitoring_page_is_a_tab_too_and_a_link_before_the_first_run(
-    ui: WebUI, stack: Stack, tmp_path: Path
+    ui: WebUI, stack: Stack, tmp_path: Path, act: Act
 ) -> None:
     ui.run(journey="chat", profile="smoke")
-    seen = browse(ui, MONITORING, "await #chats", read=("#chats", "h2"), options=FRAME)
+    seen = act(ui, MONITORING, "await #chats", read=("#chats", "h2"), options=FRAME)
     assert int(seen["texts"]["#chats"][0].replace(",", "")) >= 30
     assert seen["texts"]["h2"] == ["By the time of day", "The latest errors"]
     with web_ui(stack, tmp_path) as fresh:
-        first = browse(fresh, "click #suite-links a:has-text('Monitoring')", "wait #chats", read=("h2",))
+        first = act(fresh, "click #suite-links a:has-text('Monitoring')", "wait #chats", read=("h2",))
         assert first["texts"]["h2"] == seen["texts"]["h2"]

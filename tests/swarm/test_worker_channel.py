@@ -17,7 +17,7 @@ import pytest
 import zmq
 from locust_process import LOCUSTFILES, free_port, served
 from patience import TIMEOUT_S, await_true
-from quick_stack import QUICK, stack_with
+from quick_stack import STEADY, stack_with
 from severable_link import link_to
 
 from conf.errors import LoadTestError
@@ -40,7 +40,7 @@ WAIT_FOR_MASTER_S = 5
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from stack_with(tmp_path_factory.mktemp("channel"), QUICK)
+    yield from stack_with(tmp_path_factory.mktemp("channel"), STEADY)
 
 
 class Swarm:

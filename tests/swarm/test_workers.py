@@ -12,7 +12,7 @@ import locust_process
 import pytest
 from locust_process import LOCUSTFILES, free_port, served
 from patience import TIMEOUT_S
-from quick_stack import QUICK, stack_with
+from quick_stack import STEADY, stack_with
 from severable_link import link_to
 
 from reports.state import State
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from loadtest.embedded import Stack
 
 LONGEST_ANSWER_S = 1.0
-"""Of the portal that `QUICK` describes."""
+"""Of the portal that `STEADY` describes."""
 CHAT = str(LOCUSTFILES / "chat.py")
 ASKS_AGAIN_S = 5
 """How long Locust's worker waits for its master's answer."""
@@ -38,7 +38,7 @@ UNNOTICED_S = 6
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from stack_with(tmp_path_factory.mktemp("workers"), QUICK)
+    yield from stack_with(tmp_path_factory.mktemp("workers"), STEADY)
 
 
 class Site:
