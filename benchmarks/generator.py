@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
@@ -52,10 +52,15 @@ def locust(locustfile: Sequence[str], users: int, *flags: str, spawn_rate: int =
     ]  # fmt: skip
 
 
+def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """As `subprocess.Popen` does."""
+    return subprocess.Popen(command, **options)  # noqa: S603 - one of the benchmarks' own
+
+
 @contextmanager
 def generating(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[psutil.Process]:
     """Run a command in a session of its own; at the end of the block it is interrupted, as by Ctrl-C."""
-    process = subprocess.Popen(  # noqa: S603 - one of the benchmarks' own
+    process = start(
         command,
         cwd=ROOT,
         env=dict(environ),
