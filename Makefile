@@ -20,15 +20,15 @@ RANDOM_HEX := od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-loadtest: $(VENV)/.run  ## Set up, then run rag, chat and onboarding against the embedded stack and judge them
+loadtest: $(VENV)/.run  ## Set up, then run every journey against the embedded stack and judge them
 	@$(BIN)/loadtest run all --embedded $(ARGS)
 
 # Unlike a load test's, the runs are kept apart, so that each journey's is the only one.
 baseline: $(VENV)/.run  ## Record conf/baselines anew: a run of the embedded stack per journey
 	@runs=runs/baseline-$$(date -u +%Y%m%dT%H%M%SZ) && \
 	$(BIN)/loadtest run all --embedded --output-dir $$runs $(ARGS) && \
-	for journey in rag chat onboarding; do \
-		$(BIN)/loadtest baseline save $$runs/*-$$journey embedded-$$journey --directory conf/baselines || exit; \
+	for run in $$runs/*; do \
+		$(BIN)/loadtest baseline save $$run embedded-$${run##*-} --directory conf/baselines || exit; \
 	done
 
 test: lint types unit  ## Set up, then run the linter, the type checker and every test

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from conf.loading import load_settings
+from conf.operations import Operation
 from seed.fixture import House, write_fixture
 from seed.questions import sample_questions
 from seed.request import build_request
@@ -75,7 +76,8 @@ class Estate:
         secret = secrets.token_urlsafe(32)
         signed = list(with_new_tokens(unsigned_houses(houses), secret, datetime.now(UTC)))
         write_fixture(fixture, signed)
-        sent = build_request(load_settings(environ={}).contract.chat, signed[0], sample_questions()[0])
+        chat = load_settings(environ={}).contract.endpoint(Operation.CHAT)
+        sent = build_request(chat, signed[0], {"question": sample_questions()[0]})
         headers = sent.headers | {"traceparent": f"00-{'4bf9' * 8}-{'00f0' * 4}-01"}
         request.write_text(
             json.dumps({"path": sent.path, "body": sent.body, "headers": headers}), encoding="utf-8"

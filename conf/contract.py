@@ -1,8 +1,8 @@
 """
 Contracts: the requests and answers of a portal under test, as data. One file per contract in ``conf/contracts/``.
 
-A request is a template whose ``{placeholders}`` are filled from a house of the fixture and from the
-question asked; an answer is described by what counts as success.
+A request is a template whose ``{placeholders}`` are filled from a house of the fixture, from the question asked, and from
+what an earlier answer of the same flow gave; an answer is described by what counts as success.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ import string
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from conf.errors import LoadTestError
+from conf.operations import Operation
+from conf.table_model import with_field_per
 
 if TYPE_CHECKING:
-    from conf.operations import Operation
+    from collections.abc import Iterator
 
 ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Placeholder = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
 
 PLACEHOLDERS = frozenset(
     {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
@@ -53,6 +60,11 @@ class Answer(BaseModel):
     not_empty: tuple[str, ...] = Field(
         default=(), description="JSON fields that must be there and not empty."
     )
+    gives: dict[Placeholder, JsonPath] = Field(
+        default_factory=dict,
+        description="Placeholder for the later requests of the flow, and the JSON field that fills it, as in "
+        '"documents.id"; of a list, any element.',
+    )
     sources: str = Field(default="", description="JSON field that lists the documents an answer rests on.")
     source_development: str = Field(
         default="", description="Field of a source: the development it belongs to."
@@ -60,8 +72,10 @@ class Answer(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.format is AnswerFormat.ANY and (self.not_empty or self.sources):
-            raise ValueError('not_empty and sources need format = "json"')
+        if self.format is AnswerFormat.ANY and (self.not_empty or self.sources or self.gives):
+            raise ValueError('not_empty, sources and gives need format = "json"')
+        if taken := PLACEHOLDERS & self.gives.keys():
+            raise ValueError(f"gives names {min(taken)!r}, which is the fixture's or the question's")
         if self.source_development and not self.sources:
             raise ValueError("source_development needs sources")
         if foreign := set(self.body_from) - set(self.statuses):
@@ -109,12 +123,14 @@ class Endpoint(BaseModel):
         return headers
 
     @model_validator(mode="after")
-    def _known_placeholders(self) -> Self:
-        for template in (self.path, *self.headers.values(), *self.body.values()):
-            if unknown := _placeholders(template) - PLACEHOLDERS:
-                allowed = ", ".join(sorted(PLACEHOLDERS))
-                raise ValueError(f"unknown placeholder {min(unknown)!r} in {template!r}; allowed: {allowed}")
+    def _readable_templates(self) -> Self:
+        self.placeholders()
         return self
+
+    def placeholders(self) -> dict[str, str]:
+        """What its templates name, and a template that does."""
+        templates = (self.path, *self.headers.values(), *self.body.values())
+        return {name: template for template in templates for name in _placeholders(template)}
 
 
 def _placeholders(template: str) -> set[str]:
@@ -127,8 +143,9 @@ def _placeholders(template: str) -> set[str]:
     return {str(name) for _, name, _, _ in fields}
 
 
+@with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
 class Contract(BaseModel):
-    """The requests the journeys send, by name."""
+    """The requests the journeys send, by operation; a portal may not have all of them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -140,16 +157,47 @@ class Contract(BaseModel):
     token_check: Endpoint | None = Field(
         default=None, description="A request that changes nothing and needs a JWT; for loadtest check."
     )
-    chat: Endpoint
-    onboarding_page: Endpoint
-    onboarding_resolve: Endpoint
+
+    @property
+    def endpoints(self) -> dict[Operation, Endpoint]:
+        """The requests that the portal has, in the order of the table."""
+        found = ((operation, getattr(self, operation.value, None)) for operation in Operation)
+        return {operation: endpoint for operation, endpoint in found if endpoint is not None}
+
+    def endpoint(self, operation: Operation) -> Endpoint:
+        """
+        The request that *operation* is.
+
+        Raises:
+            LoadTestError: The contract does not describe it.
+        """
+        endpoint: Endpoint | None = getattr(self, operation.value, None)
+        if endpoint is None:
+            raise LoadTestError(f"contract: {operation} is not described", f"Describe it: [{operation}]")
+        return endpoint
 
     def server_step_labels(self) -> dict[str, dict[str, str]]:
         """Request → step in its answer's ``Server-Timing`` → name of the step for people."""
-        requests = ("chat", "onboarding_page", "onboarding_resolve")
-        return {name: steps for name in requests if (steps := getattr(self, name).server_timing)}
+        return {op.value: found.server_timing for op, found in self.endpoints.items() if found.server_timing}
 
-    def endpoint(self, operation: Operation) -> Endpoint | None:
-        """The request of *operation*; None for an operation that is not a request to the portal."""
-        found: Endpoint | None = getattr(self, operation.value, None)
-        return found
+    @model_validator(mode="after")
+    def _known_placeholders(self) -> Self:
+        mistakes = list(self._unknown_placeholders())
+        if mistakes:
+            raise ValidationError.from_exception_data("Contract", mistakes)
+        return self
+
+    def _unknown_placeholders(self) -> Iterator[InitErrorDetails]:
+        """Of each request what neither the fixture nor an earlier answer of its flow fills."""
+        given: dict[str, set[str]] = {}
+        requests = [(op.value, op.journey.value, found) for op, found in self.endpoints.items()]
+        if self.token_check is not None:
+            requests.append(("token_check", "", self.token_check))
+        for name, journey, endpoint in requests:
+            allowed = PLACEHOLDERS | given.setdefault(journey, set())
+            for unknown, template in endpoint.placeholders().items():
+                if unknown not in allowed:
+                    words = f"unknown placeholder {unknown!r} in {template!r}; allowed: {', '.join(sorted(allowed))}"
+                    said = PydanticCustomError("value_error", "{words}", {"words": words})
+                    yield InitErrorDetails(type=said, loc=(name,), input=template)
+            given[journey] |= endpoint.answer.gives.keys()

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from conf.errors import SettingsError
 from conf.metric import parse_metric
+from conf.operations import Operation
 from conf.subject import parse_subject
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from conf.operations import Journey, Operation
+    from conf.operations import Journey
     from conf.profile import Profile
     from conf.thresholds import Limits, Thresholds
 
@@ -67,7 +68,8 @@ def _without_plan(
         if not parse_metric(name).planned:
             continue
         if not operation.begins_flow:
-            yield f"thresholds.{text}.{name}: only a flow has a planned start: chat, onboarding_flow, rag_search"
+            flows = ", ".join(operation for operation in Operation if operation.begins_flow)
+            yield f"thresholds.{text}.{name}: only a flow has a planned start: {flows}"
         elif profile.load(operation.journey).arrival_rate is None:
             yield (
                 f"thresholds.{text}.{name}: nothing is planned: the profile's {operation.journey} has no arrival_rate"

@@ -1,16 +1,21 @@
-"""The words of a run: its journeys, their operations, and how a single request can end."""
+"""The table of journeys and operations, from which everything else derives, and how a single request can end."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any, Self
+
+ALL = "all"
+"""The word for every journey there is, where one may be named."""
 
 
-class Journey(StrEnum):
-    """The task of one kind of user."""
+class Destination(StrEnum):
+    """Where the requests of a journey go."""
 
-    RAG = "rag"
-    CHAT = "chat"
-    ONBOARDING = "onboarding"
+    PORTAL = "portal"
+    """By HTTP, as the contract describes them."""
+    DATABASE = "database"
+    """Straight to the portal's PostgreSQL."""
 
 
 class Kind(StrEnum):
@@ -24,49 +29,84 @@ class Kind(StrEnum):
     """Time in the load generator, before a request is sent."""
 
 
+class Journey(StrEnum):
+    """
+    The task of one kind of user.
+
+    A row: its name in settings, commands and run directories; where its requests go; its name for people. In the
+    order in which ``all`` runs them.
+    """
+
+    RAG = "rag", Destination.DATABASE, "Vector search"
+    CHAT = "chat", Destination.PORTAL, "Chat"
+    ONBOARDING = "onboarding", Destination.PORTAL, "Onboarding"
+    DOCUMENTS = "documents", Destination.PORTAL, "Documents"
+
+    destination: Destination
+    label: str
+
+    def __new__(cls, value: str, *row: Any) -> Self:
+        """A member for a row."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.destination, member.label = row
+        return member
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What is measured in it, in the order in which it is shown."""
+        return tuple(operation for operation in Operation if operation.journey is self)
+
+
 class Operation(StrEnum):
-    """Everything the suite measures; the value is its name in settings, statistics and reports."""
+    """
+    Everything the suite measures.
 
-    CHAT = "chat"
-    ONBOARDING_PAGE = "onboarding_page"
-    ONBOARDING_RESOLVE = "onboarding_resolve"
-    ONBOARDING_FLOW = "onboarding_flow"
-    RAG_CONNECTION = "rag_connection"
-    RAG_QUERY = "rag_query"
-    RAG_SEARCH = "rag_search"
+    A row: its name in settings, statistics and reports, and of its request in the contract; its journey; what it is; its
+    name for people; and whether it begins a flow. In the order in which they are shown; the requests of a flow stand
+    in the order in which they are sent.
+    """
+
+    CHAT = "chat", Journey.CHAT, Kind.REQUEST, "Chat answer", True
+    ONBOARDING_PAGE = "onboarding_page", Journey.ONBOARDING, Kind.REQUEST, "Onboarding: page load", False
+    ONBOARDING_RESOLVE = (
+        "onboarding_resolve",
+        Journey.ONBOARDING,
+        Kind.REQUEST,
+        "Onboarding: token resolution",
+        False,
+    )
+    ONBOARDING_FLOW = "onboarding_flow", Journey.ONBOARDING, Kind.FLOW, "Onboarding: whole flow", True
+    RAG_CONNECTION = "rag_connection", Journey.RAG, Kind.WAIT, "Vector search: connection wait", False
+    RAG_QUERY = "rag_query", Journey.RAG, Kind.REQUEST, "Vector search: query", False
+    RAG_SEARCH = "rag_search", Journey.RAG, Kind.FLOW, "Vector search: as the portal sees it", True
+    DOCUMENTS_LIST = "documents_list", Journey.DOCUMENTS, Kind.REQUEST, "Documents: list", False
+    DOCUMENTS_OPEN = "documents_open", Journey.DOCUMENTS, Kind.REQUEST, "Documents: one opened", False
+    DOCUMENTS_FLOW = "documents_flow", Journey.DOCUMENTS, Kind.FLOW, "Documents: list, and one opened", True
+
+    journey: Journey
+    kind: Kind
+    label: str
+    begins_flow: bool
+    """Whether its results begin when their flow does, so that they can be late against a planned start."""
+
+    def __new__(cls, value: str, *row: Any) -> Self:
+        """A member for a row."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.journey, member.kind, member.label, member.begins_flow = row
+        return member
 
     @property
-    def journey(self) -> Journey:
-        """The journey this operation is part of."""
-        return Journey(self.value.partition("_")[0])
+    def is_portal_request(self) -> bool:
+        """Whether the contract describes it."""
+        return self.kind is Kind.REQUEST and self.journey.destination is Destination.PORTAL
 
     @property
-    def kind(self) -> Kind:
-        """Whether the target counts this operation."""
-        if self in {Operation.ONBOARDING_FLOW, Operation.RAG_SEARCH}:
-            return Kind.FLOW
-        return Kind.WAIT if self is Operation.RAG_CONNECTION else Kind.REQUEST
-
-    @property
-    def begins_flow(self) -> bool:
-        """Whether its results begin together with their flow, so that they can be late against a planned start."""
-        return self in {Operation.CHAT, Operation.ONBOARDING_FLOW, Operation.RAG_SEARCH}
-
-    @property
-    def label(self) -> str:
-        """The name for people."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    Operation.CHAT: "Chat answer",
-    Operation.ONBOARDING_PAGE: "Onboarding: page load",
-    Operation.ONBOARDING_RESOLVE: "Onboarding: token resolution",
-    Operation.ONBOARDING_FLOW: "Onboarding: whole flow",
-    Operation.RAG_CONNECTION: "Vector search: connection wait",
-    Operation.RAG_QUERY: "Vector search: query",
-    Operation.RAG_SEARCH: "Vector search: as the portal sees it",
-}
+    def portal_requests(self) -> tuple[Operation, ...]:
+        """The portal's requests that it is made of: those of its flow, or itself."""
+        parts = self.journey.operations if self.kind is Kind.FLOW else (self,)
+        return tuple(operation for operation in parts if operation.is_portal_request)
 
 
 class Outcome(StrEnum):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.errors import LoadTestError
+from conf.operations import Journey
+from conf.table_model import with_field_per
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from conf.operations import Journey
 
 LONGEST_S = 366 * 86_400.0
 """Longest run, and longest part of one."""
@@ -107,19 +109,30 @@ class Load(BaseModel):
         return sum(step.duration_s for step in self.steps) if self.steps else self.run_time_s
 
 
+@with_field_per(Journey, Load)
 class Profile(BaseModel):
-    """A named set of loads, one per journey."""
+    """A named set of loads, one per journey; a journey without one cannot be run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
-    rag: Load
-    chat: Load
-    onboarding: Load
+
+    @property
+    def loads(self) -> dict[Journey, Load]:
+        """Those that there are."""
+        found = ((journey, getattr(self, journey.value, None)) for journey in Journey)
+        return {journey: load for journey, load in found if load is not None}
 
     def load(self, journey: Journey) -> Load:
-        """The load of *journey*."""
-        load: Load = getattr(self, journey.value)
+        """
+        The load of *journey*.
+
+        Raises:
+            LoadTestError: The profile has none.
+        """
+        load: Load | None = getattr(self, journey.value, None)
+        if load is None:
+            raise LoadTestError(f"profile: has no load for {journey}", f"Write one: [{journey}]")
         return load
 
     def longest_s(self, journeys: Iterable[Journey]) -> float:

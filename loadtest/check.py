@@ -10,9 +10,10 @@ import typer
 from rich.text import Text
 
 from conf.errors import ExitCode
+from conf.journeys import choose_journeys
 from conf.loading import load_settings
-from conf.operations import Journey
-from monitoring.probing.preflight import preflight
+from conf.operations import ALL, Journey
+from monitoring.probing.preflight import Check, preflight
 from monitoring.probing.probe import probe
 from monitoring.redaction.clean_console import CleanConsole
 
@@ -33,10 +34,12 @@ def command(
     Exits with 0 when a run can begin, with 2 when something must be put right first.
     """
     settings = load_settings({"run.profile": profile, "target.base_url": host}, config_files=config or ())
-    longest_s = settings.profile.longest_s(Journey)
+    journeys, warnings = choose_journeys(ALL, tuple(Journey), settings)
+    longest_s = settings.profile.longest_s(journeys)
     console = CleanConsole(soft_wrap=True)
     failed = False
-    checks = list(preflight(settings, Journey, longest_s, datetime.now(UTC)))
+    checks = [Check("journeys", found="; ".join((", ".join(journeys), *warnings)))]
+    checks += preflight(settings, journeys, longest_s, datetime.now(UTC))
     if all(check.error is None for check in checks if check.name == "portal"):
         checks += probe(settings)
     for check in checks:

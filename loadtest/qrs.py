@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conf.loading import load_settings
+from conf.operations import Operation
 from loadtest.seed import shown_progress
 from seed.fixture import load_fixture
 from seed.progress import counter
@@ -39,7 +40,9 @@ def command(
     houses = load_fixture(settings.seed.fixture)
 
     def url_of(house: House) -> str:
-        return onboarding_url(settings.seed.portal_url, settings.contract.onboarding_page.path, house)
+        return onboarding_url(
+            settings.seed.portal_url, settings.contract.endpoint(Operation.ONBOARDING_PAGE).path, house
+        )
 
     with shown_progress() as progress:
         advance = counter(progress, "QR codes", len(houses))

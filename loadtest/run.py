@@ -6,15 +6,15 @@ import os
 import tempfile
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conf.errors import INTERRUPTED, LoadTestError
+from conf.journeys import choose_journeys
 from conf.loading import absolute_choice, load_settings
-from conf.operations import Journey
+from conf.operations import ALL, Journey
 from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
@@ -44,18 +44,23 @@ _BROUGHT_ALONG = {
 """Variables that an embedded run sets itself; the environment's values belong to another portal."""
 
 
-class JourneyName(StrEnum):
-    """What may be run."""
+_WORDS = (*Journey, ALL)
 
-    RAG = "rag"
-    CHAT = "chat"
-    ONBOARDING = "onboarding"
-    ALL = "all"
+
+def _known(word: str) -> str:
+    if word not in _WORDS:
+        raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, map(str, _WORDS)))}.")
+    return word
 
 
 def command(  # noqa: PLR0913 - one parameter per option
     journey: Annotated[
-        JourneyName, typer.Argument(help="Which journey; all: rag, then chat, then onboarding.")
+        str,
+        typer.Argument(
+            metavar="|".join(_WORDS),
+            callback=_known,
+            help="Which journey; all: one after the other, in this order.",
+        ),
     ],
     *,
     embedded: Annotated[
@@ -90,13 +95,14 @@ def command(  # noqa: PLR0913 - one parameter per option
         "run.strict": strict or None,
     }
     settings = load_settings(overrides, config_files=config or (), environ=inherited)
-    journeys, now = _chosen(journey), datetime.now(UTC)
+    (journeys, warnings), now = choose_journeys(journey, tuple(Journey), settings), datetime.now(UTC)
     if embedded:
         _look_before_embedded(settings, host)
     else:
         require_ready(settings, journeys, settings.profile.longest_s(journeys), now)
-    if cut_off := warn_of_short_stop(settings, journeys, settings.run.stop_timeout_s):
-        typer.echo(f"Warning: {cut_off}", err=True)
+    cut_off = warn_of_short_stop(settings, journeys, settings.run.stop_timeout_s)
+    for warning in filter(None, (*warnings, cut_off)):
+        typer.echo(f"Warning: {warning}", err=True)
     environ = inherited | _environment(settings, host, config or (), inherited)
     runs: list[tuple[Verdict, Path]] = []
     try:
@@ -142,10 +148,6 @@ def _look_before_embedded(settings: Settings, host: str | None) -> None:
             f"{log_dir}: cannot be written: {error.strerror}",
             f"Make room for the portal's log, or run elsewhere: mv {log_dir} {log_dir}.old",
         ) from error
-
-
-def _chosen(choice: JourneyName) -> list[Journey]:
-    return list(Journey) if choice is JourneyName.ALL else [Journey(choice.value)]
 
 
 def _environment(

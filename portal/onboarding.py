@@ -38,12 +38,12 @@ class Scan(Body):
     token: str = Field(min_length=1, max_length=200)
 
 
-@router.get("/onboarding/{token}")
-async def onboarding_page(request: Request, token: str) -> Response:
+@router.get("/onboarding/{qr_token}")
+async def onboarding_page(request: Request, qr_token: str) -> Response:
     """The house's welcome page; 307 to its home once it is onboarded; 404 when no house has the token."""
     timings = timings_of(request)
     with timings.step("lookup"):
-        house = await find_house_by_token(database_of(request), token)
+        house = await find_house_by_token(database_of(request), qr_token)
         if house is None:
             raise Refusal(404, "Unknown QR code")
     note_house(request, house.tenant_id, house.development_id, house.house_id)

@@ -13,11 +13,12 @@ from conf.errors import LoadTestError
 from seed.fixture import House
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conf.contract import Contract, Endpoint
 
 _FIELDS = tuple(field.name for field in fields(House))
+_NOTHING: Mapping[str, str] = {}
 _RESERVED = "!$%&'()*+,/:;=?@[]~"
 """Characters with a meaning in a path of the contract; in a value that is filled in they are percent-encoded."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -33,14 +34,19 @@ class Request(NamedTuple):
     body: str | None
 
 
-def build_request(endpoint: Endpoint, house: House, question: str = "") -> Request:
+def build_request(endpoint: Endpoint, house: House, words: Mapping[str, str] = _NOTHING) -> Request:
     """
     Fill the templates of *endpoint*; for a house without a type, that placeholder becomes empty.
+
+    Args:
+        endpoint: Of the contract.
+        house: Whose fields fill the templates.
+        words: What fills the other placeholders: the question, and what earlier answers gave.
 
     Raises:
         ValueError: A header's value cannot stand in a header. The text names the header, never the value.
     """
-    values = _values(house, question)
+    values = _values(house, words)
     headers = {name: template.format_map(values) for name, template in endpoint.headers.items()}
     if unfit := [name for name, value in headers.items() if not _HEADER_VALUE.fullmatch(value)]:
         raise ValueError(
@@ -49,26 +55,27 @@ def build_request(endpoint: Endpoint, house: House, question: str = "") -> Reque
     if endpoint.body:
         headers |= {"Content-Type": "application/json", "Accept": "application/json"}
     return Request(
-        endpoint.method, _fill_path(endpoint.path, values), headers, build_body(endpoint, house, question)
+        endpoint.method, _fill_path(endpoint.path, values), headers, build_body(endpoint, house, words)
     )
 
 
 def build_path(template: str, house: House) -> str:
     """A path of the contract with its query, percent-encoded; a filled-in value stays within its segment or parameter."""
-    return _fill_path(template, _values(house, ""))
+    return _fill_path(template, _values(house, _NOTHING))
 
 
-def build_body(endpoint: Endpoint, house: House, question: str = "") -> str | None:
+def build_body(endpoint: Endpoint, house: House, words: Mapping[str, str] = _NOTHING) -> str | None:
     """The body alone, which differs from one question of a house to the next."""
     if not endpoint.body:
         return None
-    values = _values(house, question)
+    values = _values(house, words)
     return json.dumps({name: template.format_map(values) for name, template in endpoint.body.items()})
 
 
-def asks_in_head(endpoint: Endpoint) -> bool:
-    """Whether path or headers hold the question, and so differ from one question of a house to the next."""
-    return any("{question}" in template for template in (endpoint.path, *endpoint.headers.values()))
+def heads_differ(endpoint: Endpoint, words: Mapping[str, str]) -> bool:
+    """Whether path or headers hold one of *words*, and so differ from one request of a house to the next."""
+    templates = (endpoint.path, *endpoint.headers.values())
+    return any(f"{{{word}}}" in template for word in words for template in templates)
 
 
 def require_sendable(contract: Contract, houses: Sequence[House], questions: Iterable[str]) -> None:
@@ -79,8 +86,8 @@ def require_sendable(contract: Contract, houses: Sequence[House], questions: Ite
         LoadTestError: A house's field or a question cannot stand in a header.
     """
     for header, field in sorted(set(_header_fields(contract))):
-        if field == "question":
-            if not all(map(_HEADER_VALUE.fullmatch, questions)):
+        if field not in _FIELDS:
+            if field == "question" and not all(map(_HEADER_VALUE.fullmatch, questions)):
                 raise LoadTestError(
                     f"contract: header {header}: a question has letters that no header may hold",
                     'Ask in the body instead: body = { message = "{question}" }',
@@ -98,12 +105,7 @@ def require_sendable(contract: Contract, houses: Sequence[House], questions: Ite
 
 
 def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
-    for endpoint in (
-        contract.chat,
-        contract.onboarding_page,
-        contract.onboarding_resolve,
-        contract.token_check,
-    ):
+    for endpoint in (*contract.endpoints.values(), contract.token_check):
         for header, template in endpoint.headers.items() if endpoint else ():
             yield from ((header, name) for _, name, _, _ in string.Formatter().parse(template) if name)
 
@@ -117,8 +119,7 @@ def _fill_path(template: str, values: dict[str, object]) -> str:
     )
 
 
-def _values(house: House, question: str) -> dict[str, object]:
-    values = {name: getattr(house, name) for name in _FIELDS}
+def _values(house: House, words: Mapping[str, str]) -> dict[str, object]:
+    values = {"question": "", **words} | {name: getattr(house, name) for name in _FIELDS}
     values["house_type"] = house.house_type or ""
-    values["question"] = question
     return values

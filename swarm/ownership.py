@@ -34,7 +34,7 @@ def own_runs(environment: Environment, settings: Settings) -> None:
     if web_ui is not None:
         require_web_port(web_ui)
     environment.stop_timeout = environment.stop_timeout or settings.run.stop_timeout_s
-    journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes))
+    journeys = chosen_journeys(options.journey, offered_journeys(environment.user_classes), settings)
     typed = Typed(options.num_users, options.spawn_rate, options.run_time)
     choice = build_choice(settings, journeys, typed)
     generator, progress = generators.get(environment), Progress.from_environment()

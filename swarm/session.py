@@ -25,7 +25,7 @@ from gevent.event import Event
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from conf.operations import Journey
+from conf.operations import ALL, Journey
 from conf.profile import LONGEST_S
 from conf.trace_exporters import ENDPOINT, OTHER_ENDPOINTS, require_allowed_exporters
 from monitoring.redaction.clean_output import clean_output
@@ -41,7 +41,6 @@ from swarm.locust_patches.master import Dispatcher, WatchedNode, handle_message
 from swarm.locust_patches.percentile_buckets import fine_bucket
 from swarm.locust_patches.worker_channel import MasterLink, WorkerPort
 from swarm.messages import Begin
-from swarm.owner.choice import ALL
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
@@ -64,7 +63,7 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         choices=[ALL, *Journey],
         default=ALL,
         env_var="LOCUST_JOURNEY",
-        help="rag, chat or onboarding, of those whose users are loaded",
+        help=f"{', '.join(Journey)}, of those whose users are loaded",
     )
     parser.set_defaults(
         web_host="127.0.0.1",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.metric import Metric, MetricKind, parse_metric
-from conf.operations import Operation
 from conf.subject import PORTAL, Subject, parse_subject
 from monitoring.alerting.alerts_of_run import WINDOW
 from monitoring.alerting.rule import AlertRule, Figure, Runbook, Severity, criterion_rules, subject_name
@@ -13,6 +12,8 @@ from monitoring.alerting.rule import AlertRule, Figure, Runbook, Severity, crite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conf.contract import Contract
+    from conf.operations import Operation
     from conf.settings import Settings
     from conf.thresholds import Limits
 
@@ -33,17 +34,14 @@ class Route(NamedTuple):
         return f'route="{self.path}",method="{self.method}"'
 
 
-CHAT = Route(Operation.CHAT, "POST", "/api/chat")
-ONBOARDING_PAGE = Route(Operation.ONBOARDING_PAGE, "GET", "/onboarding/{token}")
-ONBOARDING_RESOLVE = Route(Operation.ONBOARDING_RESOLVE, "POST", "/api/qr/resolve")
+def portal_routes(operation: Operation, contract: Contract) -> tuple[Route, ...]:
+    """
+    What the portal counts an operation under; nothing where the contract does not describe it.
 
-ROUTES = {
-    Operation.CHAT: (CHAT,),
-    Operation.ONBOARDING_PAGE: (ONBOARDING_PAGE,),
-    Operation.ONBOARDING_RESOLVE: (ONBOARDING_RESOLVE,),
-    Operation.ONBOARDING_FLOW: (ONBOARDING_PAGE, ONBOARDING_RESOLVE),
-}
-"""Operation → its routes. The portal does not see a flow: each part must keep the limits of the whole flow."""
+    The portal does not see a flow: each part must keep the limits of the whole flow.
+    """
+    found = ((part, contract.endpoints.get(part)) for part in operation.portal_requests)
+    return tuple(Route(part, one.method, one.path.partition("?")[0]) for part, one in found if one)
 
 
 def portal_rules(settings: Settings) -> Iterator[AlertRule]:
@@ -79,7 +77,7 @@ def _figures(text: str, metric: Metric, limits: Limits, settings: Settings) -> I
         yield "", _memory(metric)
     if operation is None or subject != Subject(operation) or metric.planned or metric.attempt:
         return
-    for route in ROUTES.get(operation, ()):
+    for route in portal_routes(operation, settings.contract):
         figure = _figure(route, metric, limits, settings.run.minimum_requests)
         if figure is not None:
             yield subject_name(route.operation), figure

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from conf.metric import MetricKind
 from conf.operations import Operation
 from conf.subject import PORTAL
-from monitoring.alerting.alerts_of_portal import CHAT, JOB, ONBOARDING_PAGE, ONBOARDING_RESOLVE
+from monitoring.alerting.alerts_of_portal import JOB, portal_routes
 from monitoring.alerting.alerts_of_run import WAITED_FOR
 from monitoring.alerting.panel import Look, Query, Row, TableColumn, laid_out, stat, table, time_series
 
 if TYPE_CHECKING:
+    from conf.contract import Contract
     from conf.settings import GeneratorSettings, Settings
     from conf.thresholds import Limits, Thresholds
     from monitoring.alerting.panel import Panel
@@ -39,8 +40,8 @@ def dashboard_file(settings: Settings) -> str:
         Row("Requests and failures", _results()),
         Row("Users and houses", _load()),
         Row("Load generators", _generators(settings.generator)),
-        Row("Portal", _portal(thresholds)),
-        Row("The last 24 hours", _day()),
+        Row("Portal", _portal(settings)),
+        Row("The last 24 hours", _day(settings.contract)),
     ]
     return json.dumps(_frame(laid_out(rows)), indent=2, ensure_ascii=False) + "\n"
 
@@ -169,7 +170,8 @@ def _generators(limits: GeneratorSettings) -> list[Panel]:
     ]
 
 
-def _portal(thresholds: Thresholds) -> list[Panel]:
+def _portal(settings: Settings) -> list[Panel]:
+    thresholds = settings.thresholds
     requests = f"sum by (route, status) (rate(portal_requests_total[{WINDOW}]))"
     buckets = f"sum by (route, le) (rate(portal_request_seconds_bucket[{WINDOW}]))"
     pool = [
@@ -180,36 +182,42 @@ def _portal(thresholds: Thresholds) -> list[Panel]:
     chat = Look("s", 8, _limits(thresholds, Operation.CHAT, "p95_ms", 0.001))
     memory = Look("decbytes", 8, _limits(thresholds, PORTAL, MetricKind.RSS, 1e6))
     slow = Query(f"histogram_quantile(0.95, {buckets})", "{{route}}")
-    steps = _by_step("portal_step_seconds", f'route="{CHAT.path}"', "0.95")
+    answers = [
+        panel
+        for route in portal_routes(Operation.CHAT, settings.contract)
+        for panel in (
+            time_series(
+                "Portal: chat answers; lines: p95", _percentiles("portal_request_seconds", route.labels), chat
+            ),
+            time_series(
+                "Portal: chat by step, p95",
+                _by_step("portal_step_seconds", f'route="{route.path}"', "0.95"),
+                Look("s", 8),
+            ),
+        )
+    ]
     return [
         time_series(
             "Portal: requests by route and status",
             [Query(requests, "{{route}} {{status}}")],
             Look("reqps", 8),
         ),
-        time_series(
-            "Portal: chat answers; lines: p95", _percentiles("portal_request_seconds", CHAT.labels), chat
-        ),
-        time_series("Portal: chat by step, p95", steps, Look("s", 8)),
+        *answers,
         time_series("Portal: p95 by route", [slow], Look("s", 8)),
         time_series("Portal: connection pool", pool, Look("short", 8)),
         time_series("Portal: memory", [Query(rss, "RSS")], memory),
     ]
 
 
-def _day() -> list[Panel]:
-    served = {
-        "Chat answers": CHAT,
-        "Onboarding pages": ONBOARDING_PAGE,
-        "Onboardings": ONBOARDING_RESOLVE,
-    }
+def _day(contract: Contract) -> list[Panel]:
     portal = [
         stat(
-            f"{title}, portal",
+            f"{route.operation.label}, portal",
             Query(f'sum(increase(portal_requests_total{{{route.labels},status=~"2.."}}[24h]))'),
             Look("short", 4),
         )
-        for title, route in served.items()
+        for operation in contract.endpoints
+        for route in portal_routes(operation, contract)
     ]
     results = "sum by (outcome) (increase(loadtest_requests_total{%s}[24h]))"
     return portal + [
@@ -218,5 +226,6 @@ def _day() -> list[Panel]:
             Query(results % f'operation="{operation}"', "{{outcome}}"),
             Look("short", 6),
         )
-        for operation in (Operation.CHAT, Operation.ONBOARDING_FLOW)
+        for operation in Operation
+        if operation.begins_flow and operation.portal_requests
     ]

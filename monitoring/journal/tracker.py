@@ -85,7 +85,7 @@ class Tracker:
 
         Args:
             kind: ``api``, ``llm``, ``database`` or ``load``.
-            route: A template, ``/onboarding/{token}``: paths hold tokens.
+            route: A template, ``/onboarding/{qr_token}``: paths hold tokens.
             error: An exception, whose type and stack are written too; or a text.
             context: ``tenant_id``, ``development_id``, ``house_id``, ``status``, ``step`` and the like become fields.
         """

@@ -15,7 +15,7 @@ import psycopg2
 from conf.criteria import require_measurable
 from conf.errors import LoadTestError
 from conf.metric import parse_metric
-from conf.operations import Journey
+from conf.operations import Destination
 from conf.run_directory import unwritable
 from conf.subject import parse_subject
 from conf.trace_exporters import named_exporters, require_allowed_exporters
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from conf.operations import Journey
     from conf.settings import Settings
     from seed.fixture import House
 
-_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
-"""Journeys that send requests to the portal."""
 _SPARE = timedelta(minutes=5)
 """Tokens must outlive the planned run by this much: requests in flight, a slow start."""
 _LEAST_ROOM_BYTES = 1 << 18
@@ -64,6 +63,7 @@ def preflight(
 ) -> Iterator[Check]:
     """Check everything that a run of *journeys* needs; a check that fails does not stop the others."""
     needs = set(journeys)
+    targets = {journey.destination for journey in needs}
     yield check("criteria", lambda: check_criteria(settings, needs))
     cut_off = warn_of_short_stop(settings, needs, settings.run.stop_timeout_s)
     yield Check("end of the run", found=cut_off or "what is in flight then has time to finish")
@@ -74,9 +74,9 @@ def preflight(
     house = _first_house(settings)
     if house is not None:
         yield check("secret", lambda: check_secret(settings, house))
-    if needs & _PORTAL:
+    if Destination.PORTAL in targets:
         yield check("portal", lambda: check_portal(settings))
-    if Journey.RAG in needs:
+    if Destination.DATABASE in targets:
         yield check("database", lambda: check_database(settings, house))
 
 
@@ -127,7 +127,7 @@ def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> 
         subject = parse_subject(text)
         if subject.operation is None or subject.outcome or subject.operation.journey not in journeys:
             continue
-        is_search = subject.operation.journey is Journey.RAG
+        is_search = subject.operation.journey.destination is Destination.DATABASE
         limit_s = settings.database.statement_timeout_s if is_search else settings.target.request_timeout_s
         for name, limits in demands.items():
             largest_ms = max(limits.pass_below or 0, limits.fail_above or 0)
@@ -144,10 +144,13 @@ def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> 
 
 def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:
     """A warning about requests that the end of the run may cut off after *stop_timeout_s*; empty without such."""
+    targets = {journey.destination for journey in journeys}
     limits_s = (
-        {"target.request_timeout_s": settings.target.request_timeout_s} if _PORTAL & {*journeys} else {}
+        {"target.request_timeout_s": settings.target.request_timeout_s}
+        if Destination.PORTAL in targets
+        else {}
     )
-    if Journey.RAG in journeys:
+    if Destination.DATABASE in targets:
         statement_s, pool_s = settings.database.statement_timeout_s, settings.database.pool_timeout_s
         limits_s["database.statement_timeout_s"] = statement_s
         if statement_s < stop_timeout_s:  # a search waits for a connection first

@@ -7,6 +7,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError
+from conf.operations import Operation
 from monitoring.probing.page import read_page
 from monitoring.probing.pool_figures import parse_pool
 from monitoring.probing.portal_clock import PortalClock
@@ -41,7 +42,8 @@ def probe(settings: Settings) -> Iterator[Check]:
     if contract.token_check is not None:
         endpoint = contract.token_check
         yield check("JWT", lambda: check_token(settings, endpoint, house))
-    yield check("QR token", lambda: check_qr_token(settings, house))
+    if (page := contract.endpoints.get(Operation.ONBOARDING_PAGE)) is not None:
+        yield check("QR token", lambda: check_qr_token(settings, page, house))
     if contract.health_db:
         yield check("pool", lambda: check_pool(settings))
 
@@ -75,14 +77,13 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
     return f"the portal accepts the first house's ({endpoint.path} answered {status})"
 
 
-def check_qr_token(settings: Settings, house: House) -> str:
+def check_qr_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
     """
     Check that the portal knows the first house's QR code: loads its page, and does not resolve the token.
 
     Raises:
         LoadTestError: The portal does not know it.
     """
-    endpoint = settings.contract.onboarding_page
     status = _ask(settings, endpoint, house)
     if status not in endpoint.answer.statuses:
         raise LoadTestError(

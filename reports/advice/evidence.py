@@ -102,8 +102,8 @@ def _requests(verdict: Verdict) -> Mapping[object, int]:
     return counts
 
 
-def latency_above(journey: Journey) -> Evidence:
-    """A latency of one of the journey's operations is not where it passes."""
+def latency_above(*journeys: Journey) -> Evidence:
+    """A latency of one of the journeys' operations is not where it passes."""
     return lambda verdict: listed(
         _excess(finding)
         for finding in verdict.findings
@@ -111,7 +111,7 @@ def latency_above(journey: Journey) -> Evidence:
         and finding.state in {State.WARN, State.FAIL}
         and parse_metric(finding.metric).is_latency
         and (operation := parse_subject(finding.subject).operation) is not None
-        and operation.journey is journey
+        and operation.journey in journeys
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.failures import POOLER_SQLSTATES, Cause, sqlstate_code
-from conf.operations import Journey, Outcome
+from conf.operations import Destination, Journey, Outcome
 from reports.advice.evidence import (
     Share,
     latency_above,
@@ -52,8 +52,12 @@ _POOLER = tuple(map(sqlstate_code, POOLER_SQLSTATES))
 _ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
 _POOL = "curl -s {health_db}"
 _HEALTH = "curl -i {health}"
-_WEB = (Journey.CHAT, Journey.ONBOARDING)
+_WEB = tuple(journey for journey in Journey if journey.destination is Destination.PORTAL)
 """What goes to the portal."""
+_SEARCH = tuple(journey for journey in Journey if journey.destination is Destination.DATABASE)
+"""What goes to its database."""
+_OWN_WORDS = (Journey.CHAT, Journey.ONBOARDING, *_SEARCH)
+"""Those of which it is known where their time goes."""
 _TO_THE_STACK = (
     "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest portal",
 )  # fmt: skip
@@ -138,7 +142,7 @@ RULES = (
     AdviceRule(
         "development_unknown",
         "The development is not known to the portal",
-        requests_failed("http_404", journeys=(Journey.CHAT,)),
+        requests_failed("http_404", journeys={*_WEB} - {Journey.ONBOARDING}),
         "The fixture belongs to another database than the portal's, or the contract's path is not the portal's.",
         ("loadtest seed", "loadtest check"),
     ),
@@ -185,7 +189,7 @@ RULES = (
     AdviceRule(
         "transaction_pooler",
         "A transaction pooler stands between the load and the database",
-        requests_failed(*_POOLER, journeys=(Journey.RAG,)),
+        requests_failed(*_POOLER, journeys=_SEARCH),
         "Searches are prepared statements, and a pooler in transaction mode gives each query another server connection, "
         "which does not know them or has others of the same name. Name the database itself in DATABASE_URL, or a pooler "
         "in session mode.",
@@ -195,7 +199,7 @@ RULES = (
         "database_failed",
         "The database refused searches",
         requests_failed(
-            journeys=(Journey.RAG,),
+            journeys=_SEARCH,
             outcomes=(Outcome.CONNECTION, Outcome.STATUS, Outcome.TIMEOUT),
             but=_POOLER,
         ),
@@ -206,7 +210,7 @@ RULES = (
     AdviceRule(
         "chunks_missing",
         "Searches found fewer chunks than they should",
-        requests_failed(journeys=(Journey.RAG,), outcomes=(Outcome.VALIDATION,)),
+        requests_failed(journeys=_SEARCH, outcomes=(Outcome.VALIDATION,)),
         "The database does not hold the seed's documents, or the index was built before they were there.",
         ("loadtest seed", _INDEXES),
     ),
@@ -302,10 +306,18 @@ RULES = (
     AdviceRule(
         "search_slow",
         "Vector search is slow",
-        latency_above(Journey.RAG),
+        latency_above(*_SEARCH),
         "The vector index is missing or not used, or the connections are too few: compare query and connection "
         "wait, above.",
         (_INDEXES, 'psql "$DATABASE_URL" -c "ANALYZE doc_chunks"'),
+    ),
+    AdviceRule(
+        "answers_slow",
+        "The portal's answers are slow",
+        latency_above(*(journey for journey in Journey if journey not in _OWN_WORDS)),
+        "The portal's process is busy, its queries are slow, or requests wait for a connection of its pool. Compare the "
+        "parts of the flow, above.",
+        (_POOL, _ACTIVITY),
     ),
     AdviceRule(
         "memory_high",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import ExitCode
 from conf.metric import MetricKind, parse_metric
-from conf.operations import Journey, Operation, Outcome
+from conf.operations import Destination, Journey, Operation, Outcome
 from conf.subject import GENERATOR, MASTER, PORTAL, parse_subject
 from reports.finding import ISOLATION, Finding, Undecided, uncertain
 from reports.limits import assess_metric
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from reports.statistics.certainty import Interval
 
 NOT_THERE = "not among the figures of this run"
-_ASKS_THE_PORTAL = {Journey.CHAT, Journey.ONBOARDING}
-"""Journeys that load the portal's process; vector search goes past it, to the database."""
 
 
 def assess_subject(
@@ -226,7 +224,7 @@ def assess_memory(
     """
     rows = list(memory)
     findings = []
-    if _ASKS_THE_PORTAL & set(journeys):
+    if any(journey.destination is Destination.PORTAL for journey in journeys):  # others go past its process
         unseen = (
             "not seen, so not judged: the run was given neither the portal's process nor its metrics page"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conf.operations import Journey
+from conf.operations import Destination
 from conf.subject import parse_subject
 from reports.finding import Undecided
 from reports.problem import Problem, ProblemCode
@@ -14,7 +14,7 @@ from reports.wording.figures import finding_value, metric_label, seconds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from conf.operations import Operation
+    from conf.operations import Journey, Operation
     from reports.finding import Finding
     from reports.rows import OperationRow
 
@@ -103,7 +103,7 @@ def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profil
 
 
 def _next_step(reason: Undecided, operation: Operation | None, profile: str) -> str:
-    is_search = operation is not None and operation.journey is Journey.RAG
+    is_search = operation is not None and operation.journey.destination is Destination.DATABASE
     limit = "database.statement_timeout_s" if is_search else "target.request_timeout_s"
     longest = f"database.pool_timeout_s and {limit} together" if is_search else limit
     connecting = "target.connect_timeout_s where connecting timed out"

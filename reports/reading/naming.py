@@ -29,12 +29,7 @@ def parse_operation(method: str, name: str, contract: Contract) -> Operation | N
     first, _, rest = name.strip().partition(" ")
     given_method, address = (first, rest.strip()) if first in _METHODS else (method, name.strip())
     path = _ORIGIN.sub("", address).partition("?")[0].rstrip("/")
-    endpoints = {
-        Operation.CHAT: contract.chat,
-        Operation.ONBOARDING_PAGE: contract.onboarding_page,
-        Operation.ONBOARDING_RESOLVE: contract.onboarding_resolve,
-    }
-    for operation, endpoint in endpoints.items():
+    for operation, endpoint in contract.endpoints.items():
         if _matches(endpoint, path) and (given_method not in _METHODS or given_method == endpoint.method):
             return operation
     return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from conf.operations import Journey
 from reports.finding import uncertain
 from reports.problem import ProblemCode
 from reports.state import State
@@ -19,24 +18,13 @@ if TYPE_CHECKING:
     from reports.rows import OperationRow
     from reports.statistics.scalability import Scalability
 
-_JOURNEYS = {
-    Journey.RAG: "Vector search",
-    Journey.CHAT: "Chat",
-    Journey.ONBOARDING: "Onboarding",
-}
-
 CONSEQUENCES = {ProblemCode.TOO_FEW_REQUESTS, ProblemCode.NEVER_MEASURED}
 """Problems that something else has caused."""
 
 
-def journey_label(journey: Journey) -> str:
-    """The name of a journey as people read it."""
-    return _JOURNEYS[journey]
-
-
 def journeys_text(verdict: Verdict) -> str:
     """What was tested, e.g. ``Chat and Onboarding``."""
-    labels = [journey_label(journey) for journey in verdict.journeys]
+    labels = [journey.label for journey in verdict.journeys]
     return (
         " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
         or "Unknown requests"

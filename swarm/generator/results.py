@@ -33,9 +33,7 @@ class Results:
     def __init__(self, contract: Contract, failures: FailureLog, longest_s: float) -> None:
         self._longest_s = longest_s
         self._server_steps = {
-            operation: endpoint.server_timing
-            for operation in Operation
-            if (endpoint := contract.endpoint(operation)) is not None
+            operation: endpoint.server_timing for operation, endpoint in contract.endpoints.items()
         }
         self.reset(failures)
 

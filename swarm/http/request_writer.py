@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from geventhttpclient.client import HTTPClient
 
 from conf.operations import Outcome
-from seed.request import asks_in_head, build_body, build_request
+from seed.request import build_body, build_request, heads_differ
 from swarm.failure import RequestFailed
 from swarm.http.content import ENCODINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conf.address import Address
     from conf.contract import Endpoint
     from conf.operations import Operation
@@ -39,10 +41,15 @@ class RequestWriter:
         self._heads: dict[Operation, tuple[House, str]] = {}
 
     def write(
-        self, operation: Operation, endpoint: Endpoint, house: House, question: str, traceparent: str
+        self,
+        operation: Operation,
+        endpoint: Endpoint,
+        house: House,
+        words: Mapping[str, str],
+        traceparent: str,
     ) -> bytes:
         """
-        The whole request.
+        The whole request; *words* fill the placeholders that are not the house's.
 
         Raises:
             RequestFailed: A header would hold what no header may.
@@ -50,17 +57,17 @@ class RequestWriter:
         cookie = self._cookies.header(self._base_url + endpoint.path)
         written_for, head = self._heads.get(operation, (None, ""))
         if written_for is not house or cookie:
-            head = self._head(endpoint, house, question, cookie)
-            if not (cookie or asks_in_head(endpoint)):
+            head = self._head(endpoint, house, words, cookie)
+            if not (cookie or heads_differ(endpoint, words)):
                 self._heads[operation] = house, head
         # JSON as Python writes it is ASCII: it has as many bytes as letters.
-        body = build_body(endpoint, house, question) or ""
+        body = build_body(endpoint, house, words) or ""
         length = f"Content-Length: {len(body)}\r\n" if body or endpoint.method in _WITH_BODY else ""
         return f"{head}traceparent: {traceparent}\r\n{length}\r\n{body}".encode("latin-1")
 
-    def _head(self, endpoint: Endpoint, house: House, question: str, cookie: str) -> str:
+    def _head(self, endpoint: Endpoint, house: House, words: Mapping[str, str], cookie: str) -> str:
         try:
-            request = build_request(endpoint, house, question)
+            request = build_request(endpoint, house, words)
         except ValueError as error:
             raise RequestFailed(Outcome.CONNECTION, f"not sent: {error}") from None
         headers = {"Host": self._host, **_AGENT, "Accept-Encoding": ENCODINGS}

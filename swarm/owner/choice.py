@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.criteria import require_measurable
 from conf.errors import LoadTestError
-from conf.operations import Journey
+from conf.journeys import choose_journeys
+from conf.operations import ALL
 from swarm.owner.plan import build_plan
 
 if TYPE_CHECKING:
@@ -16,12 +18,12 @@ if TYPE_CHECKING:
 
     from collections.abc import Iterable, Sequence
 
+    from conf.operations import Journey
     from conf.profile import Profile
     from conf.settings import Settings
     from swarm.owner.plan import Plan, Typed
 
-ALL = "all"
-"""The word for every journey there is a user class for."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +93,20 @@ def share_users(user_classes: Iterable[type[User]], profile: Profile) -> None:
         user.weight = profile.load(user.journey).most_users / classes[user.journey]
 
 
-def chosen_journeys(word: str, offered: Sequence[Journey]) -> tuple[Journey, ...]:
+def chosen_journeys(word: str, offered: Sequence[Journey], settings: Settings) -> tuple[Journey, ...]:
     """
-    The journeys that ``--journey`` names.
+    The journeys that ``--journey`` names; what they lack is logged.
 
     Raises:
-        LoadTestError: No locustfile of this run has a user class for it.
+        LoadTestError: No locustfile of this run has a user class for it; or it cannot be run with *settings*.
     """
-    if word == ALL:
-        return tuple(offered)
-    if word not in offered:
+    if word not in {ALL, *offered}:
         loaded = ", ".join(offered) or "none"
         raise LoadTestError(
             f"--journey: no user class for {word!r} is loaded (loaded: {loaded})",
             "Load them all: locust -f locustfiles/",
         )
-    return (Journey(word),)
+    journeys, warnings = choose_journeys(word, offered, settings)
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return journeys

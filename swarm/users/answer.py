@@ -12,6 +12,8 @@ from conf.operations import Outcome
 from swarm.failure import RequestFailed
 
 if TYPE_CHECKING:
+    from random import Random
+
     from conf.contract import Answer
     from seed.fixture import House
     from swarm.http.response import Response
@@ -75,6 +77,7 @@ def _refuse_constant(name: str) -> None:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
+_LONGEST_GIVEN = 1_000
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -98,6 +101,35 @@ def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> Req
     if any(value != house.development_id for value in named):
         return RequestFailed(Outcome.ISOLATION, "a source belongs to another development")
     return None if len(named) == len(sources) else _invalid(f"a source has no {name}")
+
+
+def read_given(expected: Answer, response: Response, random: Random) -> dict[str, str]:
+    """
+    What the answer gives to later requests of its flow: placeholder → value.
+
+    Args:
+        expected: What the contract says about this endpoint's answer.
+        response: A success, as `assess_answer` has it.
+        random: Chooses among a list's elements.
+
+    Raises:
+        RequestFailed: A field is not there, or is neither a number nor a text that can be sent.
+    """
+    if not expected.gives or not expected.reads_body_of(response.status_code):
+        return {}
+    body = _parse_object(response.content)
+    return {name: _pick(body, path, random) for name, path in expected.gives.items()}
+
+
+def _pick(value: Any, path: str, random: Random) -> str:
+    for field in path.split("."):
+        value = value.get(field) if isinstance(value, dict) else None
+        if isinstance(value, list):
+            value = random.choice(value) if value else None
+    text = str(value) if type(value) in {str, int} else ""
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN:
+        raise _invalid(f"{path} is not there, or is no short text")
+    return text
 
 
 def _invalid(message: str) -> RequestFailed:

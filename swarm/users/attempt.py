@@ -50,6 +50,7 @@ class Attempt:
         "_results",
         "_url",
         "failed",
+        "given",
         "response",
         "trace_id",
     )
@@ -71,6 +72,8 @@ class Attempt:
         """How the attempt failed; None where it succeeded."""
         self.response: Any = None
         """The answer; None where none came."""
+        self.given: dict[str, str] = {}
+        """What the answer gives to later requests of the flow: placeholder of the contract → value."""
         self.trace_id: str | None = None
 
     def __enter__(self) -> Self:
@@ -82,7 +85,7 @@ class Attempt:
         """The answer is complete: what follows is the suite's own work, and not timed."""
         self.response, self._ended_s = response, perf_counter()
 
-    def require(self) -> None:
+    def require(self) -> Self:
         """
         Go on only where the attempt succeeded.
 
@@ -91,6 +94,7 @@ class Attempt:
         """
         if self.failed is not None:
             raise self.failed
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

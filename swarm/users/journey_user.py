@@ -5,6 +5,7 @@ from __future__ import annotations
 from locust import User
 from locust.exception import StopTest, StopUser
 
+from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,8 @@ from swarm.users.attempt import Attempt
 
 if TYPE_CHECKING:
     from locust.env import Environment
+
+    from collections.abc import Iterator
 
     from conf.operations import Journey, Operation
 
@@ -83,14 +86,31 @@ class JourneyUser(User):
             return _FOR_EVER_S
         return self.random.uniform(*self.load.think_time_s)
 
-    def _begin_flow(self) -> dict[str, Any]:
-        """What Locust carries along with every result of a flow that starts now: its step, and how late it is."""
+    def begin_flow(self) -> dict[str, Any]:
+        """
+        What Locust carries along with every result of a flow that starts now: its step, and how late it is.
+
+        Raises:
+            StopUser: No flow may start any more.
+        """
         if self._stopping or self.generator.ending:
             raise StopUser
         if self._schedule is None:
             return {"step": self.generator.step}
         self._schedule.begin(self._planned_s)
         return {"step": self.generator.step, "late_s": max(self.generator.elapsed_s - self._planned_s, 0.0)}
+
+    @contextmanager
+    def flow(self, operation: Operation) -> Iterator[dict[str, Any]]:
+        """
+        A ``with`` block whose requests make one result of *operation*, a success where each of them is required.
+
+        Yields:
+            The context of its parts, for `attempt`.
+        """
+        context = self.begin_flow()
+        with self.attempt("FLOW", operation, context):
+            yield {"step": context["step"]}
 
     def attempt(
         self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None

@@ -1,8 +1,8 @@
-"""The base of the two users that speak HTTP to the portal."""
+"""The base of the users that speak HTTP to the portal."""
 
 from __future__ import annotations
 
-from locust.exception import StopTest
+from locust.exception import StopTest, StopUser
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from swarm.failure import RequestFailed
 from swarm.http.connections import Connections
 from swarm.http.cookies import Cookies
 from swarm.http.request_writer import RequestWriter
-from swarm.users.answer import assess_answer
+from swarm.users.answer import assess_answer, read_given
 from swarm.users.journey_user import JourneyUser
 
 if TYPE_CHECKING:
@@ -48,32 +48,44 @@ class PortalUser(JourneyUser):
         super().on_stop()
         self._connections.close()
 
-    def send(
-        self,
-        operation: Operation,
-        endpoint: Endpoint,
-        house: House,
-        context: dict[str, Any],
-        *,
-        question: str = "",
-    ) -> Attempt:
+    def fresh_house(self) -> House:
+        """
+        A house that has not been scanned before.
+
+        Raises:
+            StopUser: The run ended while the user waited for it.
+        """
+        house = self.generator.houses.take_fresh()
+        if house is None:
+            raise StopUser
+        return house
+
+    def send(self, operation: Operation, house: House, flow: dict[str, Any], **words: str) -> Attempt:
         """
         Make one request and record its result.
 
         Redirects are an answer, not followed: nothing goes to a host that was not asked for.
+
+        Args:
+            operation: Whose request of the contract it is.
+            house: Of which it tells; fills the contract's placeholders.
+            flow: The context of the flow that it is part of.
+            words: Fill the other placeholders: the question, and what an earlier answer of the flow gave.
         """
+        endpoint = self.settings.contract.endpoint(operation)
         url = f"{self.host}{endpoint.path}"
         self.generator.ceiling.wait()
-        with self.attempt(endpoint.method, operation, context, url) as attempt:
+        with self.attempt(endpoint.method, operation, flow, url) as attempt:
             trace = self.generator.tracing.begin(operation.value)
             attempt.trace_id = trace.trace_id
             status, ended = 0, "broken off"  # unless an answer comes first: the user was killed
             try:
-                request = self._writer.write(operation, endpoint, house, question, trace.traceparent)
+                request = self._writer.write(operation, endpoint, house, words, trace.traceparent)
                 response = self._connections.exchange(endpoint.method, request)
                 attempt.answered(response)
                 status = response.status_code
                 self._require(endpoint, url, response, house)
+                attempt.given = read_given(endpoint.answer, response, self.random)
                 ended = ""
             except Exception as error:
                 ended = repr(error) if isinstance(error, RequestFailed) else type(error).__name__

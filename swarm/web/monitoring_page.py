@@ -40,7 +40,7 @@ class MonitoringPage:
     def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
         contract = settings.contract
         chat, resolve = (
-            contract.endpoint(operation) for operation in (Operation.CHAT, Operation.ONBOARDING_RESOLVE)
+            contract.endpoints.get(operation) for operation in (Operation.CHAT, Operation.ONBOARDING_RESOLVE)
         )
         self._log_dir = settings.monitoring.log_dir
         self._last_day = LastDay(self._log_dir, Routes(*(one.path if one else "" for one in (chat, resolve))))

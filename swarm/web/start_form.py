@@ -108,7 +108,8 @@ class StartForm:
         for name in self._profiles:
             with suppress(LoadTestError):  # said when the profile is chosen
                 profile = load_settings({"run.profile": name}).profile
-                users = [f"{journey} {profile.load(journey).most_users:,}" for journey in self._owner.offered]
+                offered = set(self._owner.offered)
+                users = [f"{j} {load.most_users:,}" for j, load in profile.loads.items() if j in offered]
                 texts.append(f"{choice_name(name)}: {', '.join(users)}")
         return (
             f"Users of each journey when all run together: {'; '.join(texts)}. Another number of users is dealt in the "
@@ -204,7 +205,7 @@ class StartForm:
             )
         host = form.get("host") or self._environment.host
         settings = load_settings({"run.profile": profile, "target.base_url": host})
-        journeys = chosen_journeys(journey, self._owner.offered)
+        journeys = chosen_journeys(journey, self._owner.offered, settings)
         choice = build_choice(settings, journeys, typed)
         require_ready(settings, journeys, choice.plan.run_time_s or 0, utc_now())
         return choice

@@ -11,14 +11,15 @@ import warm_python
 from conf.layers import CONF_DIR
 from conf.loading import load_settings
 from conf.metric import MetricKind
+from conf.operations import Operation
 from conf.thresholds import Limits
-from monitoring.alerting.alerts_of_portal import ROUTES, portal_rules
+from monitoring.alerting.alerts_of_portal import portal_routes, portal_rules
 from monitoring.alerting.alerts_of_run import run_rules
 from monitoring.alerting.rule import Condition, Runbook, Severity, crossed
 from monitoring.alerting.rules_file import RUNBOOK, rules_file
 from monitoring.cumulative import cumulative
 from monitoring.measurement import new_histogram
-from portal import chat, onboarding
+from portal import chat, documents, onboarding
 from reports.limits import assess_metric
 from reports.state import State
 
@@ -142,11 +143,14 @@ def test_a_bound_is_spelled_in_rules_as_on_the_page(tmp_path: Path) -> None:
 def test_the_portals_routes_are_those_that_it_has() -> None:
     known = {
         (method, route.path)
-        for router in (chat.router, onboarding.router)
+        for router in (chat.router, documents.router, onboarding.router)
         for route in router.routes
         for method in route.methods
     }
-    assert {(route.method, route.path) for routes in ROUTES.values() for route in routes} <= known
+    contract = load_settings(environ={}).contract
+    routes = [route for operation in Operation for route in portal_routes(operation, contract)]
+    assert {(route.method, route.path) for route in routes} <= known
+    assert {route.operation for route in routes} == set(contract.endpoints)
 
 
 def test_every_rule_can_be_told_from_all_others_and_says_all_it_should() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.contract import PLACEHOLDERS, Answer, Endpoint
+from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
+from conf.errors import LoadTestError
 from conf.loading import load_settings
+from conf.operations import Operation
 from seed.fixture import House
 
 OK = Answer(statuses=(200,))
@@ -29,10 +31,11 @@ def test_every_known_placeholder_is_accepted_wherever_templates_are() -> None:
 @pytest.mark.parametrize(
     ("template", "complaint"),
     [
-        ("{token}", "unknown placeholder 'token' in .*; allowed: development_id, "),
+        ("{token}", r"chat\n  unknown placeholder 'token' in .*; allowed: development_id, "),
         ("{}", "unknown placeholder ''"),
         ("{jwt.__class__}", "unknown placeholder 'jwt.__class__'"),
         ("{jwt[0]}", "unknown placeholder"),
+        ("{document_id}", "unknown placeholder"),
         ("{jwt", "cannot be filled in"),
         ("jwt}", "cannot be filled in"),
         ("{jwt!r}", "without a format"),
@@ -41,11 +44,58 @@ def test_every_known_placeholder_is_accepted_wherever_templates_are() -> None:
     ],
 )
 @pytest.mark.parametrize("place", ["path", "headers", "body"])
-def test_a_template_that_no_house_can_fill_is_refused(template: str, complaint: str, place: str) -> None:
-    values: dict[str, Any] = {"method": "GET", "path": "/x", "answer": OK}
+def test_a_template_that_nothing_can_fill_is_refused(template: str, complaint: str, place: str) -> None:
+    values: dict[str, Any] = {"method": "GET", "path": "/x", "answer": {"statuses": [200]}}
     values[place] = f"/{template}" if place == "path" else {"name": template}
     with pytest.raises(ValidationError, match=complaint):
-        Endpoint(**values)
+        described(chat=values)
+
+
+def described(**requests: Any) -> Contract:
+    return Contract.model_validate({"description": "", "health": "/"} | requests)
+
+
+def request_of(path: str, **answer: Any) -> dict[str, Any]:
+    return {"method": "GET", "path": path, "answer": {"statuses": [200], "format": "json"} | answer}
+
+
+def test_an_answer_gives_to_later_requests_of_its_flow_and_to_no_others() -> None:
+    giving = request_of("/list", gives={"document_id": "documents.id"})
+    opening = request_of("/open/{document_id}")
+    contract = described(documents_list=giving, documents_open=opening)
+    assert list(contract.endpoints) == [Operation.DOCUMENTS_LIST, Operation.DOCUMENTS_OPEN]
+    allowed = "; allowed: development_id, document_id, house_id, "
+    with pytest.raises(ValidationError, match="documents_list\n  unknown placeholder 'document_id'"):
+        described(documents_list=opening, documents_open=giving)
+    with pytest.raises(ValidationError, match=f"documents_open\n  unknown placeholder 'id' .*{allowed}"):
+        described(documents_list=giving, documents_open=request_of("/open/{id}"))
+    with pytest.raises(ValidationError, match="chat\n  unknown placeholder 'document_id'"):
+        described(documents_list=giving, chat=opening)
+    with pytest.raises(ValidationError, match="token_check\n  unknown placeholder 'document_id'"):
+        described(documents_list=giving, token_check=opening)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"gives": {"jwt": "token"}},
+        {"gives": {"Document": "id"}},
+        {"gives": {"document_id": ""}},
+        {"gives": {"document_id": "documents..id"}},
+        {"gives": {"document_id": "id"}, "format": "any"},
+    ],
+)
+def test_what_an_answer_gives_has_a_name_of_its_own_and_a_place(answer: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        described(documents_list=request_of("/list", **answer))
+
+
+def test_a_request_that_the_portal_does_not_have_is_named_where_it_is_asked_for() -> None:
+    contract = described(chat=request_of("/chat"))
+    assert contract.endpoint(Operation.CHAT).path == "/chat"
+    with pytest.raises(LoadTestError, match="documents_list is not described") as raised:
+        contract.endpoint(Operation.DOCUMENTS_LIST)
+    assert raised.value.next_step == "Describe it: [documents_list]"
 
 
 @pytest.mark.parametrize(

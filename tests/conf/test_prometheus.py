@@ -10,11 +10,14 @@ from promtool import needs_promtool, promtool
 
 from conf.layers import CONF_DIR
 from conf.loading import load_settings
-from monitoring.alerting.alerts_of_portal import CHAT
+from conf.operations import Operation
+from monitoring.alerting.alerts_of_portal import portal_routes
 from monitoring.alerting.rules_file import rules_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+(CHAT,) = portal_routes(Operation.CHAT, load_settings(environ={}).contract)
 
 pytestmark = needs_promtool
 
@@ -299,7 +302,7 @@ def test_the_portals_latencies_alert_beyond_the_limits(
 
 def test_each_half_of_an_onboarding_is_held_to_the_whole_ones_limits(tmp_path: Path) -> None:
     slow = {"0.4": 15, "1.0": 15, "2.0": 20}
-    page = histogram("portal_request_seconds", 'route="/onboarding/{token}",method="GET"', slow)
+    page = histogram("portal_request_seconds", 'route="/onboarding/{qr_token}",method="GET"', slow)
     assert_alerts(tmp_path, PORTAL_UP | page, [("PortalOnboardingPageP95Ms", WARNING)])
     resolve = histogram("portal_request_seconds", 'route="/api/qr/resolve",method="POST"', slow)
     assert_alerts(tmp_path, PORTAL_UP | resolve, [("PortalOnboardingResolveP95Ms", WARNING)])

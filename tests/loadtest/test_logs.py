@@ -38,7 +38,7 @@ def fill(directory: Path, tracker: Tracker) -> None:
     old.log_api_error("/api/chat", "of yesterday")
     old.log_llm_error("/api/chat", "of yesterday too")
     for number in range(6):
-        tracker.log_api_error("/onboarding/{token}", f"number {number}", status=404)
+        tracker.log_api_error("/onboarding/{qr_token}", f"number {number}", status=404)
     tracker.log_llm_error("/api/chat", "the model did not answer", step="llm")
     tracker.log_error("load", "chat", "refused", {"left_out": 7})
     for number in range(1, 6):
@@ -78,7 +78,7 @@ def test_a_summary_counts_errors_and_gives_percentiles_of_times(
     rows = [line.split() for line in commands.run("loadtest", "logs", "--summary").out.splitlines()[1:]]
     assert [row[:3] for row in rows] == [
         ["8", "load", "chat"],
-        ["6", "api", "/onboarding/{token}"],
+        ["6", "api", "/onboarding/{qr_token}"],
         ["2", "llm", "/api/chat"],
         ["1", "api", "/api/chat"],
     ]

@@ -33,7 +33,7 @@ class Host:
         self.tracker.log_performance("/api/chat", took_ms, {}, **context)
 
     def onboard(self, **context: object) -> None:
-        self.tracker.log_performance("/onboarding/{token}", 1.0, {}, status=200)
+        self.tracker.log_performance("/onboarding/{qr_token}", 1.0, {}, status=200)
         self.tracker.log_performance("/api/qr/resolve", 1.0, {}, **context)
 
 

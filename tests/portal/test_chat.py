@@ -96,6 +96,29 @@ def test_documents_are_those_of_the_own_development(portal: Portal, estate: Esta
     assert len(listed) >= 8
 
 
+def test_a_document_is_opened_by_the_homeowners_of_its_own_development_alone(
+    portal: Portal, estate: Estate
+) -> None:
+    house = estate.houses[0]
+    listed = portal.ask("GET", "/api/documents", headers=bearer(house)).json["documents"]
+    opened = portal.ask("GET", f"/api/documents/{listed[0]['id']}", headers=bearer(house))
+    assert (opened.status, opened.json["id"], opened.json["title"]) == (
+        200,
+        listed[0]["id"],
+        listed[0]["title"],
+    )
+    chunks = estate.execute(
+        "SELECT content FROM doc_chunks WHERE document_id = %s ORDER BY chunk_index", listed[0]["id"]
+    )
+    assert opened.json["content"] == "\n\n".join(row[0] for row in chunks)
+    ((foreign,),) = estate.execute(
+        "SELECT id::text FROM documents WHERE development_id <> %s LIMIT 1", house.development_id
+    )
+    for unknown, status in ((foreign, 404), ("00000000-0000-0000-0000-000000000000", 404), ("x", 422)):
+        assert portal.ask("GET", f"/api/documents/{unknown}", headers=bearer(house)).status == status
+    assert portal.ask("GET", f"/api/documents/{foreign}").status == 401
+
+
 def test_server_timing_names_every_step_of_a_chat(portal: Portal, estate: Estate) -> None:
     header = portal.chat(estate.houses[0]).headers["Server-Timing"]
     steps = dict(re.findall(r"(\w+);dur=([\d.]+)", header))

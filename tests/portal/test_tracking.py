@@ -67,7 +67,7 @@ def test_onboarding_is_timed_by_its_template_and_no_token_is_in_any_record(
     house = pending_houses[3]
     assert tracked.ask("GET", f"/onboarding/{house.qr_token}").status == 200
     page = last(tracked, "performance")
-    assert page["route"] == "/onboarding/{token}"
+    assert page["route"] == "/onboarding/{qr_token}"
     assert list(page["steps_ms"]) == ["lookup", "render"]
     assert tracked.resolve(house.qr_token).status == 200
     resolved = last(tracked, "performance")
@@ -187,7 +187,7 @@ def test_what_nobody_thought_of_is_a_500_and_is_written_with_its_stack(tmp_path:
         asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 500
     (record,) = newest(tmp_path, "errors", 5)
-    assert (record["kind"], record["route"], record["status"]) == ("api", "/onboarding/{token}", 500)
+    assert (record["kind"], record["route"], record["status"]) == ("api", "/onboarding/{qr_token}", 500)
     assert (record["exception"], record["step"]) == ("RuntimeError", "lookup")
     assert record["stack"][-1].endswith("in fetch_row")
     assert "hunter2" not in json.dumps(record)

@@ -115,6 +115,7 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "chat_slow": (evenly("chat", 6000), {}),
     "onboarding_slow": (evenly("onboarding_flow", 2500), {}),
     "search_slow": (evenly("rag_search", 1500), {}),
+    "answers_slow": (evenly("documents_flow", 2500), {}),
     "memory_high": (CHAT, LEAK),
     "memory_growing": (CHAT, GROWING),
     "errors_tracked": (CHAT, {"tracked": [{"kind": "database", "step": "retrieval"}]}),

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 LOCUSTFILES = Path(__file__).parents[2] / "locustfiles"
 ROUTES = {
     "chat": "/api/chat",
-    "onboarding_page": "/onboarding/{token}",
+    "onboarding_page": "/onboarding/{qr_token}",
     "onboarding_resolve": "/api/qr/resolve",
+    "documents_list": "/api/documents",
+    "documents_open": "/api/documents/{document_id}",
 }
 
 

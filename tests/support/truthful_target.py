@@ -41,7 +41,7 @@ _NS_PER_S = 10**9
 
 class Route(StrEnum):
     CHAT = "/api/chat"
-    PAGE = "/onboarding/{token}"
+    PAGE = "/onboarding/{qr_token}"
     RESOLVE = "/api/qr/resolve"
     HEALTH = "/api/health"
     """Not load: answered at once, always well, and no clock begins with it."""

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given as whatever
 from hypothesis import strategies as st
 
 from conf.loading import load_settings
@@ -13,7 +14,7 @@ from seed.fixture import House
 from seed.request import build_request
 from swarm.failure import RequestFailed
 from swarm.http.response import Headers, Response
-from swarm.users.answer import assess_answer
+from swarm.users.answer import assess_answer, read_given
 
 if TYPE_CHECKING:
     from conf.contract import Answer
@@ -43,6 +44,10 @@ def test_a_reply_with_sources_of_the_own_development_is_a_success() -> None:
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500])
 def test_a_status_that_the_contract_does_not_accept_fails_by_status(status: int) -> None:
     assert outcome(status, chat_body()) is Outcome.STATUS
+
+
+def repr_of_first_letters(value: object) -> str:
+    return repr(value)[:30]
 
 
 def repr_of_first_bytes(body: bytes) -> str:
@@ -105,7 +110,7 @@ def test_a_whole_letter_that_is_written_as_two_halves_is_one() -> None:
     assert outcome(200, chat_body(reply="\U0001f600")) is Outcome.SUCCESS
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=40).map(lambda odd: chat_body().replace(b"sink", odd)))
+@whatever(st.binary(max_size=200) | st.binary(max_size=40).map(lambda odd: chat_body().replace(b"sink", odd)))
 def test_whatever_the_body_is_it_is_a_success_or_one_failure(body: bytes) -> None:
     assert outcome(200, body) in {Outcome.SUCCESS, Outcome.VALIDATION, Outcome.ISOLATION}
 
@@ -128,13 +133,49 @@ def test_already_onboarded_is_a_success_whatever_its_body() -> None:
     assert failed.outcome is Outcome.VALIDATION
 
 
+LISTED = CONTRACT.documents_list.answer
+
+
+def given(body: object) -> dict[str, str]:
+    answer = Response(200, Headers(), json.dumps(body).encode())
+    assert assess_answer(LISTED.model_copy(update={"not_empty": ()}), answer, HOUSE) is None
+    return read_given(LISTED, answer, Random(17))
+
+
+def test_an_answer_gives_a_field_of_any_element_of_a_list() -> None:
+    listed = {"documents": [{"id": "one"}, {"id": 2}]}
+    found = {
+        read_given(LISTED, Response(200, Headers(), json.dumps(listed).encode()), Random(seed))["document_id"]
+        for seed in range(20)
+    }
+    assert found == {"one", "2"}
+    assert given({"documents": {"id": "of no list"}}) == {"document_id": "of no list"}
+    assert read_given(CONTRACT.chat.answer, Response(200, Headers(), chat_body()), Random(17)) == {}
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [], None, "text", 17, [None], ["text"], [{}], [{"id": None}], [{"id": ""}], [{"id": "  "}], [{"id": True}],
+        [{"id": 1.5}], [{"id": {"x": 1}}], [{"id": "a\r\nb"}], [{"id": "x" * 1_001}],
+    ],
+    ids=repr_of_first_letters,
+)  # fmt: skip
+def test_a_field_that_a_later_request_cannot_be_filled_with_fails_the_answer_that_lacks_it(
+    documents: object,
+) -> None:
+    with pytest.raises(RequestFailed, match=r"documents\.id is not there, or is no short text") as raised:
+        given({"documents": documents})
+    assert raised.value.outcome is Outcome.VALIDATION
+
+
 def test_a_failure_never_shows_the_answer_or_a_credential() -> None:
     failed = assessed(401, b"the-jwt")
     assert repr(failed) == "status: HTTP 401 Unauthorized"
 
 
 def test_the_jwt_goes_out_as_bearer_and_cookie_with_the_tenant_beside_it() -> None:
-    request = build_request(CONTRACT.chat, HOUSE, "Where is the {stopcock}?")
+    request = build_request(CONTRACT.chat, HOUSE, {"question": "Where is the {stopcock}?"})
     assert request.headers["Authorization"] == "Bearer the-jwt"
     assert request.headers["Cookie"] == "homeowner_token=the-jwt"
     assert request.headers["X-Tenant-Slug"] == "longview-estates"

@@ -40,7 +40,9 @@ def written(
 ) -> tuple[str, dict[str, str], str]:
     """The first line, the headers, the body."""
     head, _, body = (
-        writer.write(Operation.CHAT, endpoint, house, question, TRACE).decode().partition("\r\n\r\n")
+        writer.write(Operation.CHAT, endpoint, house, {"question": question}, TRACE)
+        .decode()
+        .partition("\r\n\r\n")
     )
     first, *lines = head.split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from loadtest.embedded import Stack
 
-CHAT, ONBOARDING, RAG = (str(LOCUSTFILES / name) for name in ("chat.py", "onboarding.py", "rag.py"))
+CHAT, ONBOARDING, RAG, DOCUMENTS = (
+    str(LOCUSTFILES / f"{name}.py") for name in ("chat", "onboarding", "rag", "documents")
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,15 @@ def test_the_documents_chat_run_is_sixty_requests_and_ends_by_itself(quick_stack
         "manifest.json", "measurements.hlog", "memory.csv", "verdict.json", "report.html",
         "locust_stats.csv", "locust_failures.csv", "locust_exceptions.csv", "locust_stats_history.csv",
     }  # fmt: skip
+
+
+def test_a_homeowner_opens_a_document_that_the_list_names(quick_stack: Stack, runs: Path) -> None:
+    finished = run(quick_stack, runs, "-f", DOCUMENTS)
+    assert finished.served["documents_list"] == finished.served["documents_open"] == 20
+    assert finished.counted == finished.served
+    rows = {row.name: (row.attempts, row.failures) for row in finished.verdict.operations}
+    assert rows == dict.fromkeys(("documents_list", "documents_open", "documents_flow"), (20, 0))
+    assert finished.verdict.state is State.PASS, finished.output
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_the_portals_span_is_part_of_its_clients(traced: Traced) -> None:
     named = {client.name: traced.server_of(client).name for client in clients}
     assert named == {
         "chat": "POST /api/chat",
-        "onboarding_page": "GET /onboarding/{token}",
+        "onboarding_page": "GET /onboarding/{qr_token}",
         "onboarding_resolve": "POST /api/qr/resolve",
     }
 
