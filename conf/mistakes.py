@@ -59,10 +59,16 @@ def _known_keys(location: Sequence[int | str]) -> list[str]:
         if not hasattr(model, "model_fields"):  # a mapping or a list: take the type of its values
             model = next((held for held in reversed(get_args(model)) if held is not Ellipsis), None)
         elif part in model.model_fields:
-            model = model.model_fields[part].annotation
+            model = _present(model.model_fields[part].annotation)
         else:
             return []
     return sorted(getattr(model, "model_fields", {}))
+
+
+def _present(annotation: Any) -> Any:
+    """The type of a value that may be missing."""
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and type(None) in get_args(annotation) else annotation
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

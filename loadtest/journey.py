@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def run_journey(
     journey: Journey, settings: Settings, environ: Mapping[str, str], display: Display
-) -> tuple[Path, bool]:
+) -> tuple[Path, bool, int]:
     """
     Run one journey to its end or until Ctrl-C. The first Ctrl-C lets requests in flight finish; a second does not.
 
@@ -45,7 +45,7 @@ def run_journey(
         display: Where progress is shown.
 
     Returns:
-        The run directory, and whether the run was interrupted.
+        The run directory, whether the run was interrupted, and the exit code of Locust's process.
 
     Raises:
         LoadTestError: Locust ended without a run (the text is Locust's), or the run directory cannot be made.
@@ -79,7 +79,7 @@ def run_journey(
     # A run that was begun and never finished is judged too: NO VERDICT.
     if not any((run_dir / name).exists() for name in (MANIFEST, MEASUREMENTS)):
         raise KeyboardInterrupt if interrupted else _no_run(run_dir, process.returncode)
-    return run_dir, interrupted
+    return run_dir, interrupted, process.returncode
 
 
 def _make_run_directory(settings: Settings, journey: Journey) -> Path:

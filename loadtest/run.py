@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conf.errors import INTERRUPTED, LoadTestError
+from conf.errors import INTERRUPTED, ExitCode, LoadTestError, NoVerdictError
 from conf.journeys import choose_journeys
 from conf.loading import absolute_choice, load_settings
 from conf.operations import ALL, Journey
+from conf.run_directory import LOG
 from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
@@ -180,11 +181,17 @@ def _run_all(
 ) -> bool:
     """Run *journeys* in order and add each verdict to *runs*; returns whether they were interrupted."""
     from reports.own_files import REPORT_FILE  # noqa: PLC0415
+    from reports.state import State  # noqa: PLC0415
     from reports.verdict import judge_run, write_what_fits  # noqa: PLC0415 - as above
 
     for journey in journeys:
-        run_dir, interrupted = run_journey(journey, settings, environ, display)
+        run_dir, interrupted, code = run_journey(journey, settings, environ, display)
         verdict = judge_run(run_dir)
+        if code == ExitCode.NO_VERDICT and verdict.state is not State.NO_VERDICT:
+            raise NoVerdictError(
+                f"{run_dir}: the run has no verdict: Locust ended with exit code {code}, though the files say {verdict.state}",
+                f"Its reason is at the end of its log: less {run_dir / LOG}",
+            )
         if verdict.manifest is None:  # Locust broke off before it judged the run
             write_what_fits(verdict, run_dir)
         runs.append((verdict, run_dir / REPORT_FILE))

@@ -52,7 +52,7 @@ def test_a_load_knows_its_most_users_and_its_length() -> None:
     assert (PROFILE.rag.most_users, PROFILE.rag.longest_s) == (5, 5)
     assert (PROFILE.chat.most_users, PROFILE.chat.longest_s) == (20, None)
     assert (PROFILE.onboarding.most_users, PROFILE.onboarding.longest_s) == (7, 9)
-    assert PROFILE.longest_s(Journey) == 14
+    assert PROFILE.longest_s(PROFILE.loads) == 14
     assert PROFILE.longest_s([Journey.CHAT]) == 0
 
 

@@ -104,10 +104,12 @@ def test_an_embedded_run_needs_nothing_of_its_environment_and_can_be_repeated(
     assert ended.code == 0, ended.output
     assert {
         journey: verdict["state"] for journey, verdict in verdicts(embedded_commands).items()
-    } == dict.fromkeys(("rag", "chat", "onboarding"), "PASS")
-    order = [ended.out.rindex(f"-{journey}/report.html") for journey in ("rag", "chat", "onboarding")]
+    } == dict.fromkeys(("rag", "chat", "onboarding", "documents"), "PASS")
+    order = [
+        ended.out.rindex(f"-{journey}/report.html") for journey in ("rag", "chat", "onboarding", "documents")
+    ]
     assert order == sorted(order)
-    for line in ("embedded database", "portal: done", "rag: ", "chat: ", "onboarding: "):
+    for line in ("embedded database", "portal: done", "rag: ", "chat: ", "onboarding: ", "documents: "):
         assert line in ended.err
     assert (embedded_commands.directory / "logs" / "portal.log").exists()
     for written in embedded_commands.directory.glob("runs/*/manifest.json"):
@@ -247,9 +249,30 @@ def test_nothing_is_begun_where_a_later_journey_could_not(commands: Commands) ->
     assert "the portal cannot be reached" in told
 
 
+BROKEN_PAGES = """
+import jinja2
+
+def broken(*_, **__):
+    raise RuntimeError("no page today")
+
+jinja2.Environment.get_template = broken
+"""
+
+
+def test_a_run_that_breaks_while_its_reports_are_written_has_no_verdict(
+    commands: Commands, tmp_path: Path
+) -> None:
+    """Its files alone, judged once more, would say PASS."""
+    (tmp_path / "sitecustomize.py").write_text(BROKEN_PAGES)
+    ended = commands.run("loadtest", "run", "chat", "--profile", "smoke", PYTHONPATH=str(tmp_path))
+    assert ended.code == 3, ended.output
+    assert "the run has no verdict: Locust ended with exit code 3, though the files say PASS" in ended.err
+    assert "Traceback" not in ended.output
+
+
 def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> None:
     before = sorted(commands.directory.rglob("*"))
     ended = commands.run("loadtest", "check")
     assert ended.code == 0, ended.output
-    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 10
+    assert [line[:2] for line in ended.out.splitlines()] == ["✓ "] * 11
     assert sorted(commands.directory.rglob("*")) == before

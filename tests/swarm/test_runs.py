@@ -192,7 +192,7 @@ def test_all_locustfiles_at_once_give_one_verdict_and_run_out_of_homeowners_who_
     config = {"LOADTEST_CONFIG": f"{quick_stack.environ['LOADTEST_CONFIG']}:{few}"}
     finished = run(quick_stack, runs, "-f", str(LOCUSTFILES), "-u", "9", "-t", "6s", environ=config)
     assert finished.counted == finished.served
-    assert set(finished.manifest["journeys"]) == {"chat", "onboarding", "rag"}
+    assert set(finished.manifest["journeys"]) == {"chat", "documents", "onboarding", "rag"}
     assert {problem.code for problem in finished.verdict.problems} - {"too_few_requests"} == {
         "fixture_exhausted"
     }

@@ -14,6 +14,7 @@ from patience import await_true
 from prometheus_client.parser import text_string_to_metric_families
 from web_ui import TIMEOUT_S, WebUI, settings_file, web_ui
 
+from conf.operations import Journey
 from monitoring.journal.tracker import Tracker
 from reports.verdict import judge_run
 from reports.wording import figures
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def ui(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUI]:
-    """One process for all three journeys; each test makes runs of its own and waits for their ends."""
+    """One process for all journeys; each test makes runs of its own and waits for their ends."""
     with web_ui(stack, tmp_path_factory.mktemp("web")) as running:
         yield running
 
@@ -62,8 +63,8 @@ def test_the_form_offers_the_journeys_and_the_profiles_and_starts_with_the_setti
     arguments = re.search(r"window\.templateArgs = (\{.*\})", page)
     assert arguments
     journey = json.loads(arguments[1])["extra_options"]["journey"]
-    assert (journey["choices"], journey["default_value"]) == (["all", "rag", "chat", "onboarding"], "all")
-    assert "phase17: chat 20, onboarding 20, rag 50; " in journey["help_text"]
+    assert (journey["choices"], journey["default_value"]) == (["all", *Journey], "all")
+    assert "phase17: rag 50, chat 20, onboarding 20, documents 20; " in journey["help_text"]
 
 
 def test_journeys_that_run_together_have_the_users_of_the_profile_each(either: WebUI) -> None:
