@@ -69,11 +69,11 @@ def test_the_form_offers_the_journeys_and_the_profiles_and_starts_with_the_setti
 
 def test_journeys_that_run_together_have_the_users_of_the_profile_each(either: WebUI) -> None:
     run = either.run(journey="all", profile="smoke", run_time="3s")
-    assert run.manifest["users_by_journey"] == {"chat": 10, "onboarding": 20, "rag": 5}
-    assert run.manifest["users_wanted"] == 35
+    assert run.manifest["users_by_journey"] == {"chat": 10, "documents": 10, "onboarding": 20, "rag": 5}
+    assert run.manifest["users_wanted"] == 45
     assert run.problems <= {"fixture_exhausted"}  # the fixture has 20 houses
-    fewer = either.run(journey="all", profile="smoke", user_count=7, run_time="3s")
-    assert fewer.manifest["users_by_journey"] == {"chat": 2, "onboarding": 4, "rag": 1}
+    fewer = either.run(journey="all", profile="smoke", user_count=9, run_time="3s")
+    assert fewer.manifest["users_by_journey"] == {"chat": 2, "documents": 2, "onboarding": 4, "rag": 1}
 
 
 def test_what_is_chosen_is_what_runs_and_each_run_in_the_same_ui_is_its_own(
