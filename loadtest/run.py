@@ -189,7 +189,7 @@ def _run_all(
         verdict = judge_run(run_dir)
         if code == ExitCode.NO_VERDICT and verdict.state is not State.NO_VERDICT:
             raise NoVerdictError(
-                f"{run_dir}: the run has no verdict: Locust ended with exit code {code}, though the files say {verdict.state}",
+                f"{run_dir}: the run has no verdict: Locust ended with exit code {code}, though the files say {verdict.state.word}",
                 f"Its reason is at the end of its log: less {run_dir / LOG}",
             )
         if verdict.manifest is None:  # Locust broke off before it judged the run
