@@ -120,7 +120,10 @@ def test_the_command_lines_users_hold_for_every_profile(stack: Stack, tmp_path: 
     [
         ({"profile": "nightly"}, "profile: 'nightly' is not offered"),
         ({"profile": "../../pyproject.toml"}, "is not offered"),
-        ({"journey": "shopping"}, "no user class for 'shopping' is loaded (loaded: chat, documents, onboarding, rag)"),
+        (
+            {"journey": "shopping"},
+            "no user class for 'shopping' is loaded (loaded: chat, documents, onboarding, rag)",
+        ),
         ({"user_count": "many"}, "user_count: 'many' is not a number above 0"),
         ({"user_count": "0"}, "user_count: '0' is not a number above 0"),
         ({"user_count": "2.5"}, "user_count: 2.5 is not a whole number"),
