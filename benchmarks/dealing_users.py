@@ -34,7 +34,7 @@ class LeasingUser(JourneyUser):
     def on_start(self) -> None:
         """Lease them all."""
         super().on_start()
-        houses, began_at = self.generator.houses, time.time()
+        houses, began_at = self.part.houses, time.time()
         waiting = []
         for number in range(_HOUSES):
             waiting.append(gevent.spawn(houses.lease))

@@ -11,7 +11,13 @@ from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class Message:
+    """What every message has."""
+
+    TYPE: ClassVar[str]
+    run_id: str
+    """Which run it is about."""
+
     def pack(self) -> dict[str, Any]:
         """As Locust sends it."""
         return {spec.name: getattr(self, spec.name) for spec in fields(self)}
@@ -23,12 +29,10 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin(_Message):
+class Begin(Message):
     """Owner → process, before the first user starts: what the run needs of you."""
 
     TYPE: ClassVar = "loadtest:begin"
-    run_id: str
-    """Stands in every record that the process writes."""
     known: list[Any]
     """One house of each development, packed."""
     limited: bool
@@ -54,20 +58,18 @@ class Begin(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class CeilingShare(_Message):
+class CeilingShare(Message):
     """Owner → process: send no more requests than this in a second, now that there are more of you."""
 
     TYPE: ClassVar = "loadtest:ceiling"
-    run_id: str
     per_second: int
 
 
 @dataclass(frozen=True, slots=True)
-class Want(_Message):
+class Want(Message):
     """Process → owner: so many users wait for a house."""
 
     TYPE: ClassVar = "loadtest:want"
-    run_id: str
     leases: int
     """Houses to live in, until they are given back."""
     fresh: int
@@ -75,55 +77,50 @@ class Want(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Dealt(_Message):
+class Dealt(Message):
     """Owner → process: houses, packed, in one or more messages."""
 
     TYPE: ClassVar = "loadtest:dealt"
-    run_id: str
     leases: list[Any]
     fresh: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Back(_Message):
+class Back(Message):
     """Process → owner: these houses are free again; an id for each user that had one."""
 
     TYPE: ClassVar = "loadtest:back"
-    run_id: str
     house_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class NewTokens(_Message):
+class NewTokens(Message):
     """Owner → process: the JWTs of houses that it holds are about to expire; these take their place."""
 
     TYPE: ClassVar = "loadtest:tokens"
-    run_id: str
     tokens: dict[str, str] = field(repr=False)
     """House id → JWT."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble(_Message):
+class Trouble(Message):
     """Process → owner: something in me failed; the run is not valid, and may as well end."""
 
     TYPE: ClassVar = "loadtest:trouble"
-    run_id: str
     code: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class StepBegins(_Message):
+class StepBegins(Message):
     """Owner → process: requests that start from now on belong to this step."""
 
     TYPE: ClassVar = "loadtest:step"
-    run_id: str
     index: int
 
 
 @dataclass(frozen=True, slots=True)
-class Finish(_Message):
+class Finish(Message):
     """Owner → process: let your users finish, send what is left, say so."""
 
     TYPE: ClassVar = "loadtest:finish"
@@ -131,21 +128,19 @@ class Finish(_Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Finished(_Message):
+class Finished(Message):
     """Process → owner: all is sent."""
 
     TYPE: ClassVar = "loadtest:finished"
-    run_id: str
     users: int
     """That it had before."""
 
 
 @dataclass(frozen=True, slots=True)
-class Report(_Message):
+class Report(Message):
     """Process → owner, with each of Locust's reports and once at the end; travels in the report's data."""
 
     KEY: ClassVar = "loadtest"
-    run_id: str
     measurements: dict[str, bytes]
     recorded: int
     """Results since the start of the run, including those in *measurements*."""

@@ -51,11 +51,6 @@ class Houses:
         self._asking: gevent.Greenlet | None = None
         self._returned: list[str] = []
 
-    @property
-    def begun(self) -> bool:
-        """Whether a run has begun that has houses."""
-        return bool(self._known)
-
     def lease(self) -> Lease | None:
         """
         A house for a user, who waits until the owner deals one: one of its own, as long as there are enough.

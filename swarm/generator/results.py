@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 class Results:
     """
-    Those of one run after another, kept until they are reported to its owner.
+    Those of one run, kept until they are reported to its owner.
 
     Each operation that a user begins is counted when it begins, and again when it ends.
 
@@ -35,10 +35,6 @@ class Results:
         self._server_steps = {
             operation: endpoint.server_timing for operation, endpoint in contract.endpoints.items()
         }
-        self.reset(failures)
-
-    def reset(self, failures: FailureLog) -> None:
-        """A run begins, and nothing has come of it yet."""
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.portal_clock = PortalClock()
         self.failures = failures

@@ -275,7 +275,7 @@ class Owner:
         try:
             self._collect(run)
             if self._generator is not None:
-                self._generator.results.failures.finish()
+                self._generator.finish()
         except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is judged
             _log.exception("the last results of this process were not collected")
             run.note_problem(

@@ -37,8 +37,9 @@ class JourneyUser(User):
 
     def __init__(self, environment: Environment) -> None:
         self.generator = generator_of(environment)
-        if not self.generator.houses.begun:
+        if self.generator.part is None:
             raise StopTest("no houses are known to this process: the run could not begin; see the log above")
+        self.part = self.generator.part
         self.settings = self.generator.settings
         self.load = self.settings.profile.load(self.journey)
         number = self.generator.next_user_number()
@@ -47,7 +48,7 @@ class JourneyUser(User):
         self._flows = 0
         self._parked = False
         self._stopping = False
-        self._schedule = self.generator.schedules.get(self.journey)
+        self._schedule = self.part.schedules.get(self.journey)
         self._planned_s = float("-inf")
         super().__init__(environment)
 
@@ -59,7 +60,8 @@ class JourneyUser(User):
 
     def on_stop(self) -> None:
         """A stopped user leaves the parked ones; its planned start goes to another user."""
-        self.generator.parked -= self._parked
+        if self._parked:
+            self.part.unpark()
         if self._schedule is not None:
             self._schedule.give_back(self._planned_s)
 
@@ -78,11 +80,11 @@ class JourneyUser(User):
         """Seconds until the next flow: to its planned start, the profile's think time, or for ever after the last."""
         if self._schedule is not None:
             self._planned_s = self._schedule.take()
-            return min(max(self._planned_s - self.generator.elapsed_s, 0.0), _FOR_EVER_S)
+            return min(max(self._planned_s - self.part.elapsed_s, 0.0), _FOR_EVER_S)
         self._flows += 1
-        if self.generator.limited and self._flows == self.load.iterations:
+        if self.part.limited and self._flows == self.load.iterations:
             self._parked = True
-            self.generator.parked += 1
+            self.part.park()
             return _FOR_EVER_S
         return self.random.uniform(*self.load.think_time_s)
 
@@ -93,12 +95,12 @@ class JourneyUser(User):
         Raises:
             StopUser: No flow may start any more.
         """
-        if self._stopping or self.generator.ending:
+        if self._stopping or not self.part.takes_flows:
             raise StopUser
         if self._schedule is None:
-            return {"step": self.generator.step}
+            return {"step": self.part.step}
         self._schedule.begin(self._planned_s)
-        return {"step": self.generator.step, "late_s": max(self.generator.elapsed_s - self._planned_s, 0.0)}
+        return {"step": self.part.step, "late_s": max(self.part.elapsed_s - self._planned_s, 0.0)}
 
     @contextmanager
     def flow(self, operation: Operation) -> Iterator[dict[str, Any]]:
@@ -116,7 +118,7 @@ class JourneyUser(User):
         self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None
     ) -> Attempt:
         """A ``with`` block that ends in one result of *operation*; *context* is that of its flow."""
-        return Attempt(self.environment, self.generator.results, request_type, operation, context, url=url)
+        return Attempt(self.environment, self.part.results, request_type, operation, context, url=url)
 
 
 def _nothing_yet(_: JourneyUser) -> None:

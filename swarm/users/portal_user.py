@@ -55,7 +55,7 @@ class PortalUser(JourneyUser):
         Raises:
             StopUser: The run ended while the user waited for it.
         """
-        house = self.generator.houses.take_fresh()
+        house = self.part.houses.take_fresh()
         if house is None:
             raise StopUser
         return house
@@ -74,7 +74,7 @@ class PortalUser(JourneyUser):
         """
         endpoint = self.settings.contract.endpoint(operation)
         url = f"{self.host}{endpoint.path}"
-        self.generator.ceiling.wait()
+        self.part.ceiling.wait()
         with self.attempt(endpoint.method, operation, flow, url) as attempt:
             trace = self.generator.tracing.begin(operation.value)
             attempt.trace_id = trace.trace_id
@@ -96,7 +96,8 @@ class PortalUser(JourneyUser):
 
     def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> None:
         """Keep the cookies, and raise `RequestFailed` where the answer is not what the contract says."""
-        self.generator.spent += response.status_code in endpoint.answer.spent
+        if response.status_code in endpoint.answer.spent:
+            self.part.note_spent()
         not_kept = self.cookies.keep(url, response.headers)
         failed = assess_answer(endpoint.answer, response, house) or not_kept
         if failed is not None:

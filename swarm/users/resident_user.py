@@ -26,13 +26,13 @@ class ResidentUser(PortalUser):
     def on_start(self) -> None:
         """Lease a house; there is none where the run ended while the user waited for it."""
         super().on_start()
-        self.lease = self.generator.houses.lease()
+        self.lease = self.part.houses.lease()
 
     def on_stop(self) -> None:
         """Give the house back."""
         super().on_stop()
         if self.lease is not None:
-            self.generator.houses.release(self.lease)
+            self.part.houses.release(self.lease)
 
     @property
     def house(self) -> House:

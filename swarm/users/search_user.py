@@ -43,14 +43,12 @@ class SearchUser(JourneyUser):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        if self.generator.searches is None:
-            self.generator.searches = Searches(self.settings)
-        self.searches = self.generator.searches
+        self.searches = self.part.shared_searches(Searches)
 
     def on_start(self) -> None:
         """Draw the query vectors of the house's development, once per process and run; not measured."""
         super().on_start()
-        self.house = self.generator.houses.pick(self.random)
+        self.house = self.part.houses.pick(self.random)
         try:
             self.space = self.searches.space_of(self.house)
         except (LoadTestError, psycopg2.Error) as error:
@@ -100,7 +98,7 @@ class SearchUser(JourneyUser):
         Raises:
             RequestFailed: The search did not find what it must.
         """
-        self.generator.ceiling.wait()
+        self.part.ceiling.wait()
         with self.attempt("SQL", operation, flow) as attempt:
             try:
                 rows = nearest_chunks(lent, vector, self.house)

@@ -87,9 +87,9 @@ def test_a_worker_ends_the_run_that_it_is_asked_to_end_and_no_later_one() -> Non
     script = """
 begin("two")
 worker.hear(Finish("one"))
-print(len(worker.sent), generator.ending)
+print(len(worker.sent), not generator.part.takes_flows)
 worker.hear(Finish("two"))
-print([data["run_id"] for kind, data in worker.sent if kind == Finished.TYPE], generator.ending)
+print([data["run_id"] for kind, data in worker.sent if kind == Finished.TYPE], not generator.part.takes_flows)
 """
     assert outcome(WORKER + script) == ["0", "False", "['two']", "True"]
 
@@ -99,7 +99,7 @@ def test_a_worker_for_which_the_next_run_begins_while_it_ends_the_last_one_can_e
 worker.thaws_in = "two"
 worker.hear(Finish("one"))
 worker.thaws_in = ""
-print(len(worker.sent), generator.ending)
+print(len(worker.sent), not generator.part.takes_flows)
 worker.hear(Finish("two"))
 print([data["run_id"] for kind, data in worker.sent if kind == Finished.TYPE])
 print([data[Report.KEY]["run_id"] for kind, data in worker.sent if kind == "stats"])
@@ -113,7 +113,7 @@ begin("two")
 for run_id in ("one", "two"):
     worker.hear(StepBegins(run_id, 4))
     worker.hear(CeilingShare(run_id, 7))
-    print(generator.step, generator.ceiling._starts.maxlen)
+    print(generator.part.step, generator.part.ceiling._starts.maxlen)
 """
     assert outcome(WORKER + script) == ["0", "50", "4", "7"]
 

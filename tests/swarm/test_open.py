@@ -41,7 +41,7 @@ def note(environment, **_):
         return
     from swarm.generator.generator import generator_of
     path = pathlib.Path(__file__).with_name(f"{os.getpid()}.stopped")
-    path.write_text(json.dumps([generator_of(environment).elapsed_s, len(parsers)]))
+    path.write_text(json.dumps([generator_of(environment).part.elapsed_s, len(parsers)]))
 """
 """
 A locustfile beside the suite's: when, by the clock of the planned starts, each process began to stop; and how many
@@ -165,7 +165,8 @@ def test_two_processes_make_the_asked_for_rate_together_and_not_twice(runs: dict
         for ends in product([*at_s, told.length_s], repeat=2)
     }
     assert min(possible) <= begun + missed <= max(possible)
-    assert RATE * (LENGTH_S - 1) < begun + missed < RATE * told.length_s
+    assert LENGTH_S / 2 < min(at_s), "a process that begins late, on a busy machine, plans for less long"
+    assert RATE * min(at_s) - 2 < begun + missed < RATE * told.length_s
     shares = [process["requests"] for process in told.manifest["processes"]]
     assert sum(shares) == begun, "each result is counted once, not once more for its planned start"
     assert min(shares) > begun / 4

@@ -231,7 +231,7 @@ def test_a_log_directory_that_cannot_be_written(commands: Commands) -> None:
 def test_an_unknown_journey(commands: Commands) -> None:
     ended = commands.run("loadtest", "run", "chatt")
     assert ended.code == 2
-    assert "'chatt' is not one of 'rag', 'chat', 'onboarding', 'all'" in ended.err
+    assert "'chatt' is not one of 'rag', 'chat', 'onboarding', 'documents', 'all'" in ended.err
     assert "run --help' for help" in ended.err
 
 

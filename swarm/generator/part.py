@@ -1,0 +1,133 @@
+"""The part that one process has in one run: its houses, its planned starts, and what came of its requests."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from conf.operations import Journey
+from swarm.generator.arrivals import Schedule
+from swarm.generator.ceiling import Ceiling
+from swarm.generator.houses import Houses
+from swarm.generator.results import Results
+from swarm.provenance import load_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.settings import Settings
+    from swarm.database.search import Searches
+    from swarm.generator.failure_log import FailureLog
+    from swarm.generator.houses import Send
+    from swarm.messages import Begin
+
+
+class RunPart:
+    """
+    What the users of this process share in one run; the next run has its own.
+
+    Args:
+        begin: As the owner of the run says it.
+        settings: Of this process, with the run's profile.
+        failures: Writes failed requests down.
+        send: Sends a message to the owner: its type and its data.
+    """
+
+    def __init__(self, begin: Begin, settings: Settings, failures: FailureLog, send: Send) -> None:
+        self.run_id = begin.run_id
+        self.houses = Houses(begin.run_id, begin.known, send)
+        self.results = Results(settings.contract, failures, settings.target.request_timeout_s)
+        self.ceiling = Ceiling(begin.ceiling)
+        self.schedules = _plan_starts(begin, settings)
+        self._settings = settings
+        self._searches: Searches | None = None
+        self.limited = begin.limited
+        """Whether a user has done its work after the profile's iterations."""
+        self.step = begin.step
+        """To which requests that start now belong."""
+        self.differs = begin.load != load_digest(settings)
+        """Whether this process makes another load than the owner's settings describe."""
+        self.parked = 0
+        """Users that have made all their iterations."""
+        self.spent = 0
+        """Onboardings that the portal had seen before."""
+        self.takes_flows = not begin.over
+        """
+        Whether flows may begin. When one worker has gone, Locust's master has the others start its users, also while all
+        of them are going: their flows would be killed half-way.
+        """
+        self.is_finished = False
+        """Whether all is sent to the owner."""
+        self._starts_from_s = perf_counter() + begin.ramp_s
+        self._ended_s: float | None = None
+        if begin.over:
+            self.houses.close()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since planned arrivals began; negative before."""
+        return perf_counter() - self._starts_from_s
+
+    @property
+    def begun_starts(self) -> int:
+        """Planned starts that were made."""
+        return sum(schedule.begun for schedule in self.schedules.values())
+
+    @property
+    def missed_starts(self) -> int:
+        """Planned starts that were not made; 0 while the load goes on."""
+        if self._ended_s is None:
+            return 0
+        return sum(schedule.missed(self._ended_s) for schedule in self.schedules.values())
+
+    def shared_searches(self, make: Callable[[Settings], Searches]) -> Searches:
+        """What all users that search share; the first of them has it made."""
+        if self._searches is None:
+            self._searches = make(self._settings)
+        return self._searches
+
+    def begin_step(self, step: int) -> None:
+        """Requests that start from now on belong to *step*."""
+        self.step = step
+
+    def park(self) -> None:
+        """A user has made all its iterations."""
+        self.parked += 1
+
+    def unpark(self) -> None:
+        """A user that was parked is stopped."""
+        self.parked -= 1
+
+    def note_spent(self) -> None:
+        """The portal has seen an onboarding before."""
+        self.spent += 1
+
+    def end(self) -> None:
+        """From now on no start is planned; those that were planned before may still be made, until the users stop."""
+        if self._ended_s is None:
+            self._ended_s = self.elapsed_s
+        self.houses.close()
+
+    def finish(self) -> None:
+        """All users have ended."""
+        self.results.failures.finish()
+
+    def close(self) -> None:
+        """The next run begins."""
+        if self._searches is not None:
+            self._searches.close()
+
+
+def _plan_starts(begin: Begin, settings: Settings) -> dict[Journey, Schedule]:
+    """This process's share of the planned starts, of each journey that has an arrival rate."""
+    return {
+        journey: Schedule(
+            load.arrival_rate,
+            load.arrivals,
+            f"{settings.run.random_seed}/{journey}",
+            begin.share,
+            begin.shares,
+        )
+        for journey in map(Journey, begin.journeys)
+        if (load := settings.profile.load(journey)).arrival_rate is not None
+    }
