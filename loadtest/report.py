@@ -43,7 +43,8 @@ def command(
     """
     from reports.judgement.assessment import exit_code  # noqa: PLC0415 - pandas takes a while; --help does without
     from reports.rendering.terminal import print_verdict  # noqa: PLC0415
-    from reports.verdict import judge_run, write_reports  # noqa: PLC0415
+    from reports.report_files import write_reports  # noqa: PLC0415
+    from reports.verdict import judge_run  # noqa: PLC0415
 
     given = load_settings(config_files=config, environ={}) if config else None
     verdict = judge_run(

@@ -181,8 +181,9 @@ def _run_all(
 ) -> bool:
     """Run *journeys* in order and add each verdict to *runs*; returns whether they were interrupted."""
     from reports.own_files import REPORT_FILE  # noqa: PLC0415
+    from reports.report_files import write_what_fits  # noqa: PLC0415 - as above
     from reports.state import State  # noqa: PLC0415
-    from reports.verdict import judge_run, write_what_fits  # noqa: PLC0415 - as above
+    from reports.verdict import judge_run  # noqa: PLC0415 - as above
 
     for journey in journeys:
         run_dir, interrupted, code = run_journey(journey, settings, environ, display)

@@ -51,7 +51,8 @@ def finish_run(run: Run) -> Verdict:
 def _judge(run: Run, ended_at: datetime) -> tuple[Verdict, Path | None]:
     """The verdict, and its report; on a full disk there is none."""
     # pandas takes a second to import, and only the owner needs it, now that the load is over.
-    from reports.verdict import judge_run, write_reports, write_what_fits  # noqa: PLC0415
+    from reports.report_files import write_reports, write_what_fits  # noqa: PLC0415
+    from reports.verdict import judge_run  # noqa: PLC0415
 
     try:
         run.files.write_manifest(_manifest_text(run, ended_at))

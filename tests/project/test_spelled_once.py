@@ -25,7 +25,8 @@ OF_OTHER_ENUMS = {
     "conf/operations.py": {"cut_off", "unexpected"},
     "conf/failures.py": {"timed_out"},
     "conf/run_directory.py": {"exceptions"},
-    "reports/advice/rules.py": {"timed_out"},
+    "reports/advice/failure_rules.py": {"timed_out"},
+    "reports/advice/foreign_rules.py": {"timed_out"},
     "reports/reading/csv_files.py": {"exceptions"},
 }
 """The same words with another meaning: an outcome, the cause of a failure, an advice about it, a file, a key."""

@@ -33,9 +33,10 @@ from reports.rendering.junit_file import render_junit
 from reports.rendering.schema import SCHEMA_FILE, build_schema, render_schema
 from reports.rendering.summary import render_summary
 from reports.rendering.terminal import state_text
+from reports.report_files import write_reports
 from reports.state import State
 from reports.statistics.certainty import Interval, Method
-from reports.verdict import judge_run, write_reports
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

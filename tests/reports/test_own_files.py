@@ -15,7 +15,8 @@ from built_run import BuiltRun, evenly
 from conf.errors import LoadTestError
 from conf.own_file import refuse_foreign
 from reports.own_files import JUNIT_FILE, OUTPUT_DIR, REPORT_FILE, SUMMARY_FILE, VERDICT_FILE
-from reports.verdict import judge_run, write_reports
+from reports.report_files import write_reports
+from reports.verdict import judge_run
 from seed.fixture import FIXTURE_MARK, write_fixture
 from seed.private_file import refuse_unwritable
 

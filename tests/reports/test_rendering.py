@@ -15,8 +15,9 @@ from conf.errors import LoadTestError
 from reports.rendering.html_page import render_html
 from reports.rendering.json_file import render_json
 from reports.rendering.terminal import print_verdict, print_verdicts
+from reports.report_files import write_reports
 from reports.state import State
-from reports.verdict import judge_run, write_reports
+from reports.verdict import judge_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,9 @@ import pytest
 from built_run import STARTED, evenly, failing, write_run
 
 from conf.operations import Outcome
+from reports.report_files import write_reports
 from reports.state import State
-from reports.verdict import judge_run, write_reports
+from reports.verdict import judge_run
 from reports.wording import figures
 
 if TYPE_CHECKING:

@@ -37,6 +37,7 @@ COLD = "LOADTEST_TESTS_COLD"
 """Where it is set, here or for the process, that starts cold."""
 _JUDGEMENT = (
     "reports.verdict",
+    "reports.report_files",
     "reports.live",
     "reports.charts.gallery",
     "reports.rendering.terminal",

@@ -24,8 +24,9 @@ from monitoring.journal.reading import LONGEST_LINE, JournalReader, newest, pars
 from reports.baseline_search import reduce_run
 from reports.baselines.baseline import Machine
 from reports.baselines.baseline_file import load_baseline, write_baseline
+from reports.report_files import write_reports
 from reports.state import State
-from reports.verdict import judge_run, write_reports
+from reports.verdict import judge_run
 from seed.fixture import House, load_fixture, write_fixture
 
 if TYPE_CHECKING:

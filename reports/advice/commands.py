@@ -1,0 +1,83 @@
+"""The commands that advice gives, and what stands in them for what only the run knows."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from conf.operations import Journey
+from reports.advice.rule import OF_THE_PORTAL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reports.record import Verdict
+
+INDEXES = (
+    'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'doc_chunks\'"'
+)
+STRAY_CHUNKS = (
+    'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM doc_chunks c '
+    'JOIN developments d ON d.id = c.development_id WHERE d.tenant_id <> c.tenant_id GROUP BY 1, 2"'
+)
+ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
+POOL = "curl -s {health_db}"
+HEALTH = "curl -i {health}"
+_FEWEST_HOUSES = 1_000
+_TO_THE_STACK = (
+    "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest portal",
+)  # fmt: skip
+"""How commands begin that cannot be followed where portal, database and secret are gone."""
+_LEFT_OF_THE_PORTAL = ("less {portal_log}", "loadtest logs --since {since}")
+RUN_AGAIN = "loadtest run {journey} --embedded"
+_PLACE = re.compile(r"\{\w+\}")
+
+
+def fill_commands(commands: Sequence[str], verdict: Verdict, run_log: str) -> tuple[str, ...]:
+    """
+    Commands that can be typed: those with a place for which the run has nothing are left out.
+
+    Args:
+        commands: Of a rule.
+        verdict: Of the run that they are about.
+        run_log: The path of what Locust said; empty where that is not there.
+    """
+    places = _places(verdict) | {"{run_log}": shlex.quote(run_log) if run_log else ""}
+    return tuple(filter(None, (_filled(command, places) for command in commands)))
+
+
+def after_embedded(commands: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:
+    """What can be followed when the stack is gone; what was left and another run in place of what cannot."""
+    kept = [
+        f"{command} --embedded" if command.startswith("loadtest run ") else command
+        for command in commands
+        if not command.startswith(_TO_THE_STACK)
+    ]
+    if len(kept) < len(commands):
+        kept += (*(_LEFT_OF_THE_PORTAL if {*OF_THE_PORTAL} & {*journeys} else ()), RUN_AGAIN)
+    return tuple(dict.fromkeys(kept))
+
+
+def _places(verdict: Verdict) -> dict[str, str]:
+    """What stands in a command for what only the run knows, ready for a shell; empty where it does not."""
+    manifest = verdict.manifest
+    journey = {"{journey}": next(iter(verdict.journeys), Journey.CHAT).value}
+    if manifest is None:
+        return journey | {"{since}": "1d", "{more_houses}": str(2 * _FEWEST_HOUSES)}
+    target, contract = manifest.target.rstrip("/"), manifest.settings.contract
+    return journey | {
+        "{target}": shlex.quote(target),
+        "{health}": shlex.quote(target + contract.health) if contract.health else "",
+        "{health_db}": shlex.quote(target + contract.health_db) if contract.health_db else "",
+        "{portal_log}": shlex.quote(f"{manifest.settings.monitoring.log_dir}/portal.log"),
+        "{since}": f"{manifest.started_at:%Y-%m-%dT%H:%M:%SZ}",
+        "{more_houses}": str(2 * max(manifest.houses, _FEWEST_HOUSES)),
+    }
+
+
+def _filled(command: str, places: Mapping[str, str]) -> str:
+    """Empty where nothing is known for one of its places."""
+    if not all(places.get(place) for place in _PLACE.findall(command)):
+        return ""
+    return _PLACE.sub(lambda place: places[place[0]], command)
