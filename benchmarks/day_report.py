@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, as_table
 from conf.loading import load_settings
-from conf.operations import Journey, Kind, Operation, Outcome
+from conf.operations import Kind, Operation, Outcome
 from monitoring.measurement import Recorder, Tag, new_histogram
 from reports.own_files import VERDICT_FILE
 from reports.state import State
@@ -176,7 +176,7 @@ def _manifest(run_id: str, started_at: datetime, ended_at: datetime, reports: in
     ended = ended_at.isoformat()
     lag = {"p50": 0.12, "p95": 0.3, "p99": 0.5, "max": 0.9}
     return {
-        "format": 1, "run_id": run_id, "journeys": list(Journey), "profile": "soak", "profile_description": "a day",
+        "format": 1, "run_id": run_id, "journeys": sorted({flow.journey for flow in _MAKE}), "profile": "soak", "profile_description": "a day",
         "contract": "phase17", "target": settings.target.base_url, "random_seed": _SEED,
         "started_at": started_at.isoformat(), "ended_at": ended, "git_commit": None, "versions": package_versions(),
         "settings": recorded_settings(settings), "users_wanted": 80, "users_peak": 80, "houses": 500,

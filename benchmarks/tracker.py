@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
+from benchmarks.documented import put_table
 from monitoring.journal.current_segment import SegmentLimits
 from monitoring.journal.tracker import Tracker
 from monitoring.journal.writer import Journal
@@ -35,8 +36,6 @@ RECORDS = 8_000
 """Of each process and round."""
 PROCESSES = (1, 4)
 SEGMENT_BYTES = 200_000
-DOCS = Path(__file__).parent.parent / "docs" / "error-tracking.md"
-_TABLE = re.compile(r"(<!-- benchmark -->\n).*?(\n<!-- /benchmark -->)", re.DOTALL)
 _LIMITS = SegmentLimits(segment_bytes=SEGMENT_BYTES, patience_s=60)
 _HOUSE = "8c8f4f6e-0000-4000-8000-000000000000"
 
@@ -164,8 +163,7 @@ def table() -> str:
 def main() -> None:
     """Write the table into the documentation."""
     made = table()
-    text = DOCS.read_text(encoding="utf-8")
-    DOCS.write_text(_TABLE.sub(lambda match: match[1] + made + match[2], text), encoding="utf-8")
+    put_table("error-tracking.md", "benchmark", made)
     print(made)  # noqa: T201 - a benchmark is run by hand
 
 

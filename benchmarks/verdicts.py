@@ -7,11 +7,9 @@ Draws 1,000 runs from a distribution whose true p95 is known, at several distanc
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import numpy as np
 
+from benchmarks.documented import put_table
 from conf.operations import Operation, Outcome
 from conf.subject import Subject
 from conf.thresholds import Limits
@@ -29,8 +27,6 @@ TRUE_SHARES = (0.80, 0.90, 0.95, 1.05, 1.10, 1.25)
 LIMIT_MS = 3_000.0
 SIGMA = 0.25
 _P95_OF_STANDARD_NORMAL = 1.6448536269514722
-DOCS = Path(__file__).parent.parent / "docs" / "certainty.md"
-_TABLE = re.compile(r"(<!-- simulation -->\n).*?(\n<!-- /simulation -->)", re.DOTALL)
 
 
 def judge(latencies_ms: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[State | None, bool | None]:
@@ -73,9 +69,8 @@ def table(random: np.random.Generator) -> str:
 
 def main() -> None:
     """Write the table into the documentation."""
-    text = DOCS.read_text(encoding="utf-8")
     made = table(np.random.default_rng(17))
-    DOCS.write_text(_TABLE.sub(lambda match: match[1] + made + match[2], text), encoding="utf-8")
+    put_table("certainty.md", "simulation", made)
     print(made)  # noqa: T201 - a benchmark is run by hand
 
 

@@ -190,9 +190,9 @@ class MeasuredSample:
 
 def _slower_than_ms(metric: Metric, limits: Limits) -> float | None:
     """
-    From where on a failure of any kind is one that a percentile or a maximum must not be spared: beyond all its limits.
+    A failure slower than this counts as a slow answer in percentiles and the maximum.
 
-    An error that comes after half a minute is no quick failure: whether an answer was there in time, it says no.
+    It is the outermost limit of the criterion, so that late errors cannot make a latency look better.
     """
     if metric.attempt or metric.kind is MetricKind.MEAN:
         return None

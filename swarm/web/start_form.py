@@ -59,8 +59,8 @@ class StartForm:
     """
     Stands before Locust's own handler of the form.
 
-    The form is filled with the numbers of the last run. Where journey and profile are the last run's too, it is made
-    again as it stands there; another one's numbers are its profile's, but for those that were edited.
+    The form is filled with the numbers of the last run. Where journey and profile are unchanged, numbers that were not
+    edited repeat the last run; where either changes, they are those of the new profile. Edited numbers always hold.
 
     Args:
         environment: Locust's.

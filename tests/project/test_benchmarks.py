@@ -12,6 +12,7 @@ import pytest
 import warm_python
 from patience import TIMEOUT_S
 
+from benchmarks.documented import DOCS, put_table
 from benchmarks.estate import chat_answer
 from benchmarks.figures import Figure, as_table
 from benchmarks.null_server import null_server
@@ -81,3 +82,24 @@ def test_a_table_says_of_each_figure_whether_it_is_what_was_wanted() -> None:
     assert as_table(figures).splitlines()[2:] == [
         "| a | 1 s |  |  |  |", "| b | 2 s | 0.50 | at most 1 | yes |", "| c | 3 s | 2.00 | 1 | **no** |",
     ]  # fmt: skip
+
+
+def test_a_table_goes_into_its_place_and_a_place_that_is_not_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.documented.DOCS", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- made -->\n<!-- /made -->\nb\n")
+    for table in ("| 1 |", "| 2 |"):
+        put_table("page.md", "made", table)
+        assert page.read_text() == f"a\n<!-- made -->\n{table}\n<!-- /made -->\nb\n"
+    with pytest.raises(ValueError, match="no one place between <!-- other -->"):
+        put_table("page.md", "other", "| 1 |")
+
+
+@pytest.mark.parametrize(
+    ("page", "mark"), [("certainty.md", "simulation"), ("error-tracking.md", "benchmark")]
+)
+def test_a_place_for_a_table_holds_one(page: str, mark: str) -> None:
+    text = (DOCS / page).read_text()
+    assert text.split(f"<!-- {mark} -->")[1].split(f"<!-- /{mark} -->")[0].count("\n|") > 4
