@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.figures import Figure, as_table
 from benchmarks.machine import described
 
-NAMES = ("throughput", "held_open", "processes", "dealing", "tokens", "seeding", "day_report")
+NAMES = ("throughput", "held_open", "processes", "dealing", "jwts", "seeding", "day_report")
 """Modules with a ``measure() -> list[Figure]``; one that is not there is left out."""
 RESULTS = Path(__file__).parent / "RESULTS.md"
 _HEAD = """# What the suite costs

@@ -13,9 +13,9 @@ from uuid import UUID
 from conf.loading import load_settings
 from conf.operations import Operation
 from seed.fixture import House, write_fixture
+from seed.jwts import with_new_tokens
 from seed.questions import sample_questions
 from seed.request import build_request
-from seed.tokens import with_new_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -122,7 +122,7 @@ class Outcome(StrEnum):
     VALIDATION = "validation"
     """An accepted status, but not the answer that the contract describes."""
     ISOLATION = "isolation"
-    """The answer has data of another house or tenant: never tolerated, at any success rate."""
+    """The answer has data of another development or tenant: never tolerated, at any success rate."""
     UNEXPECTED = "unexpected"
     """The suite itself raised an exception that it does not know; its traceback is in the run's log."""
     CUT_OFF = "cut_off"

@@ -11,8 +11,8 @@ import typer
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.own_file import refuse_foreign
-from monitoring.alerting.dashboard import dashboard_file
 from monitoring.alerting.rules_file import rules_file
+from monitoring.grafana.dashboard import dashboard_file
 
 _RULES = re.compile(rb"^# Written by `loadtest alerts`", re.MULTILINE)
 _DASHBOARD = re.compile(rb'"uid": "openhouse"')

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from conf.loading import load_settings
 from monitoring.redaction.clean_console import CleanConsole
 from seed.database import require_url
-from seed.tokens import require_secret
+from seed.jwts import require_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ import typer
 from conf.loading import load_settings
 from monitoring.redaction.clean_output import print_secret
 from seed.fixture import find_house, load_fixture, write_fixture
-from seed.tokens import homeowner_token, require_secret, with_new_tokens
+from seed.jwts import homeowner_token, require_secret, with_new_tokens
 
 
 def command(

@@ -22,7 +22,7 @@ from prometheus_client.core import (
 from conf.operations import Outcome
 from monitoring.cumulative import cumulative
 from monitoring.histogram_bounds import BOUNDS_S
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

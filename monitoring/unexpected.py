@@ -6,7 +6,7 @@ import os
 import tempfile
 import traceback
 
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 _LONGEST = 300
 

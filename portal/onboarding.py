@@ -19,7 +19,7 @@ from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
 from portal.timing import now_of, timings_of
 from portal.tracking import note_house
-from seed.tokens import LIFETIME, homeowner_token
+from seed.jwts import LIFETIME, homeowner_token
 
 if TYPE_CHECKING:
     from portal.houses import RegisteredHouse

@@ -18,7 +18,7 @@ from portal.app import build_app
 from portal.database import open_database
 from portal.services import build_services
 from seed.database import require_url
-from seed.tokens import require_secret
+from seed.jwts import require_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 Record = TypeVar("Record")
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conf.input_file import build_model, parse_json, read_file
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 from reports.manifest import Manifest
 from reports.problem import Problem, ProblemCode
 

@@ -16,12 +16,12 @@ from seed.database import blocking_driver, connect_blocking
 from seed.fixture import FIXTURE_MARK, write_fixture
 from seed.generated import Part, plan_estate
 from seed.households import stored_houses, write_developments, write_houses
+from seed.jwts import with_new_tokens
 from seed.library import write_chunks, write_documents
 from seed.longview import RATHMORE_GREEN
 from seed.private_file import refuse_unwritable
 from seed.progress import counter, ignore_progress
 from seed.tables import create_tables, refuse_foreign_database
-from seed.tokens import with_new_tokens
 from seed.vector_index import create_vector_index
 
 if TYPE_CHECKING:

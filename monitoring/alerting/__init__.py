@@ -1,1 +1,1 @@
-"""Prometheus's alert rules and Grafana's dashboard, made from the thresholds."""
+"""Prometheus's alert rules, made from the thresholds."""

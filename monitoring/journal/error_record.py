@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

@@ -11,7 +11,7 @@ from conf.run_directory import RUN_ERRORS
 from monitoring.journal.reading import JournalReader
 from monitoring.journal.segments import timestamp
 from monitoring.journal.tracker import ERRORS
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg2
 
-from conf.criteria import require_measurable
 from conf.errors import LoadTestError
+from conf.measurable import require_measurable
 from conf.metric import parse_metric
 from conf.operations import Destination
 from conf.run_directory import unwritable
@@ -23,9 +23,9 @@ from monitoring.probing.page import UntrustedError, read_page
 from monitoring.probing.vector_index import find_vector_index
 from seed.database import QueryTimeout, connect, require_url
 from seed.fixture import load_fixture
+from seed.jwts import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 from seed.questions import sample_questions
 from seed.request import require_sendable
-from seed.tokens import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -13,8 +13,8 @@ from monitoring.probing.pool_figures import parse_pool
 from monitoring.probing.portal_clock import PortalClock
 from monitoring.probing.preflight import Check, check
 from seed.fixture import load_fixture
+from seed.jwts import token_expiry, token_issue
 from seed.request import build_request
-from seed.tokens import token_expiry, token_issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
 
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 from reports.problem import Problem, ProblemCode
 from reports.reading.table import load_numbers, load_table
 from reports.statistics.distribution import Latency

@@ -11,7 +11,7 @@ from conf.run_directory import RUN_ERRORS
 from monitoring.journal.reading import LONGEST_LINE, parse_record
 from monitoring.journal.run_errors import SUMMARY_KIND, error_group
 from monitoring.journal.tracker import LOAD
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 from reports.record import TrackedErrors
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from locust.stats import StatsError
 from functools import lru_cache
 from typing import Any
 
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 
 def clean_results() -> None:

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conf.criteria import require_measurable
 from conf.errors import LoadTestError
 from conf.journeys import choose_journeys
+from conf.measurable import require_measurable
 from conf.operations import ALL
 from swarm.owner.plan import build_plan
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from seed.fixture import House
-    from seed.tokens import Signer
+    from seed.jwts import Signer
 
 _CHUNK = 100
 """Houses to a message: packing and signing them takes a few milliseconds, and then others have their turn."""
@@ -140,7 +140,7 @@ class Dealer:
         if self._signer is None:
             return
         run_id = self._run_id
-        while due := list(self._due(now + self._margin)):
+        while due := list(self._renew_due(now + self._margin)):
             for process, held in list(self._held.items()):
                 tokens = {self._houses[i].house_id: self._houses[i].jwt for i in due if held[i]}
                 if tokens:
@@ -149,8 +149,8 @@ class Dealer:
             if run_id != self._run_id:
                 return
 
-    def _due(self, until: datetime) -> Iterator[int]:
-        """At most a message full of houses with a live user, whose JWTs expired by then and have been renewed."""
+    def _renew_due(self, until: datetime) -> Iterator[int]:
+        """Sign anew the JWTs that expire by *until*, of houses that a user has; gives their indexes, at most a message full."""
         renewed = 0
         while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= until:
             expiry, index = heappop(self._expiring)

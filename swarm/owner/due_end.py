@@ -1,4 +1,4 @@
-"""What a run is to end for while Locust goes on: all iterations made, its time over, or a criterion that fails."""
+"""The reasons for which the owner ends a run that Locust would continue: all iterations made, its time over, or a criterion that fails."""
 
 from __future__ import annotations
 

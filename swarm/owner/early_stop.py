@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conf.criteria import stopping_criteria
+from conf.measurable import stopping_criteria
 from conf.subject import parse_subject
 from monitoring.measurement import Tag
 from reports.judgement.assessment import assess_demand

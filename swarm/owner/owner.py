@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from conf.operations import Journey
     from conf.settings import Settings
     from swarm.generator.generator import Generator
-    from swarm.owner.attendance import WorkerChange
     from swarm.owner.choice import Choice
     from swarm.owner.live import LiveView
+    from swarm.owner.missing_load import WorkerChange
     from swarm.owner.progress import Progress
 
 _TICK_S = 1.0

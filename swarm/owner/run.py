@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 import gevent
 
-from conf.criteria import stopping_criteria
+from conf.measurable import stopping_criteria
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from monitoring.measurement import new_histogram
 from monitoring.run_clock import RunClock
 from reports.manifest import EndedBy, ProblemEntry, WorkerEvent
 from reports.problem import ProblemCode
-from swarm.owner.attendance import Attendance
 from swarm.owner.ending import RunEnding
 from swarm.owner.memory_watch import MemoryWatch
+from swarm.owner.missing_load import Attendance
 from swarm.owner.portal_watch import PortalWatch
 from swarm.owner.run_writer import RunDirectory
 from swarm.owner.steps import Steps
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from reports.live import LiveRun
     from reports.manifest import Stop
     from swarm.messages import Report
-    from swarm.owner.attendance import WorkerChange
     from swarm.owner.choice import Choice
     from swarm.owner.dealer import Dealer
     from swarm.owner.early_stop import EarlyStop
+    from swarm.owner.missing_load import WorkerChange
 
 _INTERVAL_TICKS = 5
 _ENDED_BY_A_PERSON = {EndedBy.INTERRUPTED, EndedBy.STOPPED}

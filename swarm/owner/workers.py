@@ -11,7 +11,7 @@ from gevent.event import Event
 from monitoring.measurement import new_histogram
 from reports.manifest import WorkerEvent
 from swarm.messages import Finish, Finished
-from swarm.owner.attendance import WorkerChange
+from swarm.owner.missing_load import WorkerChange
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner

@@ -19,7 +19,7 @@ from portal_process import SECRET, running_portal
 from conf.operations import Journey
 from monitoring.measurement import utc_now
 from seed.fixture import load_fixture, write_fixture
-from seed.tokens import with_new_tokens
+from seed.jwts import with_new_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

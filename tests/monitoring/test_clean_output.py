@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitoring.redaction.clean_console import CleanConsole
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +144,7 @@ AGAINST_A_PATTERN = {
 TIME_REDACTING = """
 import json, sys
 from time import process_time
-from monitoring.redaction.texts import redact
+from monitoring.redaction.redact import redact
 def cost_s(text, times):
     began_s = process_time()
     for _ in range(times):

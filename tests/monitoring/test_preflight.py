@@ -24,7 +24,7 @@ from conf.loading import load_settings
 from conf.operations import Journey
 from monitoring.probing.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
 from seed.fixture import write_fixture
-from seed.tokens import with_new_tokens
+from seed.jwts import with_new_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,7 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from monitoring.probing.probe import check_token, probe
 from monitoring.probing.vector_index import COSTLY_MS, look_at_vector_index
-from seed.tokens import homeowner_token
+from seed.jwts import homeowner_token
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from portal_process import SECRET, Estate, Portal, bearer
 
-from seed.tokens import LIFETIME, homeowner_token
+from seed.jwts import LIFETIME, homeowner_token
 
 if TYPE_CHECKING:
     from seed.fixture import House

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
         ("throughput", {"rounds": 1, "seconds": 0.2, "with_peers": False}, 7),
         ("held_open", {"users": 30, "few": 10, "seconds": 1.5}, 3),
         ("processes", {"rounds": 1, "seconds": 1.0}, 2),  # longer than its users wait
-        ("tokens", {"tokens": 20, "rounds": 1}, 1),
+        ("jwts", {"tokens": 20, "rounds": 1}, 1),
         ("seeding", {"chunks": 2_000}, 1),
     ],
 )

@@ -20,10 +20,10 @@ from seed.corpus import build_chunks
 from seed.database import vector_literal
 from seed.embedding import embed
 from seed.fixture import House, load_fixture
+from seed.jwts import token_expiry
 from seed.longview import LONGVIEW_PARK, RATHMORE_GREEN
 from seed.seeding import Seeded, seed_database
 from seed.tables import KNOWN_TABLES
-from seed.tokens import token_expiry
 
 if TYPE_CHECKING:
     from pathlib import Path

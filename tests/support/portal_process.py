@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from portal import READY
 from seed.fixture import House
-from seed.tokens import homeowner_token
+from seed.jwts import homeowner_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -23,7 +23,7 @@ from conf.operations import Journey, Operation
 from loadtest.embedded import Stack
 from reports.verdict import judge_run
 from seed.fixture import House, write_fixture
-from seed.tokens import homeowner_token
+from seed.jwts import homeowner_token
 
 if TYPE_CHECKING:
     import subprocess

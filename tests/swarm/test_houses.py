@@ -17,7 +17,7 @@ from patience import TIMEOUT_S
 
 from monitoring.measurement import utc_now
 from seed.fixture import House, pack_house
-from seed.tokens import Signer, homeowner_token, token_expiry
+from seed.jwts import Signer, homeowner_token, token_expiry
 from swarm.generator.houses import Houses
 from swarm.messages import Back, Dealt, NewTokens, Want
 from swarm.owner.dealer import Dealer, Deck

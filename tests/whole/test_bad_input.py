@@ -17,7 +17,7 @@ from command_process import LOCUSTFILES, Commands
 from portal_process import QUICK, running_portal
 
 from seed.fixture import House, load_fixture, write_fixture
-from seed.tokens import with_new_tokens
+from seed.jwts import with_new_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

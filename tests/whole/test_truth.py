@@ -39,7 +39,7 @@ from loadtest.embedded import Stack
 from monitoring.measurement import new_histogram
 from reports.verdict import judge_run
 from seed.fixture import House, write_fixture
-from seed.tokens import homeowner_token
+from seed.jwts import homeowner_token
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,13 +10,13 @@ from conf.operations import Operation
 from conf.subject import PORTAL
 from monitoring.alerting.alerts_of_portal import JOB, portal_routes
 from monitoring.alerting.alerts_of_run import WAITED_FOR
-from monitoring.alerting.panel import Look, Query, Row, TableColumn, laid_out, stat, table, time_series
+from monitoring.grafana.panel import Look, Query, Row, TableColumn, laid_out, stat, table, time_series
 
 if TYPE_CHECKING:
     from conf.contract import Contract
     from conf.settings import GeneratorSettings, Settings
     from conf.thresholds import Limits, Thresholds
-    from monitoring.alerting.panel import Panel
+    from monitoring.grafana.panel import Panel
 
 WINDOW = "1m"
 _PERCENTILES = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}

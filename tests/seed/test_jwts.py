@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from conf.errors import LoadTestError
 from seed.fixture import House
-from seed.tokens import (
+from seed.jwts import (
     LIFETIME,
     homeowner_token,
     homeowner_tokens,

@@ -14,7 +14,7 @@ from patience import TIMEOUT_S
 
 from reports.manifest import WorkerEvent
 from swarm.messages import Finished
-from swarm.owner.attendance import Attendance, WorkerChange
+from swarm.owner.missing_load import Attendance, WorkerChange
 from swarm.owner.workers import Workers
 
 if TYPE_CHECKING:

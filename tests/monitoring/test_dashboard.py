@@ -22,8 +22,8 @@ from conf.loading import load_settings
 from conf.operations import Operation
 from monitoring.alerting.alerts_of_portal import portal_rules
 from monitoring.alerting.alerts_of_run import run_rules
-from monitoring.alerting.dashboard import dashboard_file
-from monitoring.alerting.panel import DATASOURCE
+from monitoring.grafana.dashboard import dashboard_file
+from monitoring.grafana.panel import DATASOURCE
 from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.run_metrics import RunMetrics, render
 from portal.database import PoolStats

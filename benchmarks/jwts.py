@@ -11,7 +11,7 @@ import jwt
 
 from benchmarks.estate import unsigned_houses
 from benchmarks.figures import Figure, spread
-from seed.tokens import homeowner_tokens
+from seed.jwts import homeowner_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Grafana's dashboard, made from the contract and the thresholds."""
