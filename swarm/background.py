@@ -1,4 +1,4 @@
-"""What dies in the background of a process is seen: one place for its greenlets, threads and listeners."""
+"""Exceptions in the background of a process are reported: those of its greenlets, threads and listeners."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _WORDS = {
     "StatsCSVFileWriter.stats_writer": "the writer of Locust's CSV files",
     "User.start.<locals>.run_user": "a user",
 }
-"""Function → what it is to people; the others go by their names."""
+"""Function → its name in messages; any other function goes by its own name."""
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 _ORDERS = (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet)
-"""What a listener may raise to tell Locust something."""
+"""Exceptions by which a listener gives Locust an order."""
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Background:
     Watches greenlets and threads that no caller waits for.
 
     Args:
-        on_death: Gets what died, in words, and the exception that ended it. Has a greenlet of its own.
+        on_death: Gets a name for what died, and the exception that ended it. Runs in a greenlet of its own.
     """
 
     def __init__(self, on_death: Callable[[str, BaseException], None]) -> None:
@@ -55,10 +55,10 @@ class Background:
 
     def watch(self) -> None:
         """
-        From now on, see every greenlet and thread of this process that an exception ends.
+        From now on, report every greenlet and thread of this process that an exception ends.
 
-        Locust's own are among them, and calls in gevent's thread pools. Connections of a server are not: their clients
-        may end them.
+        Locust's own are among them, and so are calls in gevent's thread pools. Connections of a server are not: a client
+        may end its connection.
         """
         hub: Any = gevent.get_hub()
         as_gevent_does = hub.handle_error
@@ -68,7 +68,7 @@ class Background:
         ) -> None:
             what = _name(context)
             if isinstance(context, tuple) and isinstance(error, (*hub.NOT_ERROR, OSError, LoadTestError)):
-                return  # of a thread pool: a name that is not known, a file: the caller is told, and knows what to do
+                return  # in a thread pool (an unknown host, a file): the caller gets the exception, and handles it
             if what and isinstance(error, Exception) and not isinstance(error, StopTest):
                 self._report(what, error)
             else:
@@ -83,26 +83,26 @@ class Background:
         self._watch_listeners()
 
     def _watch_listeners(self) -> None:
-        """Listeners of any locustfile or plugin too: Locust would write each exception into its log, and go on."""
+        """Watch all listeners, those of locustfiles and plugins too: Locust would only log an exception, and go on."""
         seen: set[tuple[object, type]] = set()
 
         def fire(hook: EventHook, *, reverse: bool = False, **kwargs: Any) -> None:
-            listeners = hook._handlers[::-1] if reverse else hook._handlers.copy()  # noqa: SLF001 - as Locust's own does
+            listeners = hook._handlers[::-1] if reverse else hook._handlers.copy()  # noqa: SLF001 - as Locust's own `fire` does
             for listener in listeners:
                 try:
                     listener(**kwargs)
                 except _ORDERS:
                     raise
-                except Exception as error:  # noqa: BLE001 - whatever it is, it is reported
+                except Exception as error:  # noqa: BLE001 - any exception is reported
                     locust_log.unhandled_greenlet_exception = True
                     if (listener, type(error)) not in seen:
                         seen.add((listener, type(error)))
                         self._report(f"the listener {_words(listener)}", error)
 
-        EventHook.fire = fire  # type: ignore[method-assign,assignment]  # of a function of its own
+        EventHook.fire = fire  # type: ignore[method-assign,assignment]  # a plain function stands in for a method
 
     def watch_messages(self, runner: MasterRunner | WorkerRunner) -> None:
-        """What is done about messages that have been registered: Locust would log an exception there, and go on."""
+        """Watch the handlers of all registered messages: Locust would only log an exception in one, and go on."""
         for message_type, (act, concurrent) in runner.custom_messages.items():
             runner.custom_messages[message_type] = self._watched(message_type, act), concurrent
 
@@ -124,17 +124,17 @@ class Background:
     def _tell(self, what: str, error: Exception) -> None:
         try:
             self._on_death(what, error)
-        except Exception:  # noqa: BLE001 - seen by itself it would be told again, and so on
+        except Exception:  # noqa: BLE001 - reporting this one could fail too, without end
             _log.exception("what ended could not be noted")
 
 
 def is_of_the_disk(error: BaseException) -> bool:
-    """Whether the disk is why: full, over a quota or a limit, read-only, broken."""
+    """Whether the disk is the cause: it is full, over a quota or a limit, read-only, or broken."""
     return isinstance(error, OSError) and error.errno in _DISK
 
 
 def words_of(error: BaseException) -> str:
-    """An exception in a line; its traceback is in the log."""
+    """An exception in one line; its traceback is in the log."""
     if isinstance(error, LoadTestError):
         return error.message
     if isinstance(error, OSError) and error.strerror:
@@ -143,10 +143,10 @@ def words_of(error: BaseException) -> str:
 
 
 def _name(context: object) -> str:
-    """What an exception ended; empty where it is a connection of a server, or nothing that runs in the background."""
+    """Name of what an exception ended; empty for a server's connection, and for all that is not in the background."""
     if isinstance(context, gevent.Greenlet):
         function = getattr(context, "_run", None)
-    elif isinstance(context, tuple) and len(context) == 2:  # noqa: PLR2004 - thread and function, of a thread pool
+    elif isinstance(context, tuple) and len(context) == 2:  # noqa: PLR2004 - a thread pool's thread and function
         function = context[1]
     else:
         return ""

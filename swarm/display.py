@@ -1,4 +1,4 @@
-"""A run while it goes on, for people in the web UI and for Prometheus at a port of its own."""
+"""Shows a run while it goes on: to people in the web UI, and to Prometheus at a port of its own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def open_view(settings: Settings) -> LiveView:
     """
-    The view of each run to come, which Prometheus may fetch from now on if the settings name a port.
+    Make the view that shows each run to come. Prometheus can fetch it from now on if the settings name a port.
 
     Raises:
-        LoadTestError: The port cannot be had.
+        LoadTestError: The port cannot be opened.
     """
     view, port = LiveView(), settings.monitoring.metrics_port
     if port is not None:
@@ -35,7 +35,7 @@ def show_in_web_ui(environment: Environment, owner: Owner, typed: Typed, view: L
     Add the suite's pages and its start form to Locust's web UI; *typed* is what the command line asked for.
 
     Raises:
-        LoadTestError: The web UI would be open to others than this machine, and no login is named.
+        LoadTestError: Other machines could reach the web UI, and no login is named.
     """
     form = StartForm(environment, owner, owner.settings.run.profile, typed)
     extend_web_ui(environment, owner.settings, form, view)

@@ -1,4 +1,4 @@
-"""How a Locust process ends: with an exit code of the suite's, and with a sentence where it did not come to a run."""
+"""How a Locust process ends: with an exit code of the suite, and with a sentence where no run came about."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LONGEST_WAIT_FOR_WORKERS_S = 600
-"""Where ``--expect-workers-max-wait`` says nothing; Locust itself waits for ever."""
+"""The limit without ``--expect-workers-max-wait``; Locust itself would wait for ever."""
 
 _NEXT_STEPS = {
     "Gave up waiting for workers": "Start them: locust -f FILE --worker --master-host HOST; or wait longer: "
     "--expect-workers-max-wait SECONDS",
     "Unknown User": "List those that there are: locust -f FILE --list",
 }
-"""What Locust's main module says before it gives up, and what to do."""
+"""Last error of Locust's main module before it gives up → what to do."""
 
 
 class _LastError(logging.Filter):
-    """Remembers what Locust's main module said last before it gives up."""
+    """Remembers the last error that Locust's main module logged before it gave up."""
 
     message = ""
 
@@ -44,9 +44,9 @@ class _LastError(logging.Filter):
 
 class _Exits:
     """
-    Stands where modules of Locust's look for ``sys``.
+    Takes the place of ``sys`` in modules of Locust.
 
-    Locust ends with a plain 1 or -1 where it gives up, which here would be a FAIL; verdicts are of type `ExitCode`.
+    Locust exits with a plain 1 or -1 when it gives up, and 1 would mean FAIL here. Verdicts have the type `ExitCode`.
     """
 
     def __init__(self, said: _LastError) -> None:
@@ -56,7 +56,7 @@ class _Exits:
         return getattr(sys, name)
 
     def exit(self, code: object = None) -> NoReturn:
-        """End the process with *code*; Locust's own 1 becomes a sentence and the suite's code for a mistake."""
+        """End the process with *code*. Instead of Locust's own 1 it prints a sentence and exits as for a usage mistake."""
         if code not in {1, -1} or isinstance(code, ExitCode):
             raise SystemExit(code)
         message = self._said.message or "it gave up before a run; the reason is above"
@@ -66,18 +66,18 @@ class _Exits:
 
 
 def own_exits() -> None:
-    """From now on this process ends with the suite's exit codes, whatever ends it; its output cannot fail."""
+    """From now on this process always ends with an exit code of the suite, and a closed output cannot break it."""
     protect_output()
     sys.excepthook = _end_with_a_sentence
     said = _LastError()
     logging.getLogger("locust.main").addFilter(said)
     for module in (argument_parser, runners, stats, sys.modules.get("locust.main")):
-        if module is not None:  # Locust is no process of its own here
+        if module is not None:  # None where Locust is not the main program
             module.sys = _Exits(said)  # type: ignore[attr-defined]
 
 
 def end_unexpected(error: BaseException) -> NoReturn:
-    """End the process with a sentence about an unexpected exception, and the place of its traceback."""
+    """End the process with a sentence that names an unexpected exception and where its traceback is."""
     what, next_step = describe_unexpected(error)
     _print(LoadTestError(f"locust: the suite itself failed: {what}", next_step))
     raise SystemExit(ExitCode.NO_VERDICT)
@@ -88,7 +88,7 @@ def _end_with_a_sentence(
     error: BaseException,
     trace: TracebackType | None,
 ) -> None:
-    """What reaches the interpreter's end. Python takes the code of a SystemExit that is raised here."""
+    """Handle an uncaught exception. Python exits with the code of a SystemExit that is raised here."""
     if isinstance(error, LoadTestError):
         _print(error)
         raise SystemExit(error.exit_code)
@@ -109,10 +109,10 @@ def _end_with_a_sentence(
 
 def require_web_port(web_ui: WebUI) -> None:
     """
-    Find out whether the web UI can listen, before Locust tries it in the background.
+    Check that the web UI can listen, before Locust tries it in the background.
 
     Raises:
-        LoadTestError: The port is in use, or the address is none of this machine's.
+        LoadTestError: The port is in use, or this machine does not have the address.
     """
     host, port = web_ui.host, web_ui.port
     try:
@@ -120,7 +120,7 @@ def require_web_port(web_ui: WebUI) -> None:
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         raise LoadTestError(
-            f"--web-port: cannot listen on {host or '0.0.0.0'}:{port}: {reason}",  # noqa: S104 - said, not done
+            f"--web-port: cannot listen on {host or '0.0.0.0'}:{port}: {reason}",  # noqa: S104 - only printed
             "Stop what listens there, or name another port: --web-port 8090; without a web UI: --headless",
         ) from None
 

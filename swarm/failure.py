@@ -9,15 +9,15 @@ from conf.operations import Outcome
 
 _PROJECT = Path(__file__).parents[1]
 _ROOMS = frozenset({"conf", "seed", "monitoring", "reports", "swarm", "locustfiles"})
-"""Beside them there may be anything: a virtual environment, or other packages where the suite is installed."""
+"""Folders of the project's code. Its root may hold others: a virtual environment, or other installed packages."""
 
 
-class RequestFailed(Exception):  # noqa: N818 - it is a result, fired as Locust's `exception`, rarely raised
+class RequestFailed(Exception):  # noqa: N818 - a result, passed to Locust as `exception`, rarely raised
     """
     How and why a request failed.
 
-    Locust groups failures by their ``repr``, which therefore is ``outcome: message`` and must not
-    hold anything that differs from request to request, nor a secret.
+    Locust groups failures by their ``repr``, which is ``outcome: message``. So the message holds nothing that
+    differs from request to request, and no secret.
     """
 
     def __init__(self, outcome: Outcome, message: str) -> None:
@@ -31,10 +31,10 @@ class RequestFailed(Exception):  # noqa: N818 - it is a result, fired as Locust'
 
 def unexpected_failure(error: BaseException) -> RequestFailed:
     """
-    The failure that an exception is which the suite does not know.
+    The failure for an exception that the suite does not know.
 
-    Its words name the exception's type and the line of the project that it came through, not its text, which may hold
-    anything. The exception is its ``__cause__``.
+    The message names the exception's type and the line of the project that it came through. It leaves out the
+    exception's text, which may hold anything. The exception is the failure's ``__cause__``.
     """
     frames = [(Path(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)]
     own = [(path.relative_to(_PROJECT), line) for path, line in frames if _is_own(path)]

@@ -1,7 +1,7 @@
 """
-What owner and load-generating processes say to each other, over Locust's own channel.
+The messages between the owner and the load-generating processes, over Locust's own channel.
 
-Every message names its run. A worker that stood still may say what belongs to a run that is over, or hear it.
+Every message names its run: after a worker stood still, it may send or receive a message of a run that is over.
 """
 
 from __future__ import annotations
@@ -12,54 +12,54 @@ from typing import Any, ClassVar, Self
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What every message has."""
+    """The part that every message has."""
 
     TYPE: ClassVar[str]
     run_id: str
-    """Which run it is about."""
+    """The run that the message is about."""
 
     def pack(self) -> dict[str, Any]:
-        """As Locust sends it."""
+        """The message as a dict, which Locust can send."""
         return {spec.name: getattr(self, spec.name) for spec in fields(self)}
 
     @classmethod
     def unpack(cls, data: dict[str, Any]) -> Self:
-        """As it was sent."""
+        """The message that `pack` made *data* of."""
         return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)
 class Begin(Message):
-    """Owner → process, before the first user starts: what the run needs of you."""
+    """Owner → process, before the first user starts: the process's part in the run."""
 
     TYPE: ClassVar = "loadtest:begin"
     known: list[Any]
-    """One house of each development, packed."""
+    """One packed house of each development."""
     limited: bool
-    """Whether the profile's iterations end each user's work; False where a run time was asked for."""
+    """Whether each user stops after the profile's iterations; False where the command names a run time."""
     step: int
-    """To which the first requests belong; a warm-up has a number of its own."""
+    """The step that the first requests belong to; a warm-up has a number of its own."""
     share: int
-    """Which part of the planned arrivals this process makes, from 0 ..."""
+    """Number of this process's share of the planned arrivals, from 0."""
     shares: int
-    """... of so many; 0: of none, for a process that joined a run under way."""
+    """How many shares the planned arrivals have; 0 for a process that joined later, and so plans none."""
     ramp_s: float
-    """How long the users take to start; planned arrivals begin after it."""
+    """Seconds until all users have started; planned arrivals begin after them."""
     ceiling: int
-    """How many requests this process may send in a second."""
+    """Most requests that this process may send in a second."""
     journeys: list[str]
-    """What the users of this run set out to do."""
+    """The journeys of this run's users."""
     profile: str
-    """Which load they make."""
+    """Name of the profile that describes the load."""
     load: str
-    """What the owner's settings make of the load, as a digest; a process with another one makes another load."""
+    """Digest of the settings that shape the load, as the owner has them; a process with another digest makes another load."""
     over: bool
-    """Whether the run is ending: a process that joins now makes no load any more, whatever Locust tells it."""
+    """Whether the run is ending: a process that joins now makes no load, even if Locust starts users there."""
 
 
 @dataclass(frozen=True, slots=True)
 class CeilingShare(Message):
-    """Owner → process: send no more requests than this in a second, now that there are more of you."""
+    """Owner → process: the new limit of requests per second, after another process has joined."""
 
     TYPE: ClassVar = "loadtest:ceiling"
     per_second: int
@@ -67,18 +67,18 @@ class CeilingShare(Message):
 
 @dataclass(frozen=True, slots=True)
 class Want(Message):
-    """Process → owner: so many users wait for a house."""
+    """Process → owner: how many users wait for a house."""
 
     TYPE: ClassVar = "loadtest:want"
     leases: int
-    """Houses to live in, until they are given back."""
+    """Houses wanted to live in, until they are given back."""
     fresh: int
-    """Houses to onboard, once."""
+    """Houses wanted to onboard once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dealt(Message):
-    """Owner → process: houses, packed, in one or more messages."""
+    """Owner → process: packed houses, in one or more messages."""
 
     TYPE: ClassVar = "loadtest:dealt"
     leases: list[Any]
@@ -87,7 +87,7 @@ class Dealt(Message):
 
 @dataclass(frozen=True, slots=True)
 class Back(Message):
-    """Process → owner: these houses are free again; an id for each user that had one."""
+    """Process → owner: houses that are free again, with one id for each user that had one."""
 
     TYPE: ClassVar = "loadtest:back"
     house_ids: list[str]
@@ -95,7 +95,7 @@ class Back(Message):
 
 @dataclass(frozen=True, slots=True)
 class NewTokens(Message):
-    """Owner → process: the JWTs of houses that it holds are about to expire; these take their place."""
+    """Owner → process: new JWTs for houses that the process holds, since the old ones are about to expire."""
 
     TYPE: ClassVar = "loadtest:tokens"
     tokens: dict[str, str] = field(repr=False)
@@ -104,7 +104,7 @@ class NewTokens(Message):
 
 @dataclass(frozen=True, slots=True)
 class Trouble(Message):
-    """Process → owner: something in me failed; the run is not valid, and may as well end."""
+    """Process → owner: something in the process failed, so that the run is not valid and should end."""
 
     TYPE: ClassVar = "loadtest:trouble"
     code: str
@@ -121,7 +121,7 @@ class StepBegins(Message):
 
 @dataclass(frozen=True, slots=True)
 class Finish(Message):
-    """Owner → process: let your users finish, send what is left, say so."""
+    """Owner → process: let the users finish, send the remaining results, then send `Finished`."""
 
     TYPE: ClassVar = "loadtest:finish"
     run_id: str
@@ -129,41 +129,41 @@ class Finish(Message):
 
 @dataclass(frozen=True, slots=True)
 class Finished(Message):
-    """Process → owner: all is sent."""
+    """Process → owner: all results are sent."""
 
     TYPE: ClassVar = "loadtest:finished"
     users: int
-    """That it had before."""
+    """Users that the process had before it finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report(Message):
-    """Process → owner, with each of Locust's reports and once at the end; travels in the report's data."""
+    """Process → owner: what it measured. Travels in the data of each of Locust's reports, and once more at the end."""
 
     KEY: ClassVar = "loadtest"
     measurements: dict[str, bytes]
     recorded: int
     """Results since the start of the run, including those in *measurements*."""
     attempts: dict[str, list[int]]
-    """Since the start of the run: of each operation, how many were begun, and how many ended with a result."""
+    """Operation → attempts begun and attempts ended with a result, since the start of the run."""
     parked: int
     """Users that have made all their iterations."""
     differs: bool
-    """Whether this process has other settings than the owner, and so makes another load."""
+    """Whether this process's settings differ from the owner's, so that it makes another load."""
     spent: int
-    """Onboardings that the portal had seen before."""
+    """Onboardings of houses that the portal had seen before."""
     held_back: int
     """Requests that had to wait for the ceiling."""
     begun: int
     """Planned starts that were made."""
     missed: int
-    """Planned starts that were not; known once the process has finished."""
+    """Planned starts that were not made; known once the process has finished."""
     clock_ahead_s: float | None
-    """This machine's clock less the portal's; None where no JWT was refused."""
+    """This machine's clock minus the portal's; None where no JWT was refused."""
     rate_limits: list[list[Any]]
-    """Since the start of the run: what the portal's limiter refused, as `RateLimits.listed` says it."""
+    """Requests that the portal's rate limiter refused since the start of the run, as `RateLimits.listed` returns them."""
     slowest: list[list[Any]]
-    """Since the start of the run: operation, seconds, when it ended in seconds since the epoch, trace."""
+    """The slowest answers since the start of the run: operation, seconds, end in seconds since the epoch, trace."""
     lag: bytes
     """Event-loop lag since the last report, as a histogram."""
     rss_bytes: int

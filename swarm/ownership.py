@@ -1,4 +1,4 @@
-"""What a process does that owns the runs: the local runner's, or the master. A worker never imports this module."""
+"""The work of the process that owns the runs: the local runner, or the master. A worker never imports this module."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 def own_runs(environment: Environment, settings: Settings) -> None:
     """
-    Own the runs of this process.
+    Make this process the owner of its runs.
 
     Raises:
-        LoadTestError: The run cannot be as it was asked for, a port cannot be had, or a headless run lacks what it needs.
+        LoadTestError: The run cannot be made as asked for, a port cannot be opened, or a headless run lacks what it needs.
     """
     options, web_ui = environment.parsed_options, environment.web_ui
     assert options is not None
@@ -41,7 +41,7 @@ def own_runs(environment: Environment, settings: Settings) -> None:
     if web_ui is None and settings.monitoring.metrics_port is None:
         Owner(environment, choice, generator, progress)
     else:
-        # pandas and scipy come with it, and take a second or two.
+        # It imports pandas and scipy, which takes a second or two.
         from swarm.display import open_view, show_in_web_ui  # noqa: PLC0415
 
         view = open_view(settings)
@@ -49,7 +49,7 @@ def own_runs(environment: Environment, settings: Settings) -> None:
         if web_ui is not None:
             show_in_web_ui(environment, owner, typed, view)
     if web_ui is None:
-        # Nothing that is missing can be mended at a form: it must be there when the run starts.
+        # A headless run has no form to correct its choice in: all that it needs must be there at its start.
         require_ready(settings, journeys, options.run_time or 0, utc_now())
     if options.csv_prefix:
         events.quit.add_listener(lambda **_: write_locust_csv(environment, options.csv_prefix))

@@ -1,4 +1,4 @@
-"""Where a run's figures come from: versions, commit, settings without secrets."""
+"""What produced a run's figures: versions, commit, settings without secrets."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from conf.settings import Settings
 
 COMMIT_VARIABLE = "LOADTEST_COMMIT"
-"""The image's: it has no repository, and says so what it was built of."""
+"""Set in the image, which has no repository: the commit that the image was built from."""
 _PACKAGES = ("locust", "gevent", "geventhttpclient", "psycopg2-binary", "hdrhistogram")
 _SECRETS: Any = {"session_secret": True, "database": {"url"}}
 
 
 @cache
 def package_versions() -> dict[str, str]:
-    """Name → version of what made the figures."""
+    """Name → version of the software that made the figures."""
     return {
         "suite": version("openhouse-loadtest"),
         "python": platform.python_version(),
@@ -34,19 +34,19 @@ def package_versions() -> dict[str, str]:
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the suite that runs; asked for once."""
+    """The commit of the running suite; Git is asked once."""
     return find_commit(Path(__file__).parent, os.environ)
 
 
 def find_commit(directory: Path, environ: Mapping[str, str]) -> str | None:
     """
-    The commit a directory is checked out at, with ``-dirty`` behind it where files differ.
+    The commit that a directory is checked out at, followed by ``-dirty`` where files differ from it.
 
-    Outside a repository, or without Git, it is what the environment names; None where that names nothing.
+    Outside a repository, or without Git, the commit that the environment names; None where it names none.
     """
     try:
         described = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607 - git is on the PATH or absent
+            ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],  # noqa: S607 - git is found on the PATH, or absent
             cwd=directory,
             capture_output=True,
             text=True,
@@ -59,12 +59,12 @@ def find_commit(directory: Path, environ: Mapping[str, str]) -> str | None:
 
 
 def recorded_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as JSON, without what is secret."""
+    """The settings as JSON, without secrets."""
     return settings.model_dump(mode="json", exclude=_SECRETS, exclude_none=True)
 
 
 def load_digest(settings: Settings) -> str:
-    """Equal for settings that make the same load: profile, contract, how requests and searches are sent, and answers read."""
+    """A digest of all settings that shape the load: profile, contract, and how requests, searches and answers are handled."""
     parts: Any = {
         "profile": ...,
         "contract": ...,

@@ -50,14 +50,14 @@ if TYPE_CHECKING:
 
 
 _GARBAGE_THRESHOLDS = 20_000, 10, 100
-"""Of the three generations (``gc.set_threshold``): new objects, and searches of the generation below."""
+"""Thresholds of the three generations (``gc.set_threshold``): new objects, then searches of the younger generation."""
 
 _log = logging.getLogger(__name__)
 _joined = Event()
 
 
 def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
-    """The suite's own option, and the loopback for web UI and workers, which Locust would open to everybody."""
+    """Add the suite's option. Bind web UI and port for workers to the loopback, since Locust opens both to every machine."""
     parser.add_argument(
         "--journey",
         choices=[ALL, *Journey],
@@ -71,12 +71,12 @@ def _offer_options(parser: LocustArgumentParser, **_: object) -> None:
         exit_code_on_error=0,
         expect_workers_max_wait=LONGEST_WAIT_FOR_WORKERS_S,
     )
-    (run_time,) = (action for action in parser._actions if action.dest == "run_time")  # noqa: SLF001 - no other way
+    (run_time,) = (action for action in parser._actions if action.dest == "run_time")  # noqa: SLF001 - Locust offers no other way
     run_time.type = _run_time
 
 
 def _run_time(text: str) -> int:
-    """As Locust reads it, which breaks off over more hours than a clock knows."""
+    """Read a run time as Locust does; Locust's own reader fails for a time of very many hours."""
     try:
         return argument_parser.timespan(text)
     except OverflowError:
@@ -88,10 +88,10 @@ def _run_time(text: str) -> int:
 def _begin_session(environment: Environment, **_: object) -> None:
     clean_output()
     clean_results()
-    # Python raises KeyboardInterrupt in whatever runs at the moment, which may be a user's request: it would be lost.
+    # Python raises KeyboardInterrupt in the greenlet that runs, perhaps in a user's request, where it would be lost.
     gevent.signal_handler(signal.SIGINT, gevent.kill, gevent.getcurrent(), KeyboardInterrupt)
-    # Locust's stop() asks for its caller. The first time in a process that reads all its modules, and the event loop
-    # stands still for a tenth of a second: requests in flight at the end of a run would be timed too long.
+    # Locust's stop() looks up its caller. The first look-up in a process reads all modules, and blocks the event loop
+    # for a tenth of a second: requests in flight at the end of a run would be timed too long.
     inspect.stack()
     try:
         _join(environment)
@@ -99,31 +99,31 @@ def _begin_session(environment: Environment, **_: object) -> None:
         print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
         _send_workers_home(environment)
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 - Locust would write it into its log and end with 1
+    except Exception as error:  # noqa: BLE001 - Locust would log it, and exit with 1
         _send_workers_home(environment)
         end_unexpected(error)
     _look_for_garbage_rarely()
 
 
 def _send_workers_home(environment: Environment) -> None:
-    """Those that are here already would wait for a minute."""
+    """Tell workers that have joined already to quit; else they would wait for a minute."""
     if isinstance(environment.runner, MasterRunner):
         environment.runner.quit()
 
 
 def _look_for_garbage_rarely() -> None:
     """
-    Python's search for reference cycles stops the process, and takes the longer the more users there are.
+    Make Python search for reference cycles less often: a search stops the process, for longer the more users there are.
 
-    As Python has it, ten thousand users who wait cost a quarter of a core, in pauses of up to half a second: what is in
-    flight has outlived the first search, and is searched again and again.
+    With Python's own thresholds, ten thousand waiting users cost a quarter of a core, in pauses of up to half a second.
+    Objects of requests in flight outlive the first search, and are searched again and again.
     """
-    gc.freeze()  # all that has been imported stays
+    gc.freeze()  # imported modules are never freed, so they need no search
     gc.set_threshold(*_GARBAGE_THRESHOLDS)
 
 
 def _join(environment: Environment) -> None:
-    """Take this process's part in the run: generator, owner, or both."""
+    """Make this process a generator, an owner, or both."""
     options, runner = environment.parsed_options, environment.runner
     assert options is not None
     if environment.reset_stats:
@@ -139,7 +139,7 @@ def _join(environment: Environment) -> None:
     _joined.set()
     if isinstance(runner, WorkerRunner):
         return
-    # A worker judges nothing: it needs no driver of a database, no signer of JWTs and no pages.
+    # A worker judges nothing: it needs no database driver, no signer of JWTs and no pages.
     from swarm.ownership import own_runs  # noqa: PLC0415
 
     own_runs(environment, settings)
@@ -147,10 +147,10 @@ def _join(environment: Environment) -> None:
 
 def _connect(runner: WorkerRunner) -> None:
     """
-    Be ready for the owner's message before the master knows of this worker.
+    Register for the owner's message before the master knows of this worker.
 
-    Locust connects first and fires ``init`` afterwards. On a busy machine the master sends its messages in between, and
-    the one that was lost held the houses.
+    Locust connects first and fires ``init`` afterwards. On a busy machine the master sends messages in between; one
+    that was lost held the houses.
     """
     if Begin.TYPE not in runner.custom_messages:
         runner.register_message(Begin.TYPE, _begin_when_joined)
@@ -158,20 +158,20 @@ def _connect(runner: WorkerRunner) -> None:
 
 
 def _begin_when_joined(environment: Environment, msg: Any, **_: object) -> None:
-    """While it waits, so does what the master says next: to start users."""
+    """Begin once this worker has joined. Until then the master's next message, to start users, waits too."""
     _joined.wait()
     generator_of(environment).begin(msg)
 
 
 _connect_as_locust_does: Callable[[WorkerRunner], None] = WorkerRunner.connect_to_master
-WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # as what follows, a way of Locust's that we mend
+WorkerRunner.connect_to_master = _connect  # type: ignore[method-assign]  # this and the next lines change Locust's behaviour
 MasterRunner.handle_message = handle_message  # type: ignore[method-assign, assignment]
 zmqrpc.Server, zmqrpc.Client = WorkerPort, MasterLink  # type: ignore[misc]
 runners.WorkerNode = WatchedNode  # type: ignore[misc]
 runners.time = SteadyTime()  # type: ignore[assignment]
 stats.bucket_response_time = fine_bucket
-# A worker asks for these once per option whenever the number of users changes, and each time builds a parser: its
-# event loop stood still for half a second, and requests in flight were timed too long.
+# A worker asks for these once per option whenever the number of users changes, and each call builds a parser. That
+# blocked the event loop for half a second, and requests in flight were timed too long.
 argument_parser.default_args_dict = cache(argument_parser.default_args_dict)
 own_exits()
 events.init_command_line_parser.add_listener(_offer_options)

@@ -1,4 +1,4 @@
-"""The secret of workers and their master: proves that they belong together, and gives the key to their messages."""
+"""The shared secret of master and workers: it proves that they belong together, and their encryption keys come from it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _PURPOSE = b"openhouse-loadtest: master of workers"
 
 def find_worker_secret(option: str, host: str, environ: Mapping[str, str] = os.environ) -> str:
     """
-    The secret; empty where there is none, and none is needed: on the loopback.
+    The secret; empty where none is set and none is needed, which is on the loopback.
 
     Args:
-        option: Of Locust's, that names *host*.
-        host: On which a master listens, or where a worker looks for one.
-        environ: The process's.
+        option: Locust's option that names *host*.
+        host: Address that a master listens on, or that a worker connects to.
+        environ: The process's environment.
 
     Raises:
-        LoadTestError: It is missing or too short; or its file is not in order.
+        LoadTestError: The secret is missing or too short, or its file is not in order.
     """
     secret = read_secret(VARIABLE, environ)
     if not secret and not is_loopback(host):
@@ -51,10 +51,10 @@ def find_worker_secret(option: str, host: str, environ: Mapping[str, str] = os.e
 
 class MasterKeys:
     """
-    The master's CurveZMQ key pair (RFC 26), made from the secret on both sides.
+    The master's CurveZMQ key pair (RFC 26); master and worker both derive it from the secret.
 
-    The public key is never sent. Who connects with the right one knows the secret, and who answers to it does too. scrypt
-    makes it slow to try secrets on what was overheard: it takes some hundredths of a second.
+    The public key is never sent: a worker that connects with it knows the secret, and so does a master that answers.
+    scrypt takes some hundredths of a second, which makes it slow to try out secrets on recorded traffic.
     """
 
     def __init__(self, secret: str) -> None:
@@ -65,10 +65,10 @@ class MasterKeys:
     @classmethod
     def of(cls, secret: str) -> MasterKeys | None:
         """
-        None where there is no secret.
+        The keys of *secret*; None where it is empty.
 
         Raises:
-            LoadTestError: ZeroMQ is one without CURVE.
+            LoadTestError: This ZeroMQ was built without CURVE.
         """
         if secret and not zmq.has("curve"):
             raise LoadTestError(

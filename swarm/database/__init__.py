@@ -1,1 +1,1 @@
-"""What vector search asks PostgreSQL with: a pool of connections, and production's query."""
+"""Vector search in PostgreSQL: a pool of connections, and production's query."""

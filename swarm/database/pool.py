@@ -1,4 +1,4 @@
-"""A pool of database connections for greenlets, as the portal has one for its requests."""
+"""A pool of database connections for greenlets, like the portal's pool for its requests."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 _PAUSE_S = 1.0
-"""So long after one could not be opened, no other is opened in its place: users whose database is gone ask again at once."""
+"""Pause after a connection could not be opened: users without a database ask again at once."""
 
 
-class PoolTimeout(LoadTestError):  # noqa: N818 - what it is called everywhere
-    """All connections were lent for as long as a borrower waits."""
+class PoolTimeout(LoadTestError):  # noqa: N818 - the usual name
+    """No connection became free while the borrower waited."""
 
 
 class ConnectionPool:
     """
-    At most *size* connections, opened when first needed; the one used last is used next.
+    Opens at most *size* connections, each when it is first needed; the one used last is lent next.
 
     Args:
         open_connection: Opens and prepares one connection.
-        size: Greenlets beyond this wait.
-        timeout_s: They wait no longer than this.
+        size: Most connections at once; further greenlets wait.
+        timeout_s: Longest wait of a greenlet for a connection.
     """
 
     def __init__(self, open_connection: Callable[[], connection], size: int, timeout_s: float) -> None:
@@ -43,11 +43,11 @@ class ConnectionPool:
     @contextmanager
     def connection(self) -> Iterator[connection]:
         """
-        Lend a connection; one that broke, or whose borrower was killed in mid-query, is closed.
+        Lend a connection. It is closed where it broke, or where its borrower was killed during a query.
 
         Raises:
-            PoolTimeout: None was free in time.
-            LoadTestError: One was, and could not be opened.
+            PoolTimeout: No connection was free in time.
+            LoadTestError: A new connection could not be opened.
         """
         if not self._free.acquire(timeout=self._timeout_s):
             raise PoolTimeout(

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from seed.fixture import House
 
 TOP = 5
-"""Rows asked for, as in the Phase 17 document."""
+"""Rows that a search asks for, as in the Phase 17 document."""
 
 _SAMPLE = 64
 _NOISE = 0.3
-"""Length of the random part added to a chunk's unit vector: cosine similarity about 0.96 to the chunk itself."""
+"""Length of the random vector that is added to a chunk's unit vector: cosine similarity to the chunk is about 0.96."""
 
 _PREPARE = """
     PREPARE nearest_chunks (vector, uuid, uuid, int) AS
@@ -48,9 +48,9 @@ _PREPARE = """
 
 class Searches:
     """
-    What the searching users of a process share in one run: connections, and each development's query vectors.
+    Shared by the searching users of a process in one run: connections, and each development's query vectors.
 
-    Until the next run, the database may be started anew, and seeded anew.
+    The next run has its own: meanwhile the database may have been restarted and seeded again.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -67,8 +67,8 @@ class Searches:
         The query vectors of the house's development, drawn once.
 
         Raises:
-            LoadTestError: No connection in time, or the development has no chunks.
-            psycopg2.Error: The database refuses, or falls silent.
+            LoadTestError: There was no connection in time, or the development has no chunks.
+            psycopg2.Error: The database refuses, or stops answering.
         """
         development = house.development_id
         if development not in self._spaces:
@@ -83,7 +83,7 @@ class Searches:
 
 @dataclass(frozen=True, slots=True)
 class SearchSpace:
-    """What one development's searches look for, and how many rows they must find."""
+    """Query vectors of one development, and how many rows a search must find there."""
 
     vectors: tuple[str, ...]
     rows: int
@@ -91,11 +91,11 @@ class SearchSpace:
 
 def open_search_connection(settings: Settings) -> connection:
     """
-    A connection with the search prepared and pgvector set as the portal sets it.
+    Open a connection, prepare the search on it, and set pgvector as the portal does.
 
     Raises:
-        LoadTestError: There is none, or none in time.
-        psycopg2.Error: The database refuses to prepare the search, or falls silent meanwhile.
+        LoadTestError: There is no connection, or none in time.
+        psycopg2.Error: The database refuses to prepare the search, or stops answering meanwhile.
     """
     database = settings.database
     opened = connect(
@@ -109,7 +109,7 @@ def open_search_connection(settings: Settings) -> connection:
             for name, value in VECTOR_SEARCH.items():
                 cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
             cursor.execute(_PREPARE)
-    except BaseException:  # its user may have been killed
+    except BaseException:  # the user may have been killed
         opened.close()
         raise
     return opened
@@ -117,7 +117,7 @@ def open_search_connection(settings: Settings) -> connection:
 
 def load_search_space(lent: connection, house: House, random_seed: int) -> SearchSpace:
     """
-    Draw query vectors near chunks of the house's development; the same ones for the same seed.
+    Draw query vectors near chunks of the house's development. The same seed draws the same vectors.
 
     Raises:
         LoadTestError: The development has no chunks.
@@ -154,7 +154,7 @@ def nearest_chunks(lent: connection, vector: str, house: House) -> list[tuple[st
 
 
 def assess_rows(rows: list[tuple[str, str, float]], house: House, expected: int) -> RequestFailed | None:
-    """The expected number of rows, all of the house's own tenant and development; None if so."""
+    """None if there are as many rows as *expected*, all of the house's own tenant and development; else the failure."""
     if any(
         (tenant, development) != (house.tenant_id, house.development_id) for tenant, development, _ in rows
     ):
@@ -165,7 +165,7 @@ def assess_rows(rows: list[tuple[str, str, float]], house: House, expected: int)
 
 
 def failure_of(error: psycopg2.Error | LoadTestError) -> RequestFailed:
-    """What a driver's error means; its own text may quote the address, so only its kind is kept."""
+    """The failure for an error of the driver. It names the kind only, since the error's text may quote the address."""
     match error:
         case psycopg2.errors.QueryCanceled():
             return RequestFailed(Outcome.TIMEOUT, "database.statement_timeout_s exceeded")
@@ -178,6 +178,6 @@ def failure_of(error: psycopg2.Error | LoadTestError) -> RequestFailed:
     if isinstance(error, LoadTestError):
         return RequestFailed(Outcome.CONNECTION, error.message)
     is_lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    if is_lost and error.pgcode not in POOLER_SQLSTATES:  # 26000 is an OperationalError to the driver
+    if is_lost and error.pgcode not in POOLER_SQLSTATES:  # the driver raises OperationalError for 26000 too
         return RequestFailed(Outcome.CONNECTION, "the connection to the database was lost")
     return RequestFailed(Outcome.STATUS, sqlstate_words(error.pgcode or "", type(error).__name__))

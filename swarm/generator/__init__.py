@@ -1,1 +1,1 @@
-"""One process that makes load."""
+"""The process that makes load."""

@@ -1,4 +1,4 @@
-"""An open workload: flows start at planned moments, however slow the portal is."""
+"""An open workload: flows start at planned moments, even where the portal is slow."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class Schedule:
     """
     The planned starts of one process, in seconds since it began.
 
-    Every process plans its own share, so no clock is shared: the sum of independent Poisson processes is one with
-    the sum of their rates, and constant arrivals of *shares* processes interleave as far as these begin together.
+    Every process plans its own share, so that no clock is shared. Independent Poisson processes add up to one with the
+    sum of their rates. Constant arrivals of *shares* processes interleave, as far as the processes begin together.
 
     Args:
-        rate: Starts per second, of all processes together.
+        rate: Starts per second of all processes together.
         arrivals: Constant or Poisson.
         seed: The same seed plans the same starts; each share has its own.
-        share: Which of the processes this is, from 0.
-        shares: How many there are; 0 for a process that joined later, when all was dealt: it has no starts.
+        share: Number of this process, from 0.
+        shares: How many processes share the starts; 0 for a process that joined later, and so has no starts.
     """
 
     def __init__(self, rate: float, arrivals: Arrivals, seed: str, share: int, shares: int) -> None:
@@ -33,10 +33,10 @@ class Schedule:
         self._outstanding: set[float] = set()
         self._given_back: list[float] = []
         self.begun = 0
-        """Planned starts whose flow was made."""
+        """Planned starts that a user has made."""
 
     def take(self) -> float:
-        """The next planned start; no other user gets it."""
+        """Take the next planned start; no other user gets it."""
         if self._given_back:
             return heappop(self._given_back)
         taken, self._next_s = self._next_s, self._next_s + self._distance_s()
@@ -44,17 +44,17 @@ class Schedule:
         return taken
 
     def give_back(self, planned_s: float) -> None:
-        """A user took a start and stopped before its time; another user makes it."""
+        """Give back a start whose user stopped before its time; another user makes it."""
         if planned_s in self._outstanding:
             heappush(self._given_back, planned_s)
 
     def begin(self, planned_s: float) -> None:
-        """A start that was taken is made now."""
+        """Count a taken start as made now."""
         self._outstanding.remove(planned_s)
         self.begun += 1
 
     def missed(self, elapsed_s: float) -> int:
-        """Starts that were planned up to *elapsed_s* and not made; ends the schedule."""
+        """Count the starts that were planned up to *elapsed_s* and not made. This ends the schedule."""
         while self._next_s <= elapsed_s:
             self.take()
         return sum(planned_s <= elapsed_s for planned_s in self._outstanding)

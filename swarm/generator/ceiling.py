@@ -1,4 +1,4 @@
-"""The most requests that may be sent in a second: a target that is not ours is not overrun."""
+"""A limit of requests per second, so that a run does not overload a target of other people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _WINDOW_S = 1.0
 
 class Ceiling:
     """
-    Lets requests start, never more than *per_second* of them in any second; the others wait for their turn.
+    Lets at most *per_second* requests start in any second; further requests wait.
 
     Args:
-        per_second: Of this process; 0: none may start.
-        clock: Seconds.
-        sleep: Lets the other users go on meanwhile.
+        per_second: This process's share; with 0 no request may start.
+        clock: In seconds.
+        sleep: Waits for some seconds while the other users go on.
     """
 
     def __init__(
@@ -39,28 +39,28 @@ class Ceiling:
         """Requests that had to wait."""
 
     def wait(self) -> None:
-        """Return when the request may start, which it does at once: what counts is when it was really let go."""
+        """Return when the request may start; the caller starts it at once, since the moment of the return counts."""
         if not self._turn.locked() and not self._wait_s():
             self._starts.append(self._clock())
             return
         self.held_back += 1
-        with self._turn:  # the others queue behind the first of those who wait
+        with self._turn:  # the first waiting request holds the lock, and later ones queue for it
             while wait_s := self._wait_s():
                 self._sleep(wait_s)
             self._starts.append(self._clock())
 
     def share(self, per_second: int) -> None:
-        """From now on as many as this, also of those who wait: other processes have joined."""
+        """Set a new limit, for waiting requests too: other processes have joined."""
         self._starts = deque(self._starts, maxlen=per_second)
 
     def _wait_s(self) -> float:
-        """At least how long until one may start; 0 where one may."""
+        """Shortest time until a request may start; 0 where one may start now."""
         if len(self._starts) != self._starts.maxlen:
             return 0.0
         return max(self._starts[0] + _WINDOW_S - self._clock(), 0.0) if self._starts else _WINDOW_S
 
 
 def share_out(per_second: int, processes: int) -> list[int]:
-    """What each of *processes* may send, so that they send no more together; fewer than they are, and some may not at all."""
+    """Each process's share of *per_second*. With more processes than requests per second, some shares are 0."""
     least, over = divmod(per_second, max(processes, 1))
     return [least + (number < over) for number in range(processes)]

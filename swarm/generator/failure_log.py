@@ -1,4 +1,4 @@
-"""Failed requests as records of the tracker; at a high rate some of them, and how many were left out."""
+"""Writes failed requests as records of the tracker; at a high rate, some of them and the number of the rest."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _log = logging.getLogger(__name__)
 
 class FailureLog:
     """
-    Writes at most so many failures per second; records and numbers left out add up to all failures.
+    Writes a limited number of failures per second. Records and the numbers left out add up to all failures.
 
-    The first unexpected exception of a kind is always written, with its stack, and named in Locust's log.
+    The first unexpected exception of each kind is always written with its stack, and named in Locust's log.
 
     Args:
-        tracker: Where to.
-        per_second: At most.
-        index: Which of the run's load-generating processes this is.
-        clock: Seconds.
+        tracker: Writes the records.
+        per_second: Most records in a second.
+        index: Number of this load-generating process in the run.
+        clock: In seconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class FailureLog:
         self._known: set[str] = set()
 
     def add(self, operation: str, failed: RequestFailed, trace_id: str | None = None) -> None:
-        """Write a failure, or count it; *trace_id* finds it in the portal's own records."""
+        """Write a failure, or count it; *trace_id* is that of the portal's own records."""
         is_new = failed.outcome is Outcome.UNEXPECTED and self.note_unexpected(failed, operation)
         second = int(self._clock())
         if second != self._second:
@@ -53,12 +53,12 @@ class FailureLog:
             self._left_out += 1
             return
         self._written += 1
-        # A failure is a result: where in our own code it was made says nothing of it. Of an exception that made it,
-        # the stack says all.
+        # The stack of a failure only shows the suite's own code. The stack of the exception that caused it shows the
+        # cause.
         self._write(operation, failed.__cause__ or failed.message, outcome=failed.outcome, trace_id=trace_id)
 
     def note_unexpected(self, failed: RequestFailed, operation: str) -> bool:
-        """Whether an exception is the first of its kind; then Locust's log gets a line about it."""
+        """Whether an exception is the first of its kind; if so, write a line about it to Locust's log."""
         if failed.message in self._known:
             return False
         self._known.add(failed.message)
@@ -70,7 +70,7 @@ class FailureLog:
         return True
 
     def finish(self) -> None:
-        """At the end of the run: say how many were left out since the last record."""
+        """At the end of the run, write how many failures were left out since the last record."""
         if self._left_out:
             self._write("", "the last failures were left out")
 

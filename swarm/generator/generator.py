@@ -1,7 +1,7 @@
 """
-One load-generating process: the local runner's, or a worker's.
+One load-generating process: the local runner, or a worker.
 
-It takes its part in one run after another, watches over its own health, and answers the owner of the run.
+It takes part in one run after another, measures its own health, and answers the run's owner.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Generator:
     A process that makes load.
 
     Args:
-        environment: Locust's; gets the listeners this process needs.
-        settings: As loaded in this process. Houses come from the owner, so a worker needs no fixture.
+        environment: Locust's; gets the listeners that this process needs.
+        settings: As this process loaded them. Houses come from the owner, so a worker needs no fixture.
     """
 
     def __init__(self, environment: Environment, settings: Settings) -> None:
@@ -65,7 +65,7 @@ class Generator:
         self._environment, self._runner = environment, runner
         self.settings = settings
         self.part: RunPart | None = None
-        """In the run that has begun last; None before the first."""
+        """This process's part in the latest run; None before the first run."""
         self._finishing = RLock()
         self._users_seen = 0
         self._tracker = build_tracker(settings)
@@ -92,7 +92,7 @@ class Generator:
     def _listen_as_worker(self, runner: WorkerRunner) -> None:
         background = Background(self._on_death)
         background.watch()
-        # Concurrent: users may take a while to finish, and heartbeats must be answered meanwhile.
+        # Concurrent, since users may take a while to finish, and the worker must answer heartbeats meanwhile.
         self._hear(Finish, lambda part, _: self._finish(part, runner), concurrent=True)
         background.watch_messages(runner)
         events = self._environment.events
@@ -101,7 +101,7 @@ class Generator:
         events.quitting.add_listener(lambda **_: self._quit(runner))
 
     def _hear(self, kind: type[M], act: Callable[[RunPart, M], object], *, concurrent: bool = False) -> None:
-        """Act upon the owner's messages of this kind about the run that this process has its part in, and no other."""
+        """Call *act* with the owner's messages of one kind, if they are about this process's current run."""
 
         def hear(msg: Any, **_: object) -> None:
             message = kind.unpack(msg.data)
@@ -112,16 +112,16 @@ class Generator:
 
     @property
     def index(self) -> int:
-        """Which of the run's load-generating processes this is, from 0."""
+        """Number of this load-generating process in the run, from 0."""
         return self._runner.worker_index
 
     def next_user_number(self) -> int:
-        """A number of its own for each user of this process; seeds the user's random choices."""
+        """A new number for each user of this process; it seeds the user's random choices."""
         self._users_seen += 1
         return self._users_seen
 
     def begin(self, msg: Any, **_: object) -> None:
-        """Take the part in a run that its owner's message gives to this process."""
+        """Take part in a run as its owner's message says."""
         begin = Begin.unpack(msg.data)
         self._load_profile(begin.profile)
         self._tracker.run_id = begin.run_id
@@ -129,10 +129,10 @@ class Generator:
             self.part.close()
         failures = FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
         self.part = RunPart(begin, self.settings, failures, self._runner.send_message)
-        self._lag.take()  # what came before the run is not its own
+        self._lag.take()  # lag from before the run does not belong to it
 
     def _load_profile(self, profile: str) -> None:
-        """Another profile may have been chosen since this process began; one that is not here makes another load."""
+        """Load the profile of the run, if it changed. Where it is missing here, this process makes another load."""
         if profile == self.settings.run.profile:
             return
         try:
@@ -143,7 +143,7 @@ class Generator:
             _log.error("%s", error)
 
     def report(self) -> Report:
-        """Hand over what was measured since the last report; a run has begun."""
+        """Report what was measured since the last report. A run must have begun."""
         assert self.part is not None
         part, results, vitals = self.part, self.part.results, self._vitals.read()
         return Report(
@@ -168,7 +168,7 @@ class Generator:
         )
 
     def give_up(self, message: str) -> None:
-        """Users of this process cannot begin: have the owner end the run."""
+        """Have the owner end the run, since users of this process cannot begin."""
         self._report_trouble(ProblemCode.USERS_FAILED, message)
 
     def _on_death(self, what: str, error: BaseException) -> None:
@@ -190,22 +190,22 @@ class Generator:
 
     def _on_test_stop(self, **_: object) -> None:
         """
-        Locust lets a worker wait so long before it is ready again; its users have ended, and the next run, which says
-        anew how long it is, may begin.
+        Reset Locust's stop timeout, since a worker would wait for so long before it is ready again. Its users have
+        ended, and the next run sets the timeout anew.
         """
         self._environment.stop_timeout = 0.0
 
     def finish(self) -> None:
-        """All users have ended; the owner, in this very process, has yet to take the last report."""
+        """Finish the part after all users have ended; the owner in this process still takes the last report."""
         if self.part is not None:
             self.part.finish()
 
     def _finish(self, part: RunPart, runner: WorkerRunner) -> None:
         """
-        Stop the users, letting requests in flight end, and send all that Locust and the suite still hold.
+        Stop the users, let requests in flight end, and send all results that Locust and the suite still hold.
 
-        The owner's message and a signal may both ask for it. The second one waits, for after that Locust ends the process.
-        Where the next run has begun meanwhile, nothing of this one is left, and its owner does not wait.
+        The owner's message and a signal may both ask for this. The second call waits, since Locust ends the process
+        after it. Where the next run has begun meanwhile, this run has no results left, and its owner does not wait.
         """
         with self._finishing:
             if part.is_finished or part is not self.part:
@@ -224,13 +224,13 @@ class Generator:
     def _quit(self, runner: WorkerRunner) -> None:
         if self.part is not None:
             self._finish(self.part, runner)
-        self._until_the_end.close()  # after a signal, Locust may end the process before it comes to `quit`
+        self._until_the_end.close()  # after a signal, Locust may end the process before it fires `quit`
 
 
 generators: WeakKeyDictionary[Environment, Generator] = WeakKeyDictionary()
-"""By Locust's environment, of which a process has one."""
+"""Locust's environment → generator; a process has one of each."""
 
 
 def generator_of(environment: Environment) -> Generator:
-    """What the users of *environment* share."""
+    """The generator that the users of *environment* share."""
     return generators[environment]

@@ -1,4 +1,4 @@
-"""The houses of one process: leased from the owner of the run when a user needs one, and given back."""
+"""The houses of one process: leased from the run's owner when a user needs one, and given back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """A user's hold on a house; its JWT is renewed before it expires, so look at the house for each request."""
+    """A user's lease of a house. The JWT is renewed before it expires, so read `house` again for each request."""
 
     __slots__ = ("house",)
 
@@ -34,11 +34,11 @@ class Lease:
 
 class Houses:
     """
-    What the users of this process know and hold.
+    The houses that users of this process know and lease.
 
     Args:
-        run_id: Stands in every message.
-        known: One of each development.
+        run_id: Goes into every message.
+        known: One house of each development.
         send: Sends a message to the owner: its type and its data.
     """
 
@@ -53,9 +53,9 @@ class Houses:
 
     def lease(self) -> Lease | None:
         """
-        A house for a user, who waits until the owner deals one: one of its own, as long as there are enough.
+        Lease a house; the user waits until the owner deals one. It is the user's alone, as long as there are enough.
 
-        None where the run ends meanwhile.
+        None where the run ends during the wait.
         """
         house = self._wait_for(self._leased)
         if house is None:
@@ -72,18 +72,18 @@ class Houses:
 
     def take_fresh(self) -> House | None:
         """
-        A house that is not onboarded in this run; when there is none left, the house onboarded longest ago.
+        A house that is not onboarded in this run; if none is left, the house that was onboarded longest ago.
 
-        None where the run ends before there is one.
+        None where the run ends before a house comes.
         """
         return self._wait_for(self._fresh)
 
     def pick(self, random: Random) -> House:
-        """Any house, for a user that needs to know one but does not live there."""
+        """A random house, for a user that needs to know one but does not live there."""
         return random.choice(self._known)
 
     def add(self, dealt: Dealt) -> None:
-        """What the owner answered."""
+        """Hand the houses that the owner dealt to waiting users."""
         for packed in dealt.leases:
             self._leased.put(unpack_house(packed))
         for packed in dealt.fresh:
@@ -92,13 +92,13 @@ class Houses:
         self._speak_soon()
 
     def renew(self, new: NewTokens) -> None:
-        """JWTs in place of those that expire."""
+        """Replace JWTs that are about to expire."""
         for house_id, jwt in new.tokens.items():
             for lease in self._held.get(house_id, ()):
                 lease.house = replace(lease.house, jwt=jwt)
 
     def close(self) -> None:
-        """The run ends: all waits for a house end."""
+        """End all waits for a house, since the run ends."""
         self._leased.close()
         self._fresh.close()
 
@@ -107,12 +107,12 @@ class Houses:
         return supply.get()
 
     def _speak_soon(self) -> None:
-        """When all who are about to start or stop have done so: one message says it of all of them."""
+        """Send one message for all users that start or stop at this moment, once they have done so."""
         if not self._asking:
             self._asking = gevent.spawn(self._speak)
 
     def _speak(self) -> None:
-        self._asking = None  # who needs a house while this is on its way asks anew
+        self._asking = None  # a user that needs a house during the sending causes a new message
         if self._returned:
             returned, self._returned = self._returned, []
             self._send(Back.TYPE, Back(self.run_id, returned).pack())
@@ -127,12 +127,12 @@ class _Supply:
     def __init__(self) -> None:
         self._waiting: deque[AsyncResult[House | None]] = deque()
         self._spare: list[House] = []
-        """Houses that came for a user that was killed while it waited."""
+        """Houses for users that were killed while they waited."""
         self._ordered = 0
         self._closed = False
 
     def get(self) -> House | None:
-        """Wait for one; None once there will be none."""
+        """Wait for a house; None once the supply is closed."""
         if self._closed:
             return None
         if self._spare:
@@ -150,7 +150,7 @@ class _Supply:
         return house
 
     def put(self, house: House) -> None:
-        """One that was ordered is there."""
+        """Take an ordered house in, and give it to the first waiting user."""
         self._ordered -= 1
         if self._waiting:
             self._waiting.popleft().set(house)
@@ -158,13 +158,13 @@ class _Supply:
             self._spare.append(house)
 
     def order(self) -> int:
-        """How many more are needed than are on their way; they are, from now on."""
+        """How many houses are needed beyond those ordered; they count as ordered from now on."""
         missing = max(len(self._waiting) - self._ordered, 0)
         self._ordered += missing
         return missing
 
     def take_spare(self) -> list[House]:
-        """Houses for which no user waits any more."""
+        """Take the houses for which no user waits any more."""
         spare, self._spare = self._spare, []
         return spare
 

@@ -1,4 +1,4 @@
-"""The part that one process has in one run: its houses, its planned starts, and what came of its requests."""
+"""The part that one process has in one run: its houses, its planned starts, and the results of its requests."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 class RunPart:
     """
-    What the users of this process share in one run; the next run has its own.
+    Shared by the users of this process in one run; the next run has its own.
 
     Args:
-        begin: As the owner of the run says it.
-        settings: Of this process, with the run's profile.
-        failures: Writes failed requests down.
+        begin: The message of the run's owner.
+        settings: This process's, with the run's profile.
+        failures: Writes failed requests.
         send: Sends a message to the owner: its type and its data.
     """
 
@@ -42,22 +42,22 @@ class RunPart:
         self._settings = settings
         self._searches: Searches | None = None
         self.limited = begin.limited
-        """Whether a user has done its work after the profile's iterations."""
+        """Whether a user is done after the profile's iterations."""
         self.step = begin.step
-        """To which requests that start now belong."""
+        """The step that requests starting now belong to."""
         self.differs = begin.load != load_digest(settings)
         """Whether this process makes another load than the owner's settings describe."""
         self.parked = 0
         """Users that have made all their iterations."""
         self.spent = 0
-        """Onboardings that the portal had seen before."""
+        """Onboardings of houses that the portal had seen before."""
         self.takes_flows = not begin.over
         """
-        Whether flows may begin. When one worker has gone, Locust's master has the others start its users, also while all
-        of them are going: their flows would be killed half-way.
+        Whether flows may begin. After a worker has gone, Locust's master starts its users on the others, even while all
+        workers are ending: flows that begin then would be killed half-way.
         """
         self.is_finished = False
-        """Whether all is sent to the owner."""
+        """Whether all results are sent to the owner."""
         self._starts_from_s = perf_counter() + begin.ramp_s
         self._ended_s: float | None = None
         if begin.over:
@@ -65,7 +65,7 @@ class RunPart:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since planned arrivals began; negative before."""
+        """Seconds since planned arrivals began; negative before that."""
         return perf_counter() - self._starts_from_s
 
     @property
@@ -81,45 +81,45 @@ class RunPart:
         return sum(schedule.missed(self._ended_s) for schedule in self.schedules.values())
 
     def shared_searches(self, make: Callable[[Settings], Searches]) -> Searches:
-        """What all users that search share; the first of them has it made."""
+        """The searches that all searching users share; the first call makes them."""
         if self._searches is None:
             self._searches = make(self._settings)
         return self._searches
 
     def begin_step(self, step: int) -> None:
-        """Requests that start from now on belong to *step*."""
+        """Count requests that start from now on for *step*."""
         self.step = step
 
     def park(self) -> None:
-        """A user has made all its iterations."""
+        """Count a user that has made all its iterations."""
         self.parked += 1
 
     def unpark(self) -> None:
-        """A user that was parked is stopped."""
+        """Remove a parked user from the count, since it is stopped."""
         self.parked -= 1
 
     def note_spent(self) -> None:
-        """The portal has seen an onboarding before."""
+        """Count an onboarding of a house that the portal had seen before."""
         self.spent += 1
 
     def end(self) -> None:
-        """From now on no start is planned; those that were planned before may still be made, until the users stop."""
+        """Plan no further starts; users may still make those planned so far, until they stop."""
         if self._ended_s is None:
             self._ended_s = self.elapsed_s
         self.houses.close()
 
     def finish(self) -> None:
-        """All users have ended."""
+        """Write how many failures were left out, after all users have ended."""
         self.results.failures.finish()
 
     def close(self) -> None:
-        """The next run begins."""
+        """Close what the users shared, since the next run begins."""
         if self._searches is not None:
             self._searches.close()
 
 
 def _plan_starts(begin: Begin, settings: Settings) -> dict[Journey, Schedule]:
-    """This process's share of the planned starts, of each journey that has an arrival rate."""
+    """Journey with an arrival rate → this process's share of its planned starts."""
     return {
         journey: Schedule(
             load.arrival_rate,

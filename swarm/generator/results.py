@@ -1,4 +1,4 @@
-"""What came of the requests of one process: every result once, and what the answers tell beside their content."""
+"""Results of one process's requests: each is counted once, and timings and limits in the answers are noted."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 class Results:
     """
-    Those of one run, kept until they are reported to its owner.
+    The results of one run, kept until they are reported to its owner.
 
-    Each operation that a user begins is counted when it begins, and again when it ends.
+    Each attempt is counted when it begins, and again when it ends.
 
     Args:
-        contract: Of whose answers it says which steps of the portal's work they time.
-        failures: Writes failed requests down.
-        longest_s: No answer is waited for so long, and no step of the portal's work can have taken longer.
+        contract: Says which steps of the portal's work its answers time.
+        failures: Writes failed requests.
+        longest_s: Upper bound of an answer's time, and so of any step of the portal's work.
     """
 
     def __init__(self, contract: Contract, failures: FailureLog, longest_s: float) -> None:
@@ -40,18 +40,18 @@ class Results:
         self.failures = failures
 
     def begin(self, operation: Operation) -> None:
-        """An attempt begins."""
+        """Count an attempt that begins."""
         self.recorder.begin(operation)
 
     def end(
         self, operation: Operation, took_s: float, failed: RequestFailed | None, context: dict[str, Any]
     ) -> None:
         """
-        An attempt has ended.
+        Record the result of an attempt.
 
         Args:
-            operation: What it was.
-            took_s: Seconds, from its beginning.
+            operation: What was attempted.
+            took_s: Seconds since its beginning.
             failed: How it failed; None if it succeeded.
             context: ``step``; ``late_s``, where its start was planned; ``trace_id``, where it asked the portal.
         """
@@ -70,29 +70,29 @@ class Results:
         response: Any,
     ) -> None:
         """
-        Write down what there is to say of an attempt that has ended, beside its result.
+        Note what an ended attempt says apart from its result: its failure, slowness, timings and limits.
 
         Args:
-            operation: As in `end`, like the next three.
-            took_s: Seconds.
-            failed: How it failed.
-            context: Of its flow.
-            response: The portal's answer; None where there is none.
+            operation: What was attempted.
+            took_s: Seconds since its beginning.
+            failed: How it failed; None if it succeeded.
+            context: As in `end`.
+            response: The portal's answer; None where none came.
         """
         trace_id = context.get("trace_id")
         if failed is not None:
             self.failures.add(operation, failed, trace_id)
-            failed.__cause__ = None  # Locust keeps the failure for its statistics: not with all that it held
+            failed.__cause__ = None  # Locust keeps the failure, which would keep the whole exception
         if trace_id is None:
             return
         tag = Tag(operation, failed.outcome if failed else Outcome.SUCCESS, context["step"])
         try:
             self._note_answer(tag, took_s, trace_id, response)
-        except Exception as error:  # noqa: BLE001 - what an answer says beside its content is not its result
+        except Exception as error:  # noqa: BLE001 - a mistake in these notes must not change the result
             self.failures.note_unexpected(unexpected_failure(error), operation)
 
     def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
-        """What an answer of the portal tells beside its content: its steps, or why it is none."""
+        """Note an answer's step times, or the rate limit or expired JWT for which it was refused."""
         name = tag.operation.value
         self.slowest.add(name, seconds, trace_id)
         if tag.outcome is Outcome.SUCCESS:

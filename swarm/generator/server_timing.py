@@ -1,4 +1,4 @@
-"""What the portal says of where its time went: the ``Server-Timing`` header (https://www.w3.org/TR/server-timing/)."""
+"""Reads how the portal spent its time from the ``Server-Timing`` header (https://www.w3.org/TR/server-timing/)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _METRIC = re.compile(rf"(?:^|,)\s*([^\s=;,\"]+)\s*((?:{_PARAMETER})*)")
 _PARAMETERS = re.compile(_PARAMETER)
 _NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,20})?"
 _PLAIN = re.compile(rf"\s*([^\s=;,\"]+);dur=({_NUMBER})\s*")
-"""A metric in its usual spelling."""
+"""A metric in its usual form."""
 _DURATION = re.compile(rf"\"?\s*({_NUMBER})\s*\"?\s*")
 _LONGEST = 2000
-"""Characters of a header that are read; it comes from outside."""
+"""Characters of a header that are read, since it comes from outside."""
 
 
 def parse_server_timing(header: str, steps: Collection[str], longest_s: float) -> dict[str, float]:
     """
-    Step → seconds, of those *steps* that the header gives a duration for.
+    Step → seconds, for each of *steps* with a duration in the header.
 
-    A step that is named several times adds up. Whatever is not well-formed is passed over: a portal that says
-    nothing, or nonsense, is no worse a portal.
+    Durations of a repeated step add up. Malformed metrics are ignored, and so is a missing header: neither makes a
+    request fail.
 
     Args:
-        header: Its value.
-        steps: Their names.
-        longest_s: A step that took longer is nonsense too.
+        header: The header's value.
+        steps: Names of the steps to read.
+        longest_s: Longer durations are ignored as well.
     """
     found = _durations(header, steps)
     return {step: took_s for step, took_s in found.items() if took_s <= longest_s}

@@ -1,4 +1,4 @@
-"""The slowest answers of a run, each with the trace by which it can be followed into the portal."""
+"""The slowest answers of a run, each with the id of its trace in the portal."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MOST = 5
 
 class Slowest:
     """
-    The five slowest results of each operation in one process, however they ended.
+    The five slowest results of each operation in one process, successes and failures.
 
     Args:
-        clock: Seconds since the epoch.
+        clock: In seconds since the epoch.
     """
 
     def __init__(self, clock: Callable[[], float] = time) -> None:
@@ -25,7 +25,7 @@ class Slowest:
         self._heaps: dict[str, list[tuple[float, float, str]]] = {}
 
     def add(self, operation: str, seconds: float, trace_id: str) -> None:
-        """One result that is there now."""
+        """Add a result that has just arrived."""
         heap = self._heaps.setdefault(operation, [])
         if len(heap) < _MOST:
             heappush(heap, (seconds, self._clock(), trace_id))
@@ -33,7 +33,7 @@ class Slowest:
             heapreplace(heap, (seconds, self._clock(), trace_id))
 
     def listed(self) -> list[list[Any]]:
-        """Operation, seconds, when the answer was there in seconds since the epoch, and trace; in no order."""
+        """Operation, seconds, the answer's arrival in seconds since the epoch, and trace; in no order."""
         return [[operation, *result] for operation, heap in self._heaps.items() for result in heap]
 
 

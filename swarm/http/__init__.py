@@ -1,1 +1,1 @@
-"""The HTTP client of the users: connections, requests, answers within limits."""
+"""The HTTP client of the users: connections, requests, and answers of limited size."""

@@ -1,8 +1,8 @@
 """
-Reads one answer of HTTP/1.1 (RFC 9112) from bytes as they come; it knows no socket.
+Reads one answer of HTTP/1.1 (RFC 9112) from bytes as they arrive, without a socket.
 
-It is stricter than a browser: where two readers could disagree about where an answer ends, it is none. And it knows
-whether anything came behind the answer's end, which the parsers of llhttp do not say.
+The reader is stricter than a browser: it refuses an answer whose end two readers could see in different places. It
+also knows whether bytes came after the answer's end, which the parsers of llhttp do not say.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LINE_END, _HEAD_END = b"\r\n", b"\r\n\r\n"
 _SWITCHING_PROTOCOLS, _FIRST_FINAL, _NO_CONTENT, _NOT_MODIFIED = 101, 200, 204, 304
 _WITHOUT_BODY = frozenset({_NO_CONTENT, _NOT_MODIFIED})
 _FRAMING_RATIO = 8
-"""Bytes on the wire for each byte of a body: a chunk of a single one takes six. What goes beyond is nothing but padding."""
+"""Most bytes on the wire per byte of a body. A chunk of a single byte takes six; more than this is only padding."""
 
 
 class AnswerReader:
@@ -40,8 +40,8 @@ class AnswerReader:
     One answer, with the interim answers (1xx) that came before it.
 
     Args:
-        method: Of the request; the answer to HEAD has no body.
-        limits: What the answer may be at most.
+        method: The request's; the answer to HEAD has no body.
+        limits: How large the answer may be.
     """
 
     __slots__ = (
@@ -71,10 +71,10 @@ class AnswerReader:
 
     def feed(self, data: bytes) -> bool:
         """
-        Take what has come, ``b""`` for the connection's end; True once the answer is complete.
+        Read bytes that arrived, ``b""`` for the connection's end; True once the answer is complete.
 
         Raises:
-            RequestFailed: What came is no answer, breaks off, or is larger than the limits.
+            RequestFailed: The bytes are no answer, break off, or are more than the limits allow.
         """
         if not data:
             self._end()
@@ -87,7 +87,7 @@ class AnswerReader:
 
     @property
     def leaves_connection_clean(self) -> bool:
-        """Whether the answer is complete, nothing came behind it, and the portal keeps the connection open."""
+        """Whether the answer is complete, no byte followed it, and the portal keeps the connection open."""
         return self._complete and self._keeps_open and self._at == len(self._unread)
 
     def response(self) -> Response:
@@ -130,7 +130,7 @@ class AnswerReader:
         return True
 
     def _require_head_so_far(self) -> None:
-        """What has come of a head may still become one; whatever cannot is not waited for."""
+        """Raise where the bytes so far cannot become a head: the rest is not waited for."""
         so_far = self._unread[self._at :]
         if not (so_far.startswith(_BEGINNING) or _BEGINNING.startswith(so_far)):
             raise _malformed()
@@ -151,7 +151,7 @@ class AnswerReader:
             self._keeps_open = "close" not in words and (is_1_1 or "keep-alive" in words)
         length, chunked = self._framing(is_1_1=is_1_1)
         if self._method == "HEAD" or self._status in _WITHOUT_BODY:
-            # A body that is announced all the same may yet come, and would be taken for the next answer.
+            # A body that the head announces nevertheless could arrive later, and would be read as the next answer.
             if self._status == _NO_CONTENT and (chunked or length):
                 self._keeps_open = False
             self._complete = True
@@ -165,7 +165,7 @@ class AnswerReader:
             self._keeps_open, self._step = False, self._read_rest
 
     def _framing(self, *, is_1_1: bool) -> tuple[int | None, bool]:
-        """How long the body is said to be, if at all, and whether it comes in chunks."""
+        """The body's announced length, None where there is none, and whether the body comes in chunks."""
         lengths, codings = self._headers.get_all("content-length"), self._headers.get_all("transfer-encoding")
         if len(lengths) + len(codings) > 1:
             raise _malformed("more than one length")
@@ -242,7 +242,7 @@ class AnswerReader:
         return True
 
     def _line(self) -> bytes | None:
-        """The next line with its end; None until all of it is there."""
+        """The next line with its line end; None until the whole line has arrived."""
         end = self._unread.find(_LINE_END, self._at)
         size = (len(self._unread) if end < 0 else end) - self._at
         if self._framing_bytes + size > self._limits.header_bytes + _FRAMING_RATIO * len(self._body):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _GONE = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-"""What sending raises once the portal has hung up."""
+"""Exceptions of sending to a portal that has closed the connection."""
 _BLOCK_BYTES = 16_384
 _READ = 1
 _CLOSED_BY_RESET = 7
@@ -24,15 +24,15 @@ _CLOSED_BY_RESET = 7
 
 
 class NeverArrivedError(Exception):
-    """The request was sent on a connection that the portal had closed before: no process can have read it."""
+    """The portal had closed the connection before the request was sent: no process can have read it."""
 
 
 class Connection:
     """
-    Watched by the event loop while it is idle: looking at it before each use would be a system call for each request.
+    The event loop watches it while it is idle: a check before each use would cost a system call per request.
 
     Args:
-        opened: Its timeout is none: the timeout of the whole request holds.
+        opened: A socket without a timeout of its own: the timeout of the whole request applies.
     """
 
     __slots__ = ("_is_tls", "_is_used", "_socket", "_watcher")
@@ -44,12 +44,12 @@ class Connection:
         self._watcher = gevent.get_hub().loop.io(opened.fileno(), _READ, ref=False)
 
     def rest(self, on_touched: Callable[[Connection], None]) -> None:
-        """It is idle: call *on_touched* when anything comes, as which its end counts too. Nothing is awaited."""
+        """Mark it as idle, and return at once. *on_touched* is called when bytes arrive or the connection ends."""
         self._is_used = True
         self._watcher.start(on_touched, self)
 
     def wake(self) -> None:
-        """It is not idle any more."""
+        """Mark it as in use again."""
         self._watcher.stop()
 
     def send(self, request: bytes) -> None:
@@ -57,15 +57,15 @@ class Connection:
         Send a request.
 
         Raises:
-            NeverArrivedError: The connection was used before, and had been closed meanwhile.
-            OSError: No byte of it could be sent for another reason.
+            NeverArrivedError: The connection had been used before, and the portal has closed it since.
+            OSError: For another reason no byte of the request could be sent.
         """
         try:
             sent = self._socket.send(request)
         except _GONE:
             if self._is_used:
                 raise NeverArrivedError from None
-            return  # a portal that refuses a request may hang up before it reads it: its answer is there all the same
+            return  # a portal may answer with a refusal and hang up before it reads: that answer can still be received
         try:
             self._socket.sendall(request[sent:])
         except _GONE:
@@ -73,25 +73,25 @@ class Connection:
 
     def receive(self) -> bytes:
         """
-        What comes next; empty at the end.
+        The next bytes; empty at the connection's end.
 
         Raises:
-            ssl.SSLEOFError: An end that the portal did not announce, as TLS demands: there may have been more.
+            ssl.SSLEOFError: The connection ended without the notice that TLS demands, so bytes may be missing.
         """
         if self._is_tls and self._socket.pending():
             gevent.sleep(0)
         else:
-            # First, as the answer is not there yet; and each time, as an endless answer must let the other users run.
+            # The answer is not there yet at first; later, waiting lets the other users run during an endless answer.
             gevent.get_hub().wait(self._watcher)
         return bytes(self._socket.recv(_BLOCK_BYTES))
 
     def receive_first(self) -> bytes:
         """
-        What comes first after a request.
+        The first bytes after a request.
 
         Raises:
-            NeverArrivedError: Nothing, as the portal had closed the connection before the request came.
-            RequestFailed: Nothing, for another reason.
+            NeverArrivedError: No byte came: the portal had closed the connection before the request arrived.
+            RequestFailed: No byte came, for another reason.
         """
         try:
             if data := self.receive():
@@ -104,7 +104,7 @@ class Connection:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left of what was received."""
+        """Whether no received byte is left unread in the TLS layer."""
         return not self._is_tls or not self._socket.pending()
 
     def close(self) -> None:
@@ -117,8 +117,8 @@ class Connection:
         """
         Whether the portal's kernel answered the request with a reset, after an orderly end.
 
-        Its process had then closed the connection with nothing unread: had it read the request, there were no reset.
-        Only Linux says so; elsewhere the request counts as read, and is not sent again.
+        Then the portal's process had closed the connection before the request arrived, and never read it. Only Linux
+        tells this; on other systems the request counts as read, and is not sent again.
         """
         option = getattr(socket, "TCP_INFO", None)
         return (

@@ -1,8 +1,8 @@
 """
 A user's connections to the portal.
 
-They are the suite's own: geventhttpclient's client uses ``select``, which ends at a process's 1,024th open file, costs each
-user memory, and its answers put a connection back into the pool while something still comes on it.
+The suite has a client of its own. geventhttpclient's uses ``select``, which fails beyond 1,024 open files of a process; it
+costs each user memory; and it returns a connection to the pool while bytes still arrive on it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 class Connections:
     """
-    Opened when needed, kept open, used again: as many as there are requests in flight.
+    Opens a connection when needed, keeps it open and uses it again: one for each request in flight.
 
-    A connection is used again only after exactly one complete answer with nothing behind it.
+    A connection is used again only after exactly one complete answer, with no bytes after it.
 
     Args:
         address: Of the portal.
-        target: Timeouts, and which certificates are believed.
-        limits: What an answer may be at most.
+        target: Timeouts, and which certificates are trusted.
+        limits: How large an answer may be.
     """
 
     __slots__ = ("_address", "_idle", "_limits", "_target", "_tls")
@@ -51,10 +51,10 @@ class Connections:
         """
         Send a request, and read the whole answer.
 
-        A request is sent again, on another connection, only where the system says that the portal cannot have read it.
+        The request is sent again, on another connection, only where the system knows that the portal cannot have read it.
 
         Raises:
-            RequestFailed: There is no answer, not in time, or none that can be read.
+            RequestFailed: No answer came, it came too late, or it cannot be read.
         """
         timeout = gevent.Timeout.start_new(self._target.request_timeout_s)
         try:
@@ -64,7 +64,7 @@ class Connections:
                 raise
             limit_s = self._target.request_timeout_s
             raise RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s") from None
-        except TimeoutError:  # the system's own
+        except TimeoutError:  # the operating system's, not gevent's
             raise RequestFailed(Outcome.TIMEOUT, "the connection timed out") from None
         except OSError as error:
             raise RequestFailed(Outcome.CONNECTION, _reason(error)) from None
@@ -72,7 +72,7 @@ class Connections:
             timeout.close()
 
     def close(self) -> None:
-        """Close the idle ones."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -104,7 +104,7 @@ class Connections:
         return reader.response()
 
     def _drop(self, touched: Connection) -> None:
-        """Something came on an idle connection: its end, or bytes that belong to no request."""
+        """Close an idle connection that ended, or on which bytes came that belong to no request."""
         self._idle.remove(touched)
         touched.close()
 
@@ -117,7 +117,7 @@ class Connections:
                     opened = self._tls.wrap_socket(
                         opened, server_hostname=self._address[0], suppress_ragged_eofs=False
                     )
-                opened.settimeout(None)  # from now on, the timeout of the whole request holds
+                opened.settimeout(None)  # from now on the timeout of the whole request applies
                 return Connection(opened)
             except BaseException:
                 opened.close()
@@ -137,7 +137,7 @@ def _unconnected(error: OSError) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """The same words for the same cause; addresses and numbers that vary stay out."""
+    """The same text for the same cause, without addresses and numbers that vary."""
     match error:
         case ConnectionRefusedError():
             return REFUSED

@@ -1,4 +1,4 @@
-"""A body, decoded from what its ``Content-Encoding`` says, and never into more than was allowed."""
+"""Decodes a body by its ``Content-Encoding``, into no more bytes than are allowed."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENCODINGS = "gzip, deflate, br"
-"""What the suite asks for, and can decode."""
+"""Encodings that the suite asks for, and can decode."""
 _KNOWN = frozenset({"zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm"})
-"""Other registered encodings. One that is not registered is not repeated: each would be a failure of its own kind."""
+"""Other registered encodings. A failure does not quote an unregistered one: each would be a failure of its own kind."""
 _MOST_ENCODINGS = 4
 _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _MOST_MEMBERS = 16
-"""Of a gzip body. What is left is copied for each, so that a body of nothing but empty ones would take minutes."""
+"""Most members of a gzip body. Each one copies the rest of the body: a body of empty members would take minutes."""
 _BROTLI_STEP = 65_536
 
 
 def decode_content(body: bytes, encodings: Sequence[str], most_bytes: int) -> bytes:
     """
-    Undo *encodings*, the last one first; decoding stops as soon as there is too much.
+    Undo *encodings*, the last one first. Decoding stops as soon as the result is too large.
 
     Args:
-        body: As it came.
+        body: As it was received.
         encodings: The values of the ``Content-Encoding`` headers.
-        most_bytes: Of the result, and of each step on the way to it.
+        most_bytes: Limit of the result, and of each step on the way to it.
 
     Raises:
-        RequestFailed: An encoding is unknown, the data are not of it or break off, or the result would be too large.
+        RequestFailed: An encoding is unknown, the data do not fit it or break off, or the result would be too large.
     """
     names = [name.strip().lower() for name in ",".join(encodings).split(",")]
     applied = [name for name in names if name not in {"", "identity"}]
@@ -48,7 +48,7 @@ def decode_content(body: bytes, encodings: Sequence[str], most_bytes: int) -> by
 
 
 def too_large() -> RequestFailed:
-    """A body of more bytes than the settings allow."""
+    """The failure for a body of more bytes than the settings allow."""
     return RequestFailed(Outcome.VALIDATION, "the body is larger than answers.body_bytes allows")
 
 
@@ -57,7 +57,7 @@ def _decode(body: bytes, name: str, most_bytes: int) -> bytes:
         case "gzip" | "x-gzip":
             return _inflate(body, _GZIP, "gzip", most_bytes)
         case "deflate":
-            # Some servers send the bare data, without the two bytes before and the checksum behind them.
+            # Some servers send bare deflate data, without the two bytes before and the checksum after them.
             is_zlib = body[0] & 0x0F == zlib.DEFLATED and not int.from_bytes(body[:2]) % 31
             return _inflate(body, _ZLIB if is_zlib else _RAW, "deflate", most_bytes)
         case "br":
@@ -68,7 +68,7 @@ def _decode(body: bytes, name: str, most_bytes: int) -> bytes:
 
 def _inflate(body: bytes, window: int, name: str, most_bytes: int) -> bytes:
     decoded = b""
-    for _ in range(_MOST_MEMBERS if window == _GZIP else 1):  # gzip may be several, one behind the other
+    for _ in range(_MOST_MEMBERS if window == _GZIP else 1):  # a gzip body may have several members in a row
         inflating = zlib.decompressobj(window)
         try:
             decoded += inflating.decompress(body, most_bytes + 1 - len(decoded))

@@ -1,4 +1,4 @@
-"""What a portal sets in a homeowner's browser (RFC 6265, as far as one host needs it)."""
+"""Cookies that a portal sets in a homeowner's browser (RFC 6265, as far as one host needs it)."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class _Cookie(NamedTuple):
 
 class Cookies:
     """
-    The cookies of one user; most never get one, and then this costs nothing.
+    The cookies of one user. Most users never get one, and then this costs nothing.
 
     Args:
-        limits: How many are kept, and how large.
+        limits: How many cookies are kept, and how large they may be.
         clock: Seconds since the epoch.
     """
 
@@ -45,10 +45,10 @@ class Cookies:
 
     def keep(self, url: str, headers: Headers) -> RequestFailed | None:
         """
-        Remember what an answer sets. What is no cookie, or one for another host, is passed over.
+        Keep the cookies that an answer sets. Malformed ones, and those for another host, are ignored.
 
         Returns:
-            The failure that the answer is, where it sets more or larger cookies than are kept.
+            The failure where the answer sets more or larger cookies than the limits allow; else None.
         """
         failed = None
         for line in headers.get_all("set-cookie"):
@@ -64,7 +64,7 @@ class Cookies:
         return failed
 
     def header(self, url: str) -> str:
-        """The value of the header that goes to *url*; empty where there is none."""
+        """Value of the ``Cookie`` header for *url*; empty where no cookie applies."""
         if not self._kept:
             return ""
         path, now = urlsplit(url).path or "/", self._clock()
@@ -77,7 +77,7 @@ class Cookies:
         return "; ".join(pair for _, pair in fitting)
 
     def forget(self) -> None:
-        """From now on it is another browser."""
+        """Delete all cookies, as a new browser would begin."""
         self._kept = None
 
     def _keep(self, url: str, name: str, value: str, said: dict[str, str]) -> RequestFailed | None:
@@ -107,7 +107,7 @@ class Cookies:
             return self._clock() + int(said["max-age"])
         try:
             return parsedate_to_datetime(said["expires"][:_LONGEST_DATE]).timestamp()
-        except Exception:  # noqa: BLE001 - whatever a date from outside makes of it: it is none
+        except Exception:  # noqa: BLE001 - a date from outside may raise anything, and then counts as none
             return _FOR_EVER
 
 

@@ -26,13 +26,13 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 class RequestWriter:
     """
-    Writes one user's requests. What stays the same from one to the next is written once per house and operation.
+    Writes one user's requests. The part that does not change is written once per house and operation.
 
-    A house whose JWT was renewed is another `House`, and its requests are written anew.
+    After its JWT is renewed, a house is another `House`, and this part is written again.
 
     Args:
-        address: Of the portal.
-        cookies: Of the same user; they go along where the contract has none of its own.
+        address: The portal's.
+        cookies: Of the same user; sent where the contract sets none itself.
     """
 
     def __init__(self, address: Address, cookies: Cookies) -> None:

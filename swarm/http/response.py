@@ -1,4 +1,4 @@
-"""An answer of the portal, as listeners of Locust's ``request`` event get it."""
+"""An answer of the portal, in the form that listeners of Locust's ``request`` event get."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CLIENT_ERROR = 400
 
 class Headers(Mapping[str, str]):
     """
-    Those of one answer; names are the same in capitals and small letters.
+    The headers of one answer; names in capitals and small letters are equal.
 
-    A header that came more than once is one value, joined by commas (RFC 9110, 5.2); `get_all` tells them apart.
+    A repeated header is one value, joined by commas (RFC 9110, 5.2); `get_all` returns its values one by one.
 
     Args:
-        block: Lines of ``Name: value``, each with its line end, as they came.
+        block: Lines of ``Name: value`` as received, each with its line end.
     """
 
     __slots__ = ("_values",)
@@ -48,19 +48,19 @@ class Headers(Mapping[str, str]):
         return len(self._values)
 
     def get_all(self, name: str) -> list[str]:
-        """Each value of its own, in their order; empty where there is none."""
+        """Each value of a header on its own, in their order; empty where there is none."""
         return self._values.get(name.lower(), [])
 
 
 class Response:
     """
-    An answer with all of its content.
+    A complete answer.
 
     Args:
-        status_code: Of HTTP.
-        headers: As they came; those of interim answers and trailers are left out.
-        content: The body, decoded from any content encoding; empty where it could not be.
-        unreadable: Why it could not be; such an answer is no success.
+        status_code: The HTTP status.
+        headers: As received, without those of interim answers and without trailers.
+        content: The body, decoded from any content encoding; empty where decoding failed.
+        unreadable: Why decoding failed; such an answer is no success.
     """
 
     __slots__ = ("content", "headers", "status_code", "unreadable")
@@ -84,7 +84,7 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The content as text, in the charset that its header names, else UTF-8; letters it has not are replaced."""
+        """The content as text, in the charset that its header names, else in UTF-8; invalid bytes are replaced."""
         found = _CHARSET.search(self.headers.get("content-type", ""))
         charset = found[1] if found else "utf-8"
         try:
@@ -95,9 +95,9 @@ class Response:
 
     def json(self) -> Any:
         """
-        The content, parsed.
+        The content, parsed as JSON.
 
         Raises:
-            ValueError: It is not JSON.
+            ValueError: The content is not JSON.
         """
         return json.loads(self.content)

@@ -1,4 +1,4 @@
-"""What Locust keeps of failures and exceptions, for its CSV files, its report and its web UI: without secrets."""
+"""Removes secrets from the failures and exceptions that Locust keeps for its CSV files, its report and its web UI."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from monitoring.redaction.redact import redact
 
 
 def clean_results() -> None:
-    """Have Locust clean each error's text where it makes it, and each exception where it notes it; once is enough."""
-    StatsError.parse_error = classmethod(_parse_error)  # type: ignore[method-assign, assignment]  # all that shows one asks it
-    Runner.log_exception = _log_exception  # type: ignore[method-assign]  # a worker's come here too
+    """Make Locust redact each error's text when it makes it, and each exception when it stores it. Call this once."""
+    StatsError.parse_error = classmethod(_parse_error)  # type: ignore[method-assign, assignment]  # all output of errors calls it
+    Runner.log_exception = _log_exception  # type: ignore[method-assign]  # called for a worker's exceptions too
 
 
 _parse_as_locust_does: Any = StatsError.parse_error
 _log_as_locust_does = Runner.log_exception
 _redact = lru_cache(maxsize=1024)(redact)
-"""The same failure comes again and again."""
+"""Cached, since the same failure comes again and again."""
 
 
 def _parse_error(_: type[StatsError], error: Exception | str | None) -> str:

@@ -1,4 +1,4 @@
-"""The clock of Locust's runners, which no setting of the machine's clock moves."""
+"""The clock of Locust's runners, which goes on evenly when the machine's clock is set."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 class SteadyTime:
     """
-    Takes the place of the module `time` in Locust's runners: the wall clock at the start, and from there on a monotonic one.
+    Replaces the module `time` in Locust's runners: it starts at the wall clock's time, and goes on with a monotonic clock.
 
     The runners measure with the wall clock how long a master is silent, how old an order to start users is, and how
-    long a load shape took. When the machine's clock is set, workers would quit, ignore their master, or a shape sleep
-    for an hour. Moments are compared only with others of the same process.
+    long a load shape took. If the machine's clock were set, workers would quit or ignore their master, or a shape
+    would sleep for an hour. A moment is compared only with others of the same process.
 
     Args:
-        wall: Seconds since the epoch.
-        seconds: Monotonic.
+        wall: A clock in seconds since the epoch.
+        seconds: A monotonic clock.
     """
 
     def __init__(

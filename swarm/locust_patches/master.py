@@ -1,4 +1,4 @@
-"""What Locust's master knows of its workers, hears from them, and how it deals users to them: ways of its that we mend."""
+"""Changes to Locust's master: what it remembers of workers, which messages it handles, how it deals users."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _log = logging.getLogger(__name__)
 
 
 class WatchedNode(WorkerNode):
-    """Remembers that Locust missed the worker: it may be back before the owner of the run looks."""
+    """Remembers that Locust missed the worker, since it may be back before the run's owner looks."""
 
     was_missed = False
 
     @property
     def state(self) -> str:
-        """As Locust has it."""
+        """The worker's state in Locust."""
         return self._state
 
     @state.setter
@@ -36,7 +36,7 @@ class Dispatcher(UsersDispatcher):
     """
     Deals users anew whenever a worker comes or goes.
 
-    Locust's does it once: after that it takes itself to be still at it, and leaves every later worker without users.
+    Locust's own dispatcher does it once. After that it believes that it is still dealing, and every later worker gets no users.
     """
 
     def _dispatcher(self) -> Generator[dict[str, dict[str, int]]]:
@@ -46,25 +46,25 @@ class Dispatcher(UsersDispatcher):
 
 def handle_message(runner: MasterRunner, client_id: str, msg: Message) -> None:
     """
-    Hear a worker that has joined, and let another one join.
+    Handle messages of workers that have joined, and of those that ask to join.
 
-    Locust hears everyone: houses would be dealt to, and results taken from, processes that it does not know. A message that
-    it cannot make sense of ends its listening.
+    Locust handles messages of every process: unknown ones would get houses and deliver results. And a message that
+    it cannot handle would end its listening.
     """
     if client_id not in runner.clients and _has_users(msg):
-        # It makes the load of a master that was here before this one: it stops, and comes back as ready.
+        # The worker still makes load for an earlier master: it must stop, and will then report that it is ready.
         runner.send_message("stop", client_id=client_id)
     elif msg.type == "client_ready" or client_id in runner.worker_indexes:
         try:
             _handle_as_locust_does(runner, client_id, msg)
-        except Exception:  # noqa: BLE001 - whatever it is, the others are heard
+        except Exception:  # noqa: BLE001 - the other workers' messages are handled anyway
             _log.exception("a message of the worker %s could not be handled: %r", client_id, msg.type)
     else:
         _log.debug("%r of %s, which has not joined: not heard", msg.type, client_id)
 
 
 def _has_users(msg: Message) -> bool:
-    """Whether it is the report of a worker with users."""
+    """Whether the message is the report of a worker with users."""
     return msg.type == "stats" and isinstance(msg.data, dict) and bool(msg.data.get("user_count"))
 
 

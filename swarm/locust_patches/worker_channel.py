@@ -1,6 +1,6 @@
 """
-The channel between a master and its workers, in place of Locust's: ZeroMQ's own authentication and encryption where
-there is a secret, and a message that cannot be read costs that message.
+The channel between a master and its workers, in place of Locust's. With a secret, ZeroMQ authenticates and encrypts it.
+An unreadable message is dropped, and the channel goes on.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _EVENT = Struct("=Hi")
-"""A notice of ZeroMQ's, see zmq_socket_monitor(3): an `Event` and its value. pyzmq's own reader of it imports asyncio."""
+"""A notice of ZeroMQ, see zmq_socket_monitor(3): an `Event` and its value. pyzmq's own reader would import asyncio."""
 _LARGEST_BYTES = 64_000_000
-"""Of a message. A thousand houses, or a report of all histograms, are less than a megabyte."""
+"""Limit of a message. A thousand houses, or a report of all histograms, take less than a megabyte."""
 _FAILURES = Event.HANDSHAKE_FAILED_NO_DETAIL | Event.HANDSHAKE_FAILED_PROTOCOL | Event.HANDSHAKE_FAILED_AUTH
 _OTHER_MECHANISM, _OTHER_KEY = 0x11000002, 0x11000001
 """ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH and _CRYPTOGRAPHIC of zmq.h."""
@@ -38,33 +38,33 @@ _REFUSALS_UNTIL_SURE = 3
 _SAID_AGAIN_AFTER_S = 60.0
 _GREETING_TIMEOUT_S = 5.0
 _VERSION_ENDS, _MECHANISM_ENDS, _GREETING_BYTES = 12, 32, 64
-"""Of a greeting: signature and version, mechanism, and the rest."""
+"""Offsets in a greeting, where the version ends and where the mechanism ends, and the greeting's length."""
 
 _log = logging.getLogger(__name__)
 
 
 class PortError(LoadTestError, RPCError):
-    """The port for workers cannot be had: Locust goes on trying where it had it before."""
+    """The port for workers cannot be opened. Locust tries again where it had the port before."""
 
 
 class WorkerPort(Server):
     """
-    Where a master listens for workers.
+    The port on which a master listens for workers.
 
     Args:
         host: Locust's ``--master-bind-host``.
         port: 0 takes any free one.
 
     Raises:
-        LoadTestError: It listens beyond this machine, and there is no secret.
-        PortError: The port cannot be had.
+        LoadTestError: Other machines can reach the port, and there is no secret.
+        PortError: The port cannot be opened.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._keys = MasterKeys.of(find_worker_secret("--master-bind-host", host))
         host = (
             "127.0.0.1" if host == "localhost" else host
-        )  # ZeroMQ would look for a network interface of this name
+        )  # ZeroMQ would look for a network interface named localhost
         BaseSocket.__init__(self, zmq.ROUTER, self.ipv4_only(host, port))
         self.socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_BYTES)
         if self._keys is not None:
@@ -91,7 +91,7 @@ class WorkerPort(Server):
         return port
 
     def recv_from_client(self) -> tuple[str, Message]:
-        """The next message that can be read, and the identity of the connection that it came by."""
+        """The identity of a connection, and the next readable message that came on it."""
         while True:
             try:
                 parts = self.socket.recv_multipart()
@@ -99,7 +99,7 @@ class WorkerPort(Server):
                 raise RPCError("ZMQ network broken") from error
             try:
                 return _read_from(parts)
-            except Exception as error:  # noqa: BLE001 - whatever a stranger sends, the others are heard
+            except Exception as error:  # noqa: BLE001 - a stranger may send anything; the other workers' messages are read
                 self._notices.say(f"a message that cannot be read was dropped ({type(error).__name__})")
                 gevent.sleep(0)
 
@@ -121,16 +121,16 @@ class MasterLink(Client):
     """
     A worker's connection to its master.
 
-    Where the master does not take it, the process ends with the reason and exit code 2. It waits for a master that is not
-    there yet.
+    Where the master refuses the worker, the process ends with the reason and exit code 2. A worker waits for a master
+    that is not there yet.
 
     Args:
         host: Locust's ``--master-host``.
-        port: Of the master.
+        port: The master's.
         identity: The worker's.
 
     Raises:
-        LoadTestError: The master is another machine's, and there is no secret.
+        LoadTestError: The master is on another machine, and there is no secret.
     """
 
     def __init__(self, host: str, port: int, identity: str) -> None:
@@ -152,7 +152,7 @@ class MasterLink(Client):
         return f"tcp://{_literal(self._host)}:{self._port}"
 
     def recv(self) -> Message:
-        """The next message that can be read."""
+        """The next readable message."""
         while True:
             try:
                 data = self.socket.recv()
@@ -173,12 +173,12 @@ class MasterLink(Client):
             _end_process(
                 LoadTestError(f"the master at {_shown(self._host, self._port)} {reason[0]}", reason[1])
             )
-        elif event == Event.HANDSHAKE_FAILED_PROTOCOL:  # after this ZeroMQ does not try again by itself
+        elif event == Event.HANDSHAKE_FAILED_PROTOCOL:  # after it ZeroMQ does not connect again
             self.socket.disconnect(self._endpoint)
             self.socket.connect(self._endpoint)
 
     def _find_reason(self) -> tuple[str, str] | None:
-        """Why the master turned this worker away; None where it may yet take it, or is only about to end."""
+        """Why the master refused this worker, and what to do; None where it may still accept it, or is about to end."""
         mechanism = _ask_mechanism(self._host, self._port, "CURVE" if self._keys else "NULL")
         if mechanism == "CURVE" and self._keys is None:
             return f"takes only workers with its {VARIABLE}, and none is set here", _GIVE_BOTH
@@ -195,7 +195,7 @@ _GIVE_BOTH = f"Give master and workers the same {VARIABLE}, or on one machine ne
 
 
 class _Notices:
-    """Warnings of what may happen many times a second: the first at once, the others added up, once a minute."""
+    """Warnings of frequent events: the first is logged at once, later ones are counted and logged once a minute."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -209,10 +209,10 @@ class _Notices:
 
 
 def _read_from(parts: Sequence[bytes]) -> tuple[str, Message]:
-    """A message whose sender is who it says it is."""
+    """The identity of a connection, and a message that names this identity as its sender."""
     identity, data = parts
     address, message = identity.decode(), _read(data)
-    if message.node_id != address or not address.isprintable():  # it stands in logs and in the report
+    if message.node_id != address or not address.isprintable():  # logs and the report show it
         raise ValueError("another worker's name, or one that cannot be shown")
     return address, message
 
@@ -225,7 +225,7 @@ def _read(data: bytes) -> Message:
 
 
 def _watch(channel: zmq.Socket[Any], on_event: Callable[[int, int], None]) -> None:
-    """Have ZeroMQ say what becomes of connections, until the socket is closed."""
+    """Call *on_event* with each event of the socket's connections, until the socket is closed."""
     notices = channel.get_monitor_socket(_FAILURES | Event.HANDSHAKE_SUCCEEDED)
 
     def listen() -> None:
@@ -244,9 +244,9 @@ def _watch(channel: zmq.Socket[Any], on_event: Callable[[int, int], None]) -> No
 
 def _ask_mechanism(host: str, port: int, own: str) -> str:
     """
-    What a ZeroMQ port demands of those who connect, by its greeting (ZMTP 3.1, RFC 37): CURVE, or NULL for nothing.
+    The mechanism that a ZeroMQ port demands, from its greeting (ZMTP 3.1, RFC 37): CURVE, or NULL for none.
 
-    Empty where nothing greets. *own* is what this side says of itself; the master notes one that differs.
+    Empty where the port sends no greeting. *own* is this side's mechanism; the master notes a different one.
     """
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01" + own.encode().ljust(20, b"\0") + bytes(32)
     answer = b""
@@ -257,25 +257,25 @@ def _ask_mechanism(host: str, port: int, own: str) -> str:
         ):
             connection.sendall(
                 greeting[:_VERSION_ENDS]
-            )  # a port that dislikes the rest would close before it says its own
+            )  # a port that refuses the rest would close before it sends its own mechanism
             while len(answer) < len(greeting) and (more := connection.recv(len(greeting))):
                 answer += more
             if _mechanism(answer) != own:
                 connection.sendall(greeting[_VERSION_ENDS:])
-                connection.recv(1)  # until it is read: what is closed before is not noted
+                connection.recv(1)  # until the master has read it and noted this
     except (OSError, gevent.Timeout):
         pass
     return _mechanism(answer)
 
 
 def _mechanism(greeting: bytes) -> str:
-    """Empty where it is none, or not all of one."""
+    """The mechanism that a greeting names; empty where the bytes are no greeting, or only part of one."""
     whole = len(greeting) >= _GREETING_BYTES and greeting.startswith(b"\xff")
     return greeting[_VERSION_ENDS:_MECHANISM_ENDS].rstrip(b"\0").decode("latin-1") if whole else ""
 
 
 def _end_process(error: LoadTestError) -> None:
-    """From a greenlet of the worker's: its main one is waiting for the master, or for the end of the run."""
+    """End the worker's process from any greenlet; the main one waits for the master, or for the end of the run."""
     print(error, file=sys.stderr)  # noqa: T201 - for the person who started Locust
     gevent.kill(gevent.get_hub().parent, SystemExit(ExitCode.USAGE))
 
