@@ -1,1 +1,1 @@
-"""The process that a run belongs to: the local runner's, or the master."""
+"""The process that owns the runs: the local runner, or the master."""

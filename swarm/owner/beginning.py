@@ -1,4 +1,4 @@
-"""The beginning of a run: Locust learns the load, houses are dealt, and every process is told of its part."""
+"""The beginning of a run: Locust gets the load, houses are dealt, and every process gets its part."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def prepare_locust(
     on_step: Callable[[int | None], None],
 ) -> None:
     """
-    Tell Locust of the run that it is to make next: users, and how many of them, or a shape where the profile has steps.
+    Give Locust the load of the next run: users and their number, or a shape where the profile has steps.
 
     Args:
         environment: Locust's.
-        choice: What the run is to be.
-        user_classes: All that were loaded; those of other journeys are left out.
-        on_step: Called as each step begins, and with None after the last.
+        choice: The run to prepare.
+        user_classes: All loaded user classes; those of other journeys are left out.
+        on_step: Called with a step's index as it begins, and with None after the last step.
     """
     plan, options = choice.plan, environment.parsed_options
     assert options is not None
@@ -61,7 +61,7 @@ def prepare_locust(
 
 def read_deck(choice: Choice) -> Deck:
     """
-    The houses of the fixture. Read in a thread: a large one takes seconds, and workers want their heartbeats answered.
+    Read the houses of the fixture, in a thread: a large fixture takes seconds, and workers need heartbeats meanwhile.
 
     Raises:
         LoadTestError: The fixture cannot be read, or its JWTs expire before the run is over.
@@ -76,7 +76,7 @@ def read_deck(choice: Choice) -> Deck:
 def begin_run(
     run: Run, briefing: Briefing, deck: Deck, workers: Workers | None, stop_timeout_s: float
 ) -> None:
-    """Deal the houses, and tell the processes of *run* of their part: the *workers*, or this one where there are none."""
+    """Deal the houses of *run*, and send each process its part: the *workers*, or this process where there are none."""
     settings, house = run.choice.settings, deck.houses[0]
     if cut_off := warn_of_short_stop(settings, run.choice.journeys, stop_timeout_s):
         _log.warning("%s", cut_off)
@@ -87,7 +87,7 @@ def begin_run(
 
 
 def _look_at_index(run: Run, house: House) -> None:
-    """Once, while the users start; the database may be far away, so that a thread waits for it."""
+    """Look at the index once, while the users start. A thread waits for the database, which may be slow to answer."""
     database = run.choice.settings.database
     if database.url is not None:
         run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))

@@ -1,4 +1,4 @@
-"""What the owner tells the processes that make a run's load: their part in it, their share of the ceiling, and the step."""
+"""The owner's messages to the processes that make a run's load: their part, their share of the ceiling, the step."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 
 class Briefing:
     """
-    Sends the messages of one run; where this process makes the load itself, it gets them as a worker would.
+    Sends the messages of one run. Where this process makes the load itself, it gets them as a worker would.
 
     Args:
-        run: That the processes take part in.
+        run: The run that the processes take part in.
     """
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._ceilings: dict[str, int] = {}
-        """Of each process that takes part, how many requests it may send in a second."""
+        """Process → how many requests it may send in a second."""
 
     def begin(self, processes: Sequence[str]) -> None:
-        """The houses can be dealt: the run begins for these workers, or for this process, whose id is empty."""
+        """Begin the run on these workers, or on this process, whose id is empty. Houses can be dealt from now on."""
         self._share_ceiling(processes)
         for share, process in enumerate(processes):
             self._tell_part(process, share=share, shares=len(processes))
 
     def join(self, process: str) -> None:
-        """A worker joins the run under way; planned arrivals stay with those that they were dealt to."""
+        """Let a worker join the run under way; planned arrivals stay with the processes that have them."""
         self._share_ceiling(list(dict.fromkeys([*self._ceilings, process])))
         self._tell_part(process, share=0, shares=0)
 
     def tell_step(self, step: int) -> None:
-        """Requests that start from now on belong to *step*."""
+        """Have all processes count requests that start from now on for *step*."""
         self._send(StepBegins.TYPE, StepBegins(self._run.run_id, step).pack())
 
     def _share_ceiling(self, processes: Sequence[str]) -> None:
-        """All that ever took part share it, each once, for one that seems to have gone may still send requests."""
+        """Share the ceiling among all processes that ever took part: one that seems gone may still send requests."""
         most = self._run.choice.settings.target.max_requests_per_second
         self._ceilings = dict(zip(processes, share_out(most, len(processes)), strict=True))
         for process, share in self._ceilings.items():
@@ -69,5 +69,5 @@ class Briefing:
         self._send(Begin.TYPE, begin.pack(), process)
 
     def _send(self, message_type: str, data: dict[str, Any], process: str = "") -> None:
-        """To one process, or to all."""
+        """Send a message to one process, or to all."""
         self._run.runner.send_message(message_type, data, process or None)

@@ -1,4 +1,4 @@
-"""What a run is to be: its journeys, its settings, and the plan they make, from the command line or the start form."""
+"""The choice of a run: journeys, settings and plan, from the command line or the start form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A run that may begin; ``plan`` is what *settings* and *journeys* make of what was typed."""
+    """A run that may begin; ``plan`` combines settings and journeys with what was typed."""
 
     settings: Settings
     journeys: tuple[Journey, ...]
@@ -37,10 +37,10 @@ class Choice:
 
 def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) -> Choice:
     """
-    Put a run together.
+    Combine settings, journeys and what was typed, and check the result.
 
     Raises:
-        LoadTestError: What was typed leaves nothing to judge, criteria cannot be judged, or it is more load than
+        LoadTestError: What was typed leaves nothing to judge, criteria cannot be judged, or the load is more than
             the target's ceilings allow.
     """
     plan = build_plan(journeys, settings.profile, typed)
@@ -53,10 +53,10 @@ def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) 
 
 def refuse_too_many(settings: Settings, users: int) -> None:
     """
-    Hold *users* against the ceiling.
+    Compare *users* with the ceiling of the target.
 
     Raises:
-        LoadTestError: They are more.
+        LoadTestError: There are more users than the ceiling allows.
     """
     most = settings.target.max_users
     if users > most:
@@ -77,13 +77,13 @@ def _refuse_too_fast(settings: Settings, journeys: Sequence[Journey]) -> None:
 
 
 def offered_journeys(user_classes: Iterable[type[User]]) -> tuple[Journey, ...]:
-    """The journeys that there are user classes for."""
+    """The journeys that have a user class."""
     return tuple(sorted({user.journey for user in user_classes if hasattr(user, "journey")}))
 
 
 def share_users(user_classes: Iterable[type[User]], profile: Profile) -> None:
     """
-    Have Locust deal users to the journeys as the profile does, and any other number of users in that proportion.
+    Make Locust deal users to the journeys as the profile says, and any other number of users in that proportion.
 
     Several classes of one journey share its users evenly. Classes that are not the suite's keep their weight.
     """
@@ -98,7 +98,7 @@ def chosen_journeys(word: str, offered: Sequence[Journey], settings: Settings) -
     The journeys that ``--journey`` names; what they lack is logged.
 
     Raises:
-        LoadTestError: No locustfile of this run has a user class for it; or it cannot be run with *settings*.
+        LoadTestError: No locustfile of this run has a user class for the journey, or *settings* do not allow it.
     """
     if word not in {ALL, *offered}:
         loaded = ", ".join(offered) or "none"

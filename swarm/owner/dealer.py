@@ -1,8 +1,8 @@
 """
-The owner's side of the houses: who plays which, and with which JWT.
+The owner's side of the houses: which user plays which house, and with which JWT.
 
-Processes ask for a house when a user needs one, and give it back when the user goes. So nothing has to be moved when
-workers come and go, and the one who deals sees that a house is shared only when all are taken, and then evenly.
+Processes ask for a house when a user needs one, and give it back when the user goes. So no house has to be moved when
+workers come and go. The dealer makes sure that a house is shared only when all are taken, and that sharing is even.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from seed.jwts import Signer
 
 _CHUNK = 100
-"""Houses to a message: packing and signing them takes a few milliseconds, and then others have their turn."""
+"""Houses in a message. Packing and signing them takes a few milliseconds; then other greenlets get a turn."""
 _BREATH_S = 0.001
-"""Not 0: gevent runs fifty callbacks, ours among them, before it looks at timers and sockets again."""
+"""Pause between messages. With 0, gevent would run up to fifty callbacks before it looks at timers and sockets."""
 _MOST_KNOWN = 1000
 _NOBODY: Counter[int] = Counter()
 
@@ -42,15 +42,15 @@ class Deck(NamedTuple):
 
     houses: list[House]
     known: list[House]
-    """One of each development, for users that need to know one but do not live there."""
+    """One house of each development, for users that need to know one but do not live there."""
     index_of: dict[str, int]
     by_tenants: list[tuple[int, int, int]]
-    """Heap of tenants, turn, index; of a house the entry that has its tenants' number counts."""
+    """Heap of (tenants, turn, index). Of a house's entries, the one with its present number of tenants counts."""
     expiries: list[datetime]
 
     @classmethod
     def of(cls, houses: Sequence[House], expiries: Sequence[datetime]) -> Self:
-        """Lay *houses* out; for 100,000 of them that takes longer than an event loop may stand still."""
+        """Lay *houses* out. For 100,000 houses this takes too long for an event loop."""
         first: dict[str, House] = {}
         for house in houses:
             first.setdefault(house.development_id, house)
@@ -68,25 +68,25 @@ class Dealer:
     Deals the houses of one run after another.
 
     Args:
-        runner: Locust's; messages go through it, also where the only process is this one.
+        runner: Locust's; messages go through it, even where this is the only process.
     """
 
     def __init__(self, runner: LocalRunner | MasterRunner) -> None:
         self._runner = runner
         self._dealing = False
         self.begin("", Deck.of((), ()), None)
-        # Concurrent: a large answer takes several turns of the event loop, and heartbeats must be answered meanwhile.
+        # Concurrent, since a large answer takes several turns of the event loop, and heartbeats must be answered.
         runner.register_message(Want.TYPE, self._on_want, concurrent=True)
         runner.register_message(Back.TYPE, self._on_back)
 
     def begin(self, run_id: str, deck: Deck, signer: Signer | None) -> None:
         """
-        All houses are free again, and none is onboarded.
+        Begin a run: all houses are free again, and none is onboarded.
 
         Args:
-            run_id: Messages of another run are not answered.
-            deck: Of the fixture, in its order.
-            signer: Renews JWTs before they expire; None: they are what they are.
+            run_id: Id of the run; messages of other runs are not answered.
+            deck: The fixture's houses, in its order.
+            signer: Renews JWTs before they expire; None: they are never renewed.
         """
         self._run_id, self._signer = run_id, signer
         self._margin = signer.margin if signer else timedelta()
@@ -98,15 +98,15 @@ class Dealer:
         self._held_by_lost: dict[str, Counter[int]] = {}
         self._expiring: list[tuple[datetime, int]] = []
         self._watched: set[int] = set()
-        """Those that are in the heap above."""
+        """Indexes of the houses in `_expiring`."""
         self._fresh = deque(range(len(self)))
         self._onboarded: deque[int] = deque()
         self.most_tenants = 0
-        """How many users a house had at once, at most."""
+        """Most users that a house had at once."""
         self.reused_at: datetime | None = None
-        """When all houses had been onboarded and one was taken again."""
+        """When a house was first onboarded again, after all houses had been."""
         self.renewed = 0
-        """JWTs that were renewed."""
+        """Number of renewed JWTs."""
 
     def __len__(self) -> int:
         return len(self._houses)
@@ -117,26 +117,26 @@ class Dealer:
         return sum(tenants > 0 for tenants in self._tenants)
 
     def lose(self, process: str) -> None:
-        """A process is gone: its houses are free, though others are dealt first, for it may come back."""
+        """Free the houses of a process that is gone. Other houses are dealt first, since it may come back."""
         held = self._held.pop(process, _NOBODY)
         self._held_by_lost.setdefault(process, Counter()).update(held)
         for index in held.elements():
             self._count(index, -1)
 
     def find_again(self, process: str) -> None:
-        """A process that was thought to be gone is not; its users still play what it held and has not given back."""
+        """Take back a process that seemed gone: its users still play the houses that it has not given back."""
         held = +self._held_by_lost.pop(process, _NOBODY)
         self._held.setdefault(process, Counter()).update(held)
         for index in held.elements():
             self._count(index, +1)
             self._watch(index)
-        # JWTs that were due meanwhile are signed next; of those that others had renewed it does not know.
+        # JWTs that were due meanwhile are signed next. The process lacks those renewed for other processes.
         houses = map(self._houses.__getitem__, held)
         while self._signer and (tokens := {house.house_id: house.jwt for house in islice(houses, _CHUNK)}):
             self._send(NewTokens.TYPE, NewTokens(self._run_id, tokens).pack(), process)
 
     def renew(self, now: datetime) -> None:
-        """Sign anew what expires soon, and tell those who hold it."""
+        """Renew JWTs that expire soon, and send them to the processes that hold their houses."""
         if self._signer is None:
             return
         run_id = self._run_id
@@ -150,7 +150,7 @@ class Dealer:
                 return
 
     def _renew_due(self, until: datetime) -> Iterator[int]:
-        """Sign anew the JWTs that expire by *until*, of houses that a user has; gives their indexes, at most a message full."""
+        """Renew the JWTs that expire by *until*, of houses with a live user; yield their indexes, for one message."""
         renewed = 0
         while renewed < _CHUNK and self._expiring and self._expiring[0][0] <= until:
             expiry, index = heappop(self._expiring)
@@ -171,7 +171,7 @@ class Dealer:
         self.renewed += 1
 
     def _watch(self, index: int) -> None:
-        """Renew the house's JWT when it is due, if a user has the house then."""
+        """Plan the renewal of a house's JWT when it is due, if a user has the house then."""
         if self._signer is not None and index not in self._watched:
             self._watched.add(index)
             heappush(self._expiring, (self._expiries[index], index))
@@ -182,7 +182,7 @@ class Dealer:
             self._deal()
 
     def _deal(self) -> None:
-        """One after the other, a message at a time: many processes may ask at once."""
+        """Answer the waiting processes in turn, one message at a time, since many may ask at once."""
         self._dealing = True
         try:
             while self._asked:
@@ -205,7 +205,7 @@ class Dealer:
             self._dealing = False
 
     def _lease(self, process: str, now: datetime) -> House:
-        """The house with the fewest tenants; of several the one that has been free the longest."""
+        """Lease the house with the fewest tenants; of several, the one that has been free longest."""
         while True:
             tenants, _, index = heappop(self._by_tenants)
             if tenants == self._tenants[index]:
@@ -218,7 +218,7 @@ class Dealer:
         return self._houses[index]
 
     def _keep_valid(self, index: int, now: datetime) -> None:
-        """Make sure that a house's JWT does not expire while a user has the house."""
+        """Keep a house's JWT from expiring while a user has the house."""
         if self._signer is None:
             return
         if self._expiries[index] <= now + self._margin:
@@ -231,7 +231,7 @@ class Dealer:
         heappush(self._by_tenants, (self._tenants[index], self._turns, index))
 
     def _take_fresh(self) -> House:
-        """A house that is not onboarded in this run; when there is none left, the house onboarded longest ago."""
+        """A house that is not onboarded in this run; if none is left, the house that was onboarded longest ago."""
         if not self._fresh:
             self.reused_at = self.reused_at or utc_now()
             self._fresh, self._onboarded = self._onboarded, deque()
@@ -250,7 +250,7 @@ class Dealer:
                 held[index] -= 1
                 self._count(index, -1)
             elif held_by_lost[index]:
-                held_by_lost[index] -= 1  # it counts as free already
+                held_by_lost[index] -= 1  # the house counts as free already
 
     def _send(self, message_type: str, data: dict[str, Any], process: str) -> None:
         self._runner.send_message(message_type, data, process)

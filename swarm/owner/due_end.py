@@ -1,4 +1,4 @@
-"""The reasons for which the owner ends a run that Locust would continue: all iterations made, its time over, or a criterion that fails."""
+"""The owner's reasons to end a run that Locust would continue: iterations made, time over, or a criterion that fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def due_end(run: Run) -> EndedBy:
-    """Why *run* is to end now; ``NOTHING_YET`` where it goes on."""
+    """The reason to end *run* now; ``NOTHING_YET`` where it goes on."""
     if _is_done(run):
         return EndedBy.ITERATIONS
     if run.ending.is_overdue(run.elapsed_s):
@@ -21,13 +21,13 @@ def due_end(run: Run) -> EndedBy:
 
 
 def _is_done(run: Run) -> bool:
-    """Whether every user that is asked for now has made its iterations."""
+    """Whether all users now asked for have made their iterations."""
     parked = sum(c.last.parked for c in run.processes.values() if c.last and not c.lost)
     return run.choice.plan.limited and parked >= run.runner.target_user_count > 0
 
 
 def _is_failing(run: Run) -> bool:
-    """Whether a criterion that may end the run fails; it is noted."""
+    """Whether a criterion that may end the run fails; if so, note it."""
     broken = run.early_stop.failed(run.elapsed_s) if run.early_stop else None
     if broken is not None:
         run.stopped_by = Stop(**asdict(broken), at=run.clock.now().replace(microsecond=0))

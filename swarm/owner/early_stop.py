@@ -1,4 +1,4 @@
-"""Criteria that end a run: a FAIL over the last seconds is reason enough not to wait for the rest."""
+"""Criteria that end a run early: they fail over the last seconds, so the rest of the run is not needed."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class BrokenCriterion:
     """
-    The criterion that ended a run, and the value over the window that did it.
+    The criterion that ended a run, and its value over the window.
 
     Args:
-        value: None where it lies among attempts that were never answered.
-        at_least: Whether it is a lower bound.
+        value: None where the percentile lies among attempts that were never answered.
+        at_least: Whether the value is a lower bound.
     """
 
     subject: str
@@ -42,7 +42,7 @@ class BrokenCriterion:
 
 @dataclass(slots=True)
 class _Span:
-    """Part of the run that the figures are about, in seconds since its start."""
+    """A part of the run whose figures count, in seconds since its start."""
 
     step: int
     begins_s: float
@@ -51,11 +51,11 @@ class _Span:
 
 class EarlyStop:
     """
-    Holds the results of the last seconds against the criteria that may end a run.
+    Judges the results of the last seconds by the criteria that may end a run.
 
     Args:
         settings: Window, grace, criteria, and how many results a judgement needs.
-        step_users: Users of each step, for criteria about one.
+        step_users: Users of each step, for criteria about a step.
     """
 
     def __init__(self, settings: Settings, step_users: Sequence[int]) -> None:
@@ -69,15 +69,15 @@ class EarlyStop:
         self._spans: list[_Span] = []
 
     def begin_step(self, index: int, elapsed_s: float) -> None:
-        """The warm-up of a step is over, or of the run: from now on the figures count."""
+        """Count figures from now on: the warm-up of a step, or of the run, is over."""
         self._spans.append(_Span(index, elapsed_s))
 
     def end_step(self, elapsed_s: float) -> None:
-        """The step that has begun is over."""
+        """End the step that has begun."""
         self._spans[-1].ends_s = elapsed_s
 
     def add(self, elapsed_s: float, snapshot: Mapping[str, bytes]) -> None:
-        """Add what a process measured up to *elapsed_s*, seconds since the start of the run."""
+        """Add the measurements of a process up to *elapsed_s*, in seconds since the start of the run."""
         part: dict[Tag, Distribution] = {}
         for text, encoded in snapshot.items():
             tag = Tag.parse(text)
@@ -88,7 +88,7 @@ class EarlyStop:
             self._parts.append((elapsed_s, part))
 
     def failed(self, elapsed_s: float) -> BrokenCriterion | None:
-        """The first criterion that fails over the window that ends now; None while none does."""
+        """The first criterion that fails over the window ending now; None where none fails."""
         while self._parts and self._parts[0][0] <= elapsed_s - self._window_s:
             self._parts.popleft()
         if elapsed_s < self._grace_s:
@@ -118,7 +118,7 @@ class EarlyStop:
         return BrokenCriterion(text, name, finding.value, min(self._window_s, elapsed_s), finding.at_least)
 
     def _judged_s(self, steps: Collection[int] | None, now_s: float) -> float:
-        """How much of the window the figures are about: of these steps, and without any warm-up."""
+        """Seconds of the window whose figures count: those in these steps, without any warm-up."""
         from_s = max(now_s - self._window_s, 0.0)
         return sum(
             max(min(span.ends_s, now_s) - max(span.begins_s, from_s), 0.0)

@@ -6,8 +6,8 @@ A run goes through these states; the arrows are the methods of `RunEnding`::
     RUNNING ──decide, expect──▶ DUE ──end──▶ ENDING ──finish──▶ FINISHING ──settle──▶ FINISHED
        └───────────────────────end─────────────▲
 
-The owner decides that a run ends, and Locust is asked to stop it. Or Locust stops a run by itself: its last step or its run
-time is over, or a person or a signal asks for it. Either way Locust fires ``test_stopping``, and the load ends.
+The owner decides that a run ends, and asks Locust to stop it. Or Locust stops a run by itself: the last step or the run
+time is over, or a person or a signal asks for the end. Either way Locust fires ``test_stopping``, and the load ends.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ _LOCUST_ENDS_WITHIN_S = 1.0
 
 
 class RunState(IntEnum):
-    """Where a run is on its way to its end."""
+    """The states of a run, in order."""
 
     RUNNING = auto()
-    """Load is made."""
+    """Users make load."""
     DUE = auto()
-    """Load is made still; why the run ends is known, and Locust is about to stop it."""
+    """Users still make load, but the reason for the end is known, and Locust is about to stop the run."""
     ENDING = auto()
-    """The load is over: users finish their requests, and workers send their last results."""
+    """The load is over. Users finish their requests, and workers send their last results."""
     FINISHING = auto()
-    """What has arrived counts, and nothing that comes later; files are written, and the run is judged."""
+    """Later results do not count any more. The owner writes the files and judges the run."""
     FINISHED = auto()
-    """The verdict is there, or the reason why there is none."""
+    """There is a verdict, or a reason why there is none."""
 
 
 class RunEnding:
     """
-    The state of one run, and why it ended.
+    The state of one run, and the reason for its end.
 
     Args:
-        run_time_s: After which Locust stops the run; None where it does not.
-        stop: Has Locust stop the run, and waits until it has.
+        run_time_s: Locust stops the run after this time; None where the run has no limit.
+        stop: Makes Locust stop the run, and waits until it has.
     """
 
     def __init__(self, run_time_s: float | None, stop: Callable[[], object]) -> None:
@@ -56,7 +56,7 @@ class RunEnding:
         self.state = RunState.RUNNING
         self.reason = EndedBy.NOTHING_YET
         self.loaded_s: float | None = None
-        """Seconds in which load was made; what the last requests take is no part of it. None while the load goes on."""
+        """Seconds of load, without the time that the last requests took; None while the load goes on."""
 
     @property
     def is_under_way(self) -> bool:
@@ -70,34 +70,34 @@ class RunEnding:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run is judged, and all that follows from it is settled."""
+        """Whether the run is judged, and its exit code and report are settled."""
         return self.state is RunState.FINISHED
 
     def is_overdue(self, elapsed_s: float) -> bool:
-        """Whether the run time is over and Locust has not ended the run: where users were edited, it forgets the time."""
+        """Whether the run time is over and Locust has not stopped the run: after an edit of users it forgets the time."""
         return self._run_time_s is not None and elapsed_s >= self._run_time_s + _LOCUST_ENDS_WITHIN_S
 
     def decide(self, reason: EndedBy) -> None:
-        """The run ends for *reason*, and Locust is asked to stop it; nothing where it ends already, for another one."""
+        """Ask Locust to stop the run, for *reason*. Without effect where it ends already for another reason."""
         if self.state is RunState.RUNNING:
             self.expect(reason)
             gevent.spawn(self._stop)
 
     def expect(self, reason: EndedBy) -> None:
-        """Locust is about to stop the run by itself, for *reason*; nothing where it ends already, for another one."""
+        """Note that Locust is about to stop the run for *reason*. Without effect where it ends already for another reason."""
         if self.state is RunState.RUNNING:
             self.state, self.reason = RunState.DUE, reason
 
     def end(self, elapsed_s: float, *, interrupted: bool) -> bool:
         """
-        Locust stops the run: its load is over.
+        Note that Locust stops the run, so that its load is over.
 
         Args:
-            elapsed_s: Seconds since its start.
-            interrupted: Whether the process is ending too, so that a person at the web UI is not the reason.
+            elapsed_s: Seconds since the run's start.
+            interrupted: Whether the process ends too, so that the reason is no click in the web UI.
 
         Returns:
-            False where it did so before: Locust may be asked to stop twice.
+            False at the second call: Locust may be asked to stop twice.
         """
         if self.has_begun:
             return False
@@ -109,14 +109,14 @@ class RunEnding:
         return True
 
     def finish(self) -> None:
-        """The last results have arrived."""
+        """Note that the last results have arrived."""
         self.state = RunState.FINISHING
 
     def settle(self) -> None:
-        """The run is judged."""
+        """Note that the run is judged."""
         self.state = RunState.FINISHED
         self._finished.set()
 
     def wait(self, timeout_s: float) -> None:
-        """Until the run is finished; no longer than that."""
+        """Wait until the run is finished, at most *timeout_s*."""
         self._finished.wait(timeout_s)

@@ -1,4 +1,4 @@
-"""The run as it stands, in the numbers of its Prometheus page."""
+"""The present figures of a run, for its Prometheus page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Totals(NamedTuple):
-    """Everything measured since the start of a run, the warm-up included: counts, and histograms in microseconds."""
+    """All measurements since the start of a run, warm-up included: counts, and histograms in microseconds."""
 
     results: dict[tuple[Operation, Outcome], int]
     latencies: dict[tuple[Operation, Ending], HdrHistogram]
@@ -33,7 +33,7 @@ class Totals(NamedTuple):
 
 
 def build_totals(measurements: Measurements) -> Totals:
-    """Add up all steps of the load."""
+    """Add up the measurements of all steps."""
     results: Counter[tuple[Operation, Outcome]] = Counter()
     latencies: dict[tuple[Operation, Ending], HdrHistogram] = {}
     steps: dict[tuple[Operation, str], HdrHistogram] = {}
@@ -50,9 +50,9 @@ def build_totals(measurements: Measurements) -> Totals:
 
 def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
     """
-    What the page shows of *run*.
+    The figures of *run* that the page shows.
 
-    That results are too few yet is no problem of a run under way.
+    For a run under way, having too few results is not a problem yet.
     """
     settings = run.choice.settings
     return RunMetrics(

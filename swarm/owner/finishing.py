@@ -1,4 +1,4 @@
-"""The finish of a run: everything is counted and written, and the run is judged."""
+"""The finish of a run: its results are counted and written, and it is judged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 def finish_run(run: Run) -> Verdict:
     """
-    Write everything down, judge it, and print the verdict unless the process that started this one does.
+    Write the run's files, judge it, and print the verdict unless the parent process prints it.
 
     Raises:
         NoVerdictError: The verdict cannot be rendered.
@@ -49,8 +49,8 @@ def finish_run(run: Run) -> Verdict:
 
 
 def _judge(run: Run, ended_at: datetime) -> tuple[Verdict, Path | None]:
-    """The verdict, and its report; on a full disk there is none."""
-    # pandas takes a second to import, and only the owner needs it, now that the load is over.
+    """The verdict, and its report's path; on a full disk there is no report."""
+    # pandas takes a second to import. Only the owner needs it, and only after the load.
     from reports.report_files import write_reports, write_what_fits  # noqa: PLC0415
     from reports.verdict import judge_run  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ def _manifest_text(run: Run, ended_at: datetime) -> str:
 
 
 def _check_counts(run: Run) -> None:
-    """Begun, ended, recorded and received must be the same of every process that is here; a lost one is a problem anyway."""
+    """Check that begun, ended, recorded and received agree for each process. A lost one is a problem of its own."""
     for process, contribution in run.processes.items():
         attempts = contribution.last.attempts if contribution.last and not contribution.lost else {}
         for operation, (begun, ended) in attempts.items():

@@ -1,4 +1,4 @@
-"""The manifest of a run, as its owner knows it."""
+"""Builds the manifest of a run from its owner's knowledge."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def build_manifest(run: Run, ended_at: datetime) -> Manifest:
-    """Of a run under way it is what it would be if the run ended at *ended_at*."""
+    """Build the manifest of *run*; for a run under way, as if it ended at *ended_at*."""
     settings, attendance = run.choice.settings, run.attendance
     reports = [contribution.last for contribution in run.processes.values() if contribution.last]
     return Manifest(
@@ -88,7 +88,7 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
 
 
 def _clock_ahead_s(reports: Iterable[Report]) -> float | None:
-    """Of the process whose answer took least."""
+    """How far the machine's clock is ahead of the portal's, as the process with the fastest answer measured it."""
     looks = [report.clock_ahead_s for report in reports if report.clock_ahead_s is not None]
     return round(min(looks), 1) if looks else None
 
@@ -126,7 +126,7 @@ def _slowest(reports: Sequence[Report]) -> Iterator[SlowAnswer]:
 
 
 def _arrivals(run: Run, reports: Sequence[Report]) -> ArrivalsMade | None:
-    """What was planned and what became of it; None where users waited for their answers."""
+    """Planned starts, and how many were made; None for a run without planned arrivals."""
     loads = [run.choice.settings.profile.load(journey) for journey in run.choice.journeys]
     rates = [load.arrival_rate for load in loads if load.arrival_rate is not None]
     if not rates:

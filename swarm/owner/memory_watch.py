@@ -1,4 +1,4 @@
-"""The memory of a run's processes and of its portal, read now and then."""
+"""Reads the memory of a run's processes and of its portal now and then."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 class MemoryWatch:
     """
-    Reads resident memory, and writes it down.
+    Reads resident memory, and records it.
 
     Args:
-        portal: Knows how the portal's memory can be seen, if it can.
-        files: Get each reading.
-        live: Gets each reading too; None where nobody looks at the run while it goes on.
+        portal: Reads the portal's memory, where that is possible.
+        files: Stores each reading.
+        live: Gets each reading too; None where no view shows the run.
     """
 
     def __init__(self, portal: PortalWatch, files: RunDirectory, live: LiveRun | None) -> None:
         self._portal, self._files, self._live = portal, files, live
         self.rss_bytes: Mapping[str, int] = {}
-        """The last reading of each process."""
+        """Process → its last reading."""
 
     def read(self, now: datetime, processes: Mapping[str, Contribution]) -> None:
-        """Of *processes* what they last reported of themselves; a master and the portal are looked at."""
+        """Record what *processes* last reported, and read the memory of a master and of the portal."""
         readings = {name: c.last.rss_bytes for name, c in processes.items() if c.last and not c.lost}
         if LOCAL not in readings:
             readings[MASTER] = own_rss_bytes()

@@ -1,4 +1,4 @@
-"""Which workers took part in a run, and how much of the load was missing with those that did not."""
+"""Which workers took part in a run, and how much load was missing while some were gone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class WorkerChange:
     worker: str
     event: WorkerEvent
     users: int
-    """That it had when it went."""
+    """Users that the worker had when it went."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """A change, and when: for one that went, when it was last heard of."""
+    """A change and its time; for a worker that went, the time of its last report."""
 
     change: WorkerChange
     at: datetime
@@ -35,19 +35,19 @@ class Attendance:
     The workers of one run.
 
     Args:
-        replaced: Whether other workers' users may make up for those that are gone. Planned starts are not dealt anew.
+        replaced: Whether other workers' users can make up for missing ones. With planned starts they cannot.
     """
 
     replaced: bool
     noted: list[Noted] = field(default_factory=list)
     asked_user_s: float = 0.0
-    """Users that there should have been times seconds."""
+    """User-seconds that the run should have had."""
     missing_user_s: float = 0.0
-    """Of these, what was missing because a worker was gone."""
+    """User-seconds that were missing because a worker was gone."""
     _absent: dict[str, int] = field(default_factory=dict)
 
     def note(self, change: WorkerChange, now: datetime, heard_at: datetime) -> None:
-        """A worker came or went; *heard_at*: its last report."""
+        """Note that a worker came or went; *heard_at* is the time of its last report."""
         if change.event in {WorkerEvent.JOINED, WorkerEvent.RETURNED}:
             self.noted.append(Noted(change, now))
             self._absent.pop(change.worker, None)
@@ -57,10 +57,10 @@ class Attendance:
             self.missing_user_s += change.users * (now - heard_at).total_seconds()
 
     def tick(self, seconds: float, wanted: int, present: int) -> None:
-        """So many seconds went by, with so many users."""
+        """Add the user-seconds of the last *seconds*, with *present* of *wanted* users there."""
         self.asked_user_s += wanted * seconds
         if self.replaced and present >= wanted:
-            self._absent.clear()  # other workers have these users now; a user missing later has another reason
+            self._absent.clear()  # other workers have these users now; users missing later have another cause
         absent = sum(self._absent.values())
         missing = min(absent, max(wanted - present, 0)) if self.replaced else absent
         self.missing_user_s += missing * seconds

@@ -1,9 +1,9 @@
 """
-The owner of a run: the local runner's process, or the master.
+The owner of a run: the process of the local runner, or the master.
 
-It deals the houses, collects what the processes measured, watches over the run, and at its end writes the run
-directory and judges it. `swarm.owner.ending` draws how a run ends: Locust fires ``test_stopping`` when the load ends, whatever
-ended it; there the owner waits for every worker, and ``test_stop`` finds everything counted.
+The owner deals the houses, collects the processes' measurements, watches the run, and at its end writes the run
+directory and judges the run. `swarm.owner.ending` draws how a run ends. Locust fires ``test_stopping`` whenever the load
+ends; there the owner waits for every worker, so that at ``test_stop`` all results are counted.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ _log = logging.getLogger(__name__)
 
 class Owner:
     """
-    Ties a run to Locust's events.
+    Connects runs to Locust's events.
 
     Args:
-        environment: Locust's; its options get the profile's load where none was typed.
-        choice: What the run is to be, as the command line has it.
-        generator: The local runner's own users; None on a master.
-        progress: Where to report progress.
-        view: Shows the run while it goes on; None where there is no view.
+        environment: Locust's; its options get the profile's load unless one was typed.
+        choice: The first run, as the command line describes it.
+        generator: The local runner's generator; None on a master.
+        progress: Reports progress.
+        view: Shows the run while it goes on; None without one.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Owner:
         self._progress = progress
         self._view = view
         self._run: Run | None = None
-        """The last run that has begun."""
+        """The latest run that has begun."""
         self._briefing: Briefing | None = None
-        """Of the last run; None while it is not clear whether a run begins."""
+        """Briefing of the latest run; None until that run can begin."""
         self._watcher: gevent.Greenlet | None = None
         self._starting: gevent.Greenlet | None = None
         self._is_quitting = False
@@ -90,7 +90,7 @@ class Owner:
         self._workers = Workers(runner) if isinstance(runner, MasterRunner) else None
         self._dealer = Dealer(runner)
         self._user_classes = tuple(environment.user_classes)
-        git_commit()  # asks another process, once: a run begins without having to wait
+        git_commit()  # asks Git now, and keeps the answer, so that no run waits for it
         self.choose(choice)
         self._listen()
 
@@ -111,37 +111,37 @@ class Owner:
 
     @property
     def offered(self) -> tuple[Journey, ...]:
-        """The journeys that there are user classes for."""
+        """The journeys that have a user class."""
         return offered_journeys(self._user_classes)
 
     @property
     def settings(self) -> Settings:
-        """Of the run that was chosen last."""
+        """Settings of the run that was chosen last."""
         return self._choice.settings
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is under way, the end of its load included."""
+        """Whether a run is under way or ending."""
         return self._under_way is not None
 
     @property
     def _under_way(self) -> Run | None:
-        """The run of which results still count."""
+        """The run whose results still count."""
         return self._run if self._run is not None and self._run.ending.is_under_way else None
 
     @property
     def is_ending(self) -> bool:
-        """Whether a run's load is over and its verdict not yet there."""
+        """Whether a run's load is over, but its verdict is not there yet."""
         return self._run is not None and self._run.ending.has_begun and not self._run.ending.is_over
 
     def choose(self, choice: Choice) -> None:
-        """What the next run is to be; Locust's options get the load where the profile says it."""
+        """Choose the next run; Locust's options get the load where the profile names it."""
         self._choice = choice
         prepare_locust(self._environment, choice, self._user_classes, self._on_step)
 
     def _on_test_start(self, **_: object) -> None:
         self._starting = gevent.getcurrent()
-        if self.is_running:  # started by a key, say, which asks nobody
+        if self.is_running:  # Locust's key for a start makes no check
             _log.error("a run is under way or still ending: none begins beside it")
             gevent.spawn(self._starting.kill)
             return
@@ -150,8 +150,8 @@ class Owner:
             deck = read_deck(self._choice)
             live = self._view.begin() if self._view else None
             run = self._run = Run(self._environment, self._choice, self._dealer, self._stop_locust, live)
-            self._environment.process_exit_code = None  # of the run before
-        except Exception as error:  # noqa: BLE001 - whatever it is: a web UI stays open, and the next run may begin
+            self._environment.process_exit_code = None  # the previous run's code
+        except Exception as error:  # noqa: BLE001 - a web UI stays open after any exception, and the next run may begin
             self._give_up(error)
             return
         self._briefing = Briefing(run)
@@ -161,7 +161,7 @@ class Owner:
         self._watcher = gevent.spawn(self._watch, run)
 
     def _give_up(self, error: Exception) -> None:
-        """No run could begin; Locust would start its users all the same."""
+        """Stop Locust, which would start its users although the run could not begin."""
         known = isinstance(error, LoadTestError)
         _log.error("%s", error if known else words_of(error), exc_info=None if known else error)
         self._environment.process_exit_code = ExitCode.USAGE if known else ExitCode.NO_VERDICT
@@ -174,7 +174,7 @@ class Owner:
         gevent.spawn(give_up)
 
     def _stop_locust(self) -> None:
-        """Have Locust stop the run under way; a web UI stays open."""
+        """Make Locust stop the run under way; a web UI stays open."""
         self._runner.stop() if self._environment.web_ui else self._runner.quit()
 
     def _on_trouble(self, msg: Any, **_: object) -> None:
@@ -189,16 +189,16 @@ class Owner:
         )
 
     def _fail(self, code: ProblemCode, message: str) -> None:
-        """Something of the suite failed: the run is not valid, and ends."""
+        """End the run as not valid, since something in the suite failed."""
         if (run := self._under_way) is not None:
             run.note_problem(code, message, message)
             run.ending.decide(EndedBy.FAILURE)
 
     def _on_worker_connect(self, client_id: str, **_: object) -> None:
-        """A worker may join a run under way."""
+        """Let a worker join the run under way."""
         assert isinstance(self._runner, MasterRunner)
         if client_id in self._runner.clients:
-            return  # it says again that it is ready, since Locust's answer took too long
+            return  # the worker repeats that it is ready, since Locust answered late
         if self._briefing is not None and self.is_running:
             self._briefing.join(client_id)
 
@@ -217,7 +217,7 @@ class Owner:
                 run.add(client_id, report)
 
     def _watch(self, run: Run) -> None:
-        """Once a second: collect, note, report progress, and look whether the run is to end."""
+        """Once a second, collect results, note changes, report progress, and check whether the run must end."""
         while run.ending.state is RunState.RUNNING:
             gevent.sleep(_TICK_S)
             self._collect(run)
@@ -239,7 +239,7 @@ class Owner:
             run.ending.decide(reason)
 
     def _note(self, run: Run, change: WorkerChange) -> None:
-        """A worker came or went: its houses with it."""
+        """Note that a worker came or went, and with it its houses."""
         _log.warning("Worker %s %s", change.worker, change.event)
         run.note_change(change)
         if change.event in {WorkerEvent.VANISHED, WorkerEvent.LEFT}:
@@ -253,7 +253,7 @@ class Owner:
             run.add(LOCAL, self._generator.report())
 
     def _on_test_stopping(self, **_: object) -> None:
-        """The load is over: settle why the run ends, and wait for the last results of the workers."""
+        """After the load, settle the reason for the end, and wait for the workers' last results."""
         run = self._under_way
         if run is None:
             return
@@ -261,14 +261,14 @@ class Owner:
         if self._watcher is not None:
             self._watcher.kill()
         if self._workers is not None:
-            # Locust's master goes on sending users to the workers where a run ends before all have started.
+            # Where a run ends before all users have started, Locust's master would go on sending users to the workers.
             if self._starting is not None and self._starting is not gevent.getcurrent():
                 self._starting.kill()
             for change in self._workers.finish(self._environment.stop_timeout + _FINISH_MARGIN_S):
                 self._note(run, change)
 
     def _on_test_stop(self, **_: object) -> None:
-        """All users have stopped: collect what is left, and finish the run."""
+        """After all users have stopped, collect the remaining results, and finish the run."""
         run = self._under_way
         if run is None:
             return
@@ -276,14 +276,14 @@ class Owner:
             self._collect(run)
             if self._generator is not None:
                 self._generator.finish()
-        except Exception as error:  # noqa: BLE001 - whatever it is, what has arrived is judged
+        except Exception as error:  # noqa: BLE001 - after any exception, the results that arrived are judged
             _log.exception("the last results of this process were not collected")
             run.note_problem(
                 ProblemCode.SUITE_FAILED, f"the last results were not collected: {words_of(error)}"
             )
         try:
             self._finish(run)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the process ends with its reason and its code
+        except Exception as error:  # noqa: BLE001 - after any exception, the process ends with its reason and a code
             _log.exception("the run could not be judged")
             print(  # noqa: T201 - for the person who started Locust
                 f"Error: {run.directory}: the run could not be judged: {words_of(error)}\n"
@@ -296,7 +296,7 @@ class Owner:
 
     def _finish(self, run: Run) -> None:
         verdict = finish_run(run)
-        # Only the owner needs these, now that the load is over.
+        # Only the owner needs these, and only after the load.
         from reports.judgement.assessment import exit_code  # noqa: PLC0415
         from reports.own_files import REPORT_FILE  # noqa: PLC0415
 
@@ -307,13 +307,13 @@ class Owner:
         self._progress.write(**run_so_far(run), finished=True)
 
     def _on_quitting(self, **_: object) -> None:
-        """Locust asks for the exit code right after this event: whatever still runs must have ended by then."""
+        """End all that still runs, since Locust reads the exit code right after this event."""
         self._is_quitting = True
         if self._run is not None:
             if self.is_running:
                 self._runner.stop() if self._workers is None else self._runner.quit()
-            self._run.ending.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be at it
-        # A web UI in which nothing was run has nothing to say.
+            self._run.ending.wait(_JUDGED_WITHIN_S)  # a Stop in the web UI may be finishing the run
+        # A web UI in which no run was made has no exit code.
         if self._environment.process_exit_code is None and (
             self._environment.web_ui is None or self._run is not None
         ):

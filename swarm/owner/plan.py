@@ -1,4 +1,4 @@
-"""How a run goes, from the profile and Locust's own options; what was typed wins."""
+"""The plan of a run, from the profile and Locust's own options; typed options win."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HIGHEST_SPAWN_RATE = 100.0
 
 
 class Typed(NamedTuple):
-    """What the person who started the run asked for; None, or 0, where it is left to the profile."""
+    """What the engineer typed for the run; None or 0 leaves the value to the profile."""
 
     users: int | None = None
     spawn_rate: float | None = None
@@ -28,10 +28,10 @@ class Typed(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """
-    What the owner asks of Locust.
+    The load that the owner asks Locust for.
 
-    ``steps`` and ``users`` exclude each other: steps run as a load shape. ``run_time_s`` None: the users'
-    iterations, or somebody, end the run.
+    ``steps`` and ``users`` exclude each other: steps run as a load shape. Where ``run_time_s`` is None, the
+    users' iterations or a person end the run.
     """
 
     users: int | None
@@ -39,13 +39,13 @@ class Plan:
     run_time_s: float | None
     steps: tuple[Step, ...]
     limited: bool
-    """Whether the profile's iterations hold; a run time that was asked for lifts them."""
+    """Whether the profile's iterations limit the users; a typed run time lifts that limit."""
     warm_up_s: float = 0.0
-    """How much of each step, or of the run, is not judged."""
+    """Seconds at the beginning of each step, or of the run, that are not judged."""
 
     @property
     def ramp_s(self) -> float:
-        """Seconds until all users have started; 0 where steps say when they do."""
+        """Seconds until all users have started; 0 where steps set their starts."""
         return self.users / self.spawn_rate if self.users and self.spawn_rate else 0.0
 
 
@@ -56,8 +56,8 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> P
     Several journeys at once share the time of the longest; steps are for a journey on its own.
 
     Raises:
-        LoadTestError: A run time was typed that the profile's warm-up would use up; or the run would take more than a
-            year.
+        LoadTestError: The typed run time is no longer than the profile's warm-up, or the run would take more than
+            a year.
     """
     loads = [profile.load(journey) for journey in journeys]
     warm_up_s = max((load.warm_up_s for load in loads), default=0.0)
@@ -84,7 +84,7 @@ def build_plan(journeys: Sequence[Journey], profile: Profile, typed: Typed) -> P
 
 
 def _refuse_too_long(what: str, length_s: float) -> None:
-    """Neither clocks nor timers reach as far as a person can type."""
+    """Refuse lengths beyond the reach of clocks and timers."""
     if not length_s <= LONGEST_S:
         raise LoadTestError(
             f"{what}: {length_s:.6g} s are longer than a run can be, {LONGEST_S:,.0f} s (a year)",

@@ -1,4 +1,4 @@
-"""The portal as it can be seen from outside of the load: its memory, and its pool of database connections."""
+"""Observes the portal apart from the load: its memory, and its pool of database connections."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 2.0
 _POOL_TIMEOUT_S = 5.0
-"""The portal itself gives its database two seconds."""
+"""Longer than the two seconds that the portal itself waits for its database."""
 _log = logging.getLogger(__name__)
 
 
 class PortalWatch:
     """
-    Looks at the portal of a run now and then.
+    Observes the portal of a run now and then.
 
     Args:
-        settings: Say where to look; what they do not name is not looked at.
+        settings: Name what to read; parts that they do not name are left out.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -34,7 +34,7 @@ class PortalWatch:
         self._slowest_ms = 0.0
 
     def rss_bytes(self) -> int | None:
-        """Its resident memory; None where it cannot be read, or the portal does not give it."""
+        """The portal's resident memory; None where it cannot be read, or the portal does not report it."""
         target = self._target
         if target.pid is not None:
             return tree_rss_bytes(target.pid)
@@ -48,11 +48,11 @@ class PortalWatch:
             return None
 
     def look_at_pool(self) -> None:
-        """Ask the portal how its connections to the database are; an answer that is not the contract's counts as none."""
+        """Ask the portal about its pool of connections; an answer that the contract does not allow counts as none."""
         if not self._health_db:
             return
         try:
-            # Under 503 the figures are there too: the pool may be why.
+            # An answer with status 503 has the figures too, since the pool may be the cause.
             url = self._target.base_url + self._health_db
             _, page = read_page(url, _POOL_TIMEOUT_S, trust=self._target.trust)
             seen = parse_pool(page)
@@ -68,7 +68,7 @@ class PortalWatch:
         self._slowest_ms = max(self._slowest_ms, seen.latency_ms)
 
     def pool(self) -> PoolSeen | None:
-        """What was seen of the pool; None where it was not asked for."""
+        """The readings of the pool; None where it was not to be read."""
         if not self._looks:
             return None
         return PoolSeen(

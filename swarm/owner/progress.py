@@ -1,4 +1,4 @@
-"""Progress for the process that started Locust: one JSON line a second on the file descriptor that it named."""
+"""Reports progress to the parent process: one JSON line a second, on the file descriptor that the parent named."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 class Progress:
     """
-    Writes lines to *descriptor*; None, or a reader that went away, writes nothing.
+    Writes lines to *descriptor*; none where it is None, or where its reader has ended.
 
-    A pipe whose reader was stopped (Ctrl-Z) becomes full: its lines are dropped, and the load goes on.
+    The pipe becomes full where its reader was stopped (Ctrl-Z): further lines are dropped, and the load goes on.
     """
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
         if descriptor is not None:
-            with suppress(OSError):  # which the first line meets too
+            with suppress(OSError):  # the first line raises it again
                 os.set_blocking(descriptor, False)
         self.reader_is_gone = False
-        """The process that started this one was killed: it reads to the end of the run."""
+        """Whether the parent process was killed, which otherwise reads to the end of the run."""
 
     @classmethod
     def from_environment(cls) -> Progress:
-        """As the starting process asked for it."""
+        """Progress on the descriptor that the parent process named."""
         named = os.environ.get(PROGRESS_VARIABLE, "")
         return cls(int(named) if named.isdigit() else None)
 
     def write(self, **values: Any) -> None:
-        """One line."""
+        """Write one line."""
         if self._descriptor is None:
             return
         try:
@@ -48,7 +48,7 @@ class Progress:
 
 
 def run_so_far(run: Run) -> dict[str, Any]:
-    """What a line says of *run*."""
+    """The values of a line about *run*."""
     tallies = run.files.log.tallies.items()
     counted = [tally for operation, tally in tallies if operation.kind is Kind.REQUEST]
     users = run.steps.users

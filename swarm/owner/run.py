@@ -1,4 +1,4 @@
-"""One run: what its owner knows of it."""
+"""One run, as its owner knows it."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _ENDED_BY_A_PERSON = {EndedBy.INTERRUPTED, EndedBy.STOPPED}
 
 class Run:
     """
-    A run, from its beginning to its verdict; `RunEnding` says how far it has come.
+    A run from its beginning to its verdict; `RunEnding` holds its state.
 
     Args:
         environment: Locust's.
-        choice: What the run is to be.
-        dealer: Knows the houses.
-        stop: Has Locust stop the run.
-        live: Is given everything that is measured too; None where nobody looks at the run while it goes on.
+        choice: Journeys, settings and plan of the run.
+        dealer: Deals the houses.
+        stop: Makes Locust stop the run.
+        live: Gets all measurements too; None where no view shows the run.
 
     Raises:
         LoadTestError: The run directory cannot be written.
@@ -91,31 +91,31 @@ class Run:
 
     @property
     def run_id(self) -> str:
-        """Its directory's name."""
+        """Id of the run: its directory's name."""
         return self.directory.name
 
     @property
     def directory(self) -> Path:
-        """Where the run's files are."""
+        """The directory of the run's files."""
         return self.files.path
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the start."""
+        """Seconds since the run's start."""
         return self.clock.elapsed_s
 
     @property
     def loaded_s(self) -> float:
-        """Seconds in which load was made, until now or until the run began to end."""
+        """Seconds of load, until now or until the load was over."""
         return self.elapsed_s if self.ending.loaded_s is None else self.ending.loaded_s
 
     @property
     def problems(self) -> tuple[ProblemEntry, ...]:
-        """What makes the run invalid, as far as its owner has noted."""
+        """Problems noted so far that make the run invalid."""
         return tuple(self._problems.values())
 
     def add(self, process: str, report: Report) -> None:
-        """Merge what a process measured."""
+        """Merge a process's measurements."""
         now = self.clock.now()
         contribution = self.processes.setdefault(process, Contribution())
         contribution.received += self.files.log.add(report.measurements)
@@ -145,23 +145,23 @@ class Run:
     def note_problem(
         self, code: ProblemCode, message: str, subject: str = "", at: datetime | None = None
     ) -> None:
-        """Note, once per *subject*, what makes the run invalid, and since when: now, unless *at* says otherwise."""
+        """Note a problem that makes the run invalid, once per *subject*, as of *at* or else now."""
         moment = (at or self.clock.now()).replace(microsecond=0)
         self._problems.setdefault((code, subject), ProblemEntry(code=code, message=message, at=moment))
 
     def note_unwritten(self, error: OSError) -> None:
-        """The disk did not take a file."""
+        """Note that a file could not be written."""
         message = f"{error.filename or self.directory}: cannot be written: {error.strerror}"
         self.note_problem(ProblemCode.NOT_WRITTEN, message)
 
     def note_change(self, change: WorkerChange) -> None:
-        """A worker came or went; with one that vanished is gone what it had not sent, until it returns."""
+        """Note that a worker came or went. A vanished worker's unsent results are missing, unless it returns."""
         contribution = self.processes.setdefault(change.worker, Contribution())
         contribution.lost = change.event is WorkerEvent.VANISHED
         self.attendance.note(change, self.clock.now(), contribution.heard_at or self.started_at)
 
     def tick(self) -> None:
-        """Read the memory of all processes and, every few seconds, write an interval of measurements."""
+        """Read the memory of all processes, and every few seconds write an interval of measurements."""
         self.clock.look()
         now, elapsed_s = self.clock.now(), self.elapsed_s
         self.attendance.tick(
@@ -182,7 +182,7 @@ class Run:
             self.ending.decide(EndedBy.FAILURE)
 
     def end(self, *, interrupted: bool) -> None:
-        """Locust stops the run: settle why, while what it ends for can still be seen."""
+        """Settle why Locust stops the run, while the reason can still be seen."""
         if not self.ending.end(self.elapsed_s, interrupted=interrupted):
             return
         self.steps.end()
@@ -197,7 +197,7 @@ class Run:
         )
 
     def finish(self) -> datetime:
-        """The last results have arrived; the moment is the run's end."""
+        """Note that the last results have arrived; returns the run's end, which is now."""
         self.clock.look()
         self.ending.finish()
         ended_at = self.clock.now()
@@ -206,7 +206,7 @@ class Run:
 
 
 def _directory(choice: Choice, started_at: datetime) -> Path:
-    """Where the process that started this one says; else in ``run.output_dir``."""
+    """The directory that the parent process names; else a new one in ``run.output_dir``."""
     named = os.environ.get(RUN_DIR_VARIABLE)
     return (
         Path(named) if named else run_directory(choice.settings.run.output_dir, choice.journeys, started_at)
@@ -216,7 +216,7 @@ def _directory(choice: Choice, started_at: datetime) -> Path:
 def _build_early_stop(choice: Choice) -> EarlyStop | None:
     if not stopping_criteria(choice.settings.thresholds):
         return None
-    # scipy comes with it, and few runs ask for it.
+    # It imports scipy, and few runs need it.
     from swarm.owner.early_stop import EarlyStop  # noqa: PLC0415
 
     return EarlyStop(choice.settings, [step.users for step in choice.plan.steps])

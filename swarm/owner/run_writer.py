@@ -1,4 +1,4 @@
-"""The files that a run leaves behind, opened before the first request and complete after the last."""
+"""Writes the files of a run: opened before the first request, and complete after the last."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 
 _FILES = (MEASUREMENTS, MEMORY, HEALTH)
 _LOCUSTS_FILES = (STATS, HISTORY, FAILURES, EXCEPTIONS)
-"""Those that Locust's own writer opens."""
+"""Files that Locust's own writer opens."""
 _RESERVE_BYTES, _LEAST_RESERVE_BYTES = 4 << 20, 64 << 10
-"""For the last interval, Locust's files, the verdict's and the report; on a small disk less of it."""
+"""Space kept for the last interval, Locust's files, the verdict and the report; on a small disk less."""
 
 
 class RunDirectory:
@@ -60,8 +60,8 @@ class RunDirectory:
     ``runs/<UTC time>-<journey>/`` while the run goes on.
 
     Args:
-        path: Exists, and is writable.
-        environment: Locust's, whose statistics become CSV files.
+        path: An existing, writable directory.
+        environment: Locust's; its statistics become CSV files.
         started_at: Start of the run.
     """
 
@@ -91,12 +91,12 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, environment: Environment, started_at: datetime) -> Self:
         """
-        Make the directory and open its files.
+        Create the directory and open its files.
 
-        A run that could not begin leaves nothing to judge: what was made here is removed, and nothing else.
+        If that fails, the files created here are removed, and no others: a run that did not begin leaves nothing.
 
         Raises:
-            LoadTestError: It cannot be written, or holds a run.
+            LoadTestError: The directory cannot be written, or holds a run.
         """
         was_there = path.exists()
         try:
@@ -110,18 +110,18 @@ class RunDirectory:
             return cls(path, environment, started_at)
         except OSError as error:
             if not was_there:
-                with suppress(OSError):  # another run may have begun in it meanwhile
+                with suppress(OSError):  # another run may have begun there meanwhile
                     path.rmdir()
             raise unwritable(path, error) from error
 
     def add_memory(self, now: datetime, rss_bytes: Mapping[str, int]) -> None:
-        """Write one reading of each process."""
+        """Write one memory reading of each process."""
         self._memory_csv.writerows(
             [f"{now.timestamp():.3f}", process, rss] for process, rss in rss_bytes.items()
         )
 
     def add_health(self, now: datetime, process: str, report: Report, lag: HdrHistogram) -> None:
-        """Write one reading of a process that generates load; *lag* is of the time since the one before."""
+        """Write one health reading of a load-generating process; *lag* covers the time since the previous one."""
         lags_ms = (lag.get_value_at_percentile(99) / 1000, lag.get_max_value() / 1000)
         self._health_csv.writerow(
             [f"{now.timestamp():.3f}", process, f"{report.cpu_ratio:.3f}", report.open_files]
@@ -130,10 +130,10 @@ class RunDirectory:
 
     def flush(self, until: datetime) -> None:
         """
-        Write what is held of measurements, memory and health.
+        Write the buffered measurements, memory and health.
 
         Raises:
-            OSError: The disk does not take it; names the file.
+            OSError: A file, which the error names, could not be written.
         """
         self.log.write_interval(until)
         for file in self._files:
@@ -141,12 +141,12 @@ class RunDirectory:
 
     def close(self, ended_at: datetime) -> list[OSError]:
         """
-        Write what is still held, and Locust's statistics as they stand now.
+        Write all that is still buffered, and Locust's statistics as of now.
 
         Returns:
-            What could not be written; everything else is.
+            The errors of files that could not be written; all others are written.
         """
-        self._reserve.close()  # for what is written from now on there is room
+        self._reserve.close()  # this frees space for the last files
         failed: list[OSError] = []
         self._csv_greenlet.kill()
         writes: tuple[Callable[[], object], ...] = (
@@ -164,15 +164,15 @@ class RunDirectory:
 
     def write_manifest(self, manifest: str) -> None:
         """
-        Write the last of the files: without it a run was never finished.
+        Write the last file; without it a run counts as never finished.
 
         Raises:
-            LoadTestError: The disk does not take it.
+            LoadTestError: The file could not be written.
         """
         write_text(self.path / MANIFEST, manifest)
 
     def rewrite_manifest(self, manifest: str) -> None:
-        """Write it anew, since something went wrong after all; where that fails too, the run counts as never finished."""
+        """Write the manifest again, after a late problem. Where that fails too, the run counts as never finished."""
         try:
             self.write_manifest(manifest)
         except LoadTestError:
@@ -186,7 +186,7 @@ def _remove(*files: Path) -> None:
 
 
 def _open(path: Path, undo: ExitStack) -> AppendedFile:
-    """A new file, which *undo* closes and removes."""
+    """Open a new file, which *undo* closes and removes."""
     file = AppendedFile(path)
     undo.callback(_remove, path)
     undo.callback(_close, file)
@@ -199,7 +199,7 @@ def _close(file: AppendedFile) -> None:
 
 
 def _take_room(directory: Path) -> IO[bytes]:
-    """A file without a name that fills some of the disk until it is closed: the end of a run finds room there."""
+    """Fill some of the disk with an unnamed file. Closing it makes room for the end of a run."""
     size_bytes = _RESERVE_BYTES
     while True:
         reserve = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - it outlasts this function
@@ -217,9 +217,9 @@ def _take_room(directory: Path) -> IO[bytes]:
 
 def write_locust_csv(environment: Environment, prefix: str) -> None:
     """
-    Write Locust's statistics in its own format, complete.
+    Write Locust's complete statistics in its own format.
 
-    Locust itself writes them every second and never at the end: what came after the last time is lost.
+    Locust itself writes them every second but not at the end, and so loses the last results.
     """
     writer = locust_stats.StatsCSV(environment, locust_stats.PERCENTILES_TO_REPORT)
     for name, write in (
@@ -228,5 +228,5 @@ def write_locust_csv(environment: Environment, prefix: str) -> None:
         (EXCEPTIONS, writer.exceptions_csv),
     ):
         path = prefix + name.removeprefix(LOCUST_PREFIX)
-        with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - as Locust opens it
+        with open(path, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - as in Locust
             write(csv.writer(file))

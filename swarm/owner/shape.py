@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 class StepShape(LoadTestShape):
     """
-    One concurrency level after the other.
+    Runs one concurrency level after the other.
 
-    Never put into a locustfile's namespace: Locust would apply it to every user class it finds beside it.
+    It must not be in a locustfile's namespace: Locust would apply it to every user class there.
 
     Args:
-        steps: In order; each lasts its duration.
-        on_step: Called with the index of a step as it begins, and with None at the end.
+        steps: The steps in order; each lasts its duration.
+        on_step: Called with a step's index as it begins, and with None at the end.
     """
 
     abstract = True
@@ -35,12 +35,12 @@ class StepShape(LoadTestShape):
         self._current: int | None = None
 
     def reset_time(self) -> None:
-        """Begin with the first step."""
+        """Begin again with the first step."""
         super().reset_time()  # type: ignore[no-untyped-call]  # Locust's shapes carry no annotations
         self._current = None
 
     def tick(self) -> tuple[int, float] | None:
-        """Users and spawn rate at this moment; None once the last step is over."""
+        """Users and spawn rate for this moment; None once the last step is over."""
         elapsed_s = self.get_run_time()  # type: ignore[no-untyped-call]  # Locust's shapes carry no annotations
         index = next((i for i, end_s in enumerate(self._ends_s) if elapsed_s < end_s), None)
         if index is None:

@@ -1,4 +1,4 @@
-"""The steps of a run's load: which of them requests belong to, and when each begins to count."""
+"""The steps of a run's load: which step requests belong to, and when each step begins to count."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 class Steps:
     """
-    Those of one run, each with its warm-up, where it has one.
+    The steps of one run, each with its warm-up, if any.
 
     Args:
-        plan: How the load goes.
-        clock: Of the run.
-        ending: No step begins once the load is over; after the last step Locust stops the run.
-        early_stop: Which figures may end the run; None where none may.
+        plan: The plan of the load.
+        clock: The run's.
+        ending: The run's; no step begins once its load is over, and after the last step Locust stops it.
+        early_stop: Hears when steps begin and end; None where no criterion may end the run.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Steps:
         self._warm_up: gevent.Greenlet | None = None
         self._spans: list[StepSpan] = []
         self.current = WARM_UP if plan.warm_up_s else 0
-        """To which requests that start now belong."""
+        """The step that requests starting now belong to."""
 
     def begin(self, tell: Callable[[int], None]) -> None:
-        """The run begins, and all processes know of it; *tell* has them count requests that start from then on for a step."""
+        """Begin the run, which all processes know by now; *tell* makes them count requests from then on for a step."""
         self._tell_processes = tell
         if self._plan.steps:
             self._begin(0, self._plan.steps[0].users)
@@ -49,29 +49,29 @@ class Steps:
             self._begin(0, self._plan.users or 1)
 
     def reach(self, index: int | None) -> None:
-        """The load has come to a step; None: the last one is over."""
+        """Note that the load has reached a step, or with None that the last step is over."""
         if index is None:
             self.end()
             self._ending.expect(EndedBy.STEPS)
-        elif index:  # the first one began with the run, a moment earlier
+        elif index:  # the first step began with the run, a moment earlier
             self._begin(index, self._plan.steps[index].users)
 
     def end(self) -> None:
-        """The step that has begun is over; nothing where none has."""
+        """End the step that has begun, if any."""
         if self._spans and not self._spans[-1].length_s:
             self._spans = list(self.until(self._clock.now()))
             if self._early_stop is not None:
                 self._early_stop.end_step(self._clock.elapsed_s)
 
     def until(self, now: datetime) -> tuple[StepSpan, ...]:
-        """All that have begun to count; the one that goes on lasts until *now*."""
+        """All steps that have begun to count; the current one lasts until *now*."""
         return tuple(
             span if span.length_s else span.model_copy(update={"ended_at": now}) for span in self._spans
         )
 
     @property
     def users(self) -> int | None:
-        """Of the last step that has begun to count; None before the first."""
+        """Users of the latest step that has begun to count; None before the first."""
         return self._spans[-1].users if self._spans else None
 
     def __len__(self) -> int:
@@ -83,12 +83,12 @@ class Steps:
             self._count_for(index, users)
             return
         if self._warm_up is not None:
-            self._warm_up.kill()  # Locust is late with steps, by up to a second: the last one was all warm-up
+            self._warm_up.kill()  # Locust is up to a second late with steps: the last step was all warm-up
         self._tell(WARM_UP)
         self._warm_up = gevent.spawn_later(self._plan.warm_up_s, self._count_for, index, users)
 
     def _count_for(self, index: int, users: int) -> None:
-        """The step's warm-up is over, where it has one."""
+        """Count requests for the step from now on, after its warm-up, if any."""
         if self._ending.has_begun:
             return
         if self._early_stop is not None:
@@ -103,4 +103,4 @@ class Steps:
 
 
 def _tell_none(_: int) -> None:
-    """There are no processes yet."""
+    """Send nothing, since there are no processes yet."""

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class UserCounts:
-    """The largest numbers of one run so far."""
+    """The largest numbers of users in one run so far."""
 
     peak: int = 0
-    """Users at once."""
+    """Most users at once."""
     wanted: int = 0
-    """Users that were asked for."""
+    """Most users that were asked for."""
     by_journey: Counter[Journey] = field(default_factory=Counter)
-    """How Locust dealt them, when they were most."""
+    """How Locust dealt the users to journeys when they were most."""
 
     def look(self, runner: LocalRunner | MasterRunner, users: int) -> None:
-        """There are so many *users* now."""
+        """Note that there are *users* now."""
         self.peak = max(self.peak, users)
         self.wanted = max(self.wanted, runner.target_user_count)
         dealt = runner.target_user_classes_count

@@ -29,37 +29,37 @@ _LIVE = {"ready", "spawning", "running"}
 
 @dataclass(slots=True)
 class Contribution:
-    """What one process gave to the run."""
+    """What one process contributed to the run."""
 
     received: int = 0
-    """Results merged from its reports."""
+    """Number of results merged from the process's reports."""
     last: Report | None = None
-    """The latest of its reports."""
+    """The process's latest report."""
     lag: HdrHistogram = field(default_factory=new_histogram)
-    """Its event-loop lag since the start of the run, in microseconds."""
+    """The process's event-loop lag since the start of the run, in microseconds."""
     heard_at: datetime | None = None
     """When the latest report came."""
     lost: bool = False
 
 
 class Workers:
-    """Asks workers to finish, waits for them, and notices those that come and go."""
+    """Asks workers to finish, waits for them, and notices which ones come and go."""
 
     def __init__(self, runner: MasterRunner) -> None:
         self._runner = runner
         self._run_id = ""
         self._users: dict[str, int] = {}
-        """Of the workers that are there: how many users each has."""
+        """Worker that is there → how many users it has."""
         self._vanished: set[str] = set()
         self._awaited: set[str] = set()
-        """Those that have been asked to finish."""
+        """Workers that have been asked to finish."""
         self._finished: dict[str, int] = {}
-        """Who has said so, and how many users it had before."""
+        """Worker that has finished → how many users it had before."""
         self._all_finished = Event()
         runner.register_message(Finished.TYPE, self._on_finished)
 
     def begin(self, run_id: str) -> list[str]:
-        """Forget the last run; the ids of the workers that take part in this one."""
+        """Forget the last run; returns the ids of the workers that take part in the new one."""
         self._run_id = run_id
         self._users = self._live()
         self._take_missed()
@@ -68,7 +68,7 @@ class Workers:
         return sorted(self._users)
 
     def look(self) -> list[WorkerChange]:
-        """Who came and who went since the last look, those included who did both."""
+        """Workers that came or went since the last look, including those that went and came back."""
         before, self._users = self._users, self._live()
         changes = []
         for worker in sorted(self._take_missed() & before.keys() & self._users.keys()):
@@ -90,10 +90,10 @@ class Workers:
 
     def finish(self, timeout_s: float) -> list[WorkerChange]:
         """
-        Have every worker let its users end and send all it holds; wait for it.
+        Make every worker end its users and send all its results, and wait for that.
 
         Returns:
-            Those that did not, within *timeout_s*, and were there before.
+            Changes for the workers that were there, and did not finish within *timeout_s*.
         """
         there = self._users | self._live()
         self._awaited = set(there)
@@ -110,7 +110,7 @@ class Workers:
         return {client.id: client.user_count for client in self._runner.clients.all if client.state in _LIVE}
 
     def _take_missed(self) -> set[str]:
-        """Whom Locust has missed since this was last asked, whether they are back or not."""
+        """Workers that Locust has missed since the last call, whether they are back or not."""
         nodes = cast("Iterable[WatchedNode]", self._runner.clients.all)
         missed = [node for node in nodes if node.was_missed]
         for node in missed:
