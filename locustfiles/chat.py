@@ -15,13 +15,13 @@ _questions = cache(sample_questions)
 
 
 class HomeownerChatUser(ResidentUser):
-    """Asks as many questions at once as the profile says, waits for all answers, thinks, asks again."""
+    """Asks as many questions at once as the profile says, waits for all answers, thinks, and asks again."""
 
     journey = Journey.CHAT
 
     @task
     def ask(self) -> None:
-        """One batch of different questions, in flight together."""
+        """Ask one batch of different questions, in flight together."""
         flow = self.begin_flow()
         questions = self.random.sample(_questions(), self.load.questions_in_flight)
         self.at_once([partial(self._ask, question, flow) for question in questions])

@@ -9,13 +9,13 @@ from swarm.users.portal_user import PortalUser
 
 
 class OnboardingUser(PortalUser):
-    """Loads the onboarding page and resolves the token, as the page does: two steps, and the flow they make."""
+    """Loads the onboarding page, and resolves the token as the page would: two requests that make one flow."""
 
     journey = Journey.ONBOARDING
 
     @task
     def scan(self) -> None:
-        """One scan of a house that has not been scanned before, by a browser that holds no cookie."""
+        """Scan a house that has not been scanned before, with a browser that has no cookies."""
         house = self.fresh_house()
         with self.flow(Operation.ONBOARDING_FLOW) as flow:
             self.cookies.forget()

@@ -1,4 +1,4 @@
-"""The portal's vector search, straight at the database."""
+"""The portal's vector search, sent straight to the database."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from swarm.users.search_user import SearchUser
 
 
 class RagQueryUser(SearchUser):
-    """Searches its development's chunks for vectors near them, top 5; all users of a process share a pool, for one run."""
+    """Searches for the five chunks of its development nearest to a vector. All users of a process share a pool in a run."""
 
     journey = Journey.RAG
 
     @task
     def search(self) -> None:
-        """One search: wait for a connection, query, check the rows."""
+        """Make one search: wait for a connection, query, check the rows."""
         vector = self.draw_vector()
         with (
             self.flow(Operation.RAG_SEARCH) as flow,

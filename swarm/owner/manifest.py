@@ -88,7 +88,7 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
 
 
 def _clock_ahead_s(reports: Iterable[Report]) -> float | None:
-    """How far the machine's clock is ahead of the portal's, as the process with the fastest answer measured it."""
+    """How far the clock is ahead of the portal's: the smallest reading, since an answer's time adds to each."""
     looks = [report.clock_ahead_s for report in reports if report.clock_ahead_s is not None]
     return round(min(looks), 1) if looks else None
 

@@ -1,1 +1,1 @@
-"""One user: what it begins, what it sends, and how an answer is judged."""
+"""The users: what they begin and send, and how an answer is judged."""

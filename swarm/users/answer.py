@@ -1,4 +1,4 @@
-"""Whether an answer is the one that the contract describes."""
+"""Judges whether an answer is as the contract describes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def assess_answer(expected: Answer, response: Response, house: House) -> RequestFailed | None:
     """
-    Hold an answer against the contract; None if it is a success.
+    Compare an answer with the contract; None if it is a success.
 
     Args:
         expected: What the contract says about this endpoint's answer.
@@ -44,16 +44,16 @@ def assess_answer(expected: Answer, response: Response, house: House) -> Request
 
 def _parse_object(content: bytes) -> dict[str, Any]:
     """
-    Read a JSON object, as strictly as RFC 8259 has it: what two readers could read differently is none.
+    Read a JSON object strictly by RFC 8259: text that two readers could read differently is refused.
 
     Raises:
-        RequestFailed: It is none.
+        RequestFailed: The content is no such object.
     """
     try:
         text = content.decode()
         body = _DECODER.decode(text)
         if _SURROGATE.search(text):
-            json.dumps(body, ensure_ascii=False).encode()  # half a letter cannot be
+            json.dumps(body, ensure_ascii=False).encode()  # fails for half a letter
     except UnicodeError:
         raise _invalid("the body is not UTF-8") from None
     except RecursionError:
@@ -73,7 +73,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are JavaScript
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -90,7 +90,7 @@ def _assess_fields(expected: Answer, body: dict[str, Any]) -> RequestFailed | No
 
 
 def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> RequestFailed | None:
-    """A source of another development is what matters most, however odd the others are."""
+    """Judge the sources. A source of another development matters most, even where others are malformed."""
     name, sources = expected.source_development, body.get(expected.sources)
     if not name or not sources:
         return None
@@ -105,15 +105,15 @@ def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> Req
 
 def read_given(expected: Answer, response: Response, random: Random) -> dict[str, str]:
     """
-    What the answer gives to later requests of its flow: placeholder → value.
+    Read the values for later requests of the flow: placeholder → value.
 
     Args:
         expected: What the contract says about this endpoint's answer.
-        response: A success, as `assess_answer` has it.
+        response: A success by `assess_answer`.
         random: Chooses among a list's elements.
 
     Raises:
-        RequestFailed: A field is not there, or is neither a number nor a text that can be sent.
+        RequestFailed: A field is missing, or is neither a number nor a text that can be sent.
     """
     if not expected.gives or not expected.reads_body_of(response.status_code):
         return {}

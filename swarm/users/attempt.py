@@ -1,4 +1,4 @@
-"""What a user begins: a request, a wait or a flow, from its beginning to its one result."""
+"""An attempt of a user: a request, a wait or a flow, from its beginning to its one result."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 CUT_OFF = RequestFailed(Outcome.CUT_OFF, "in flight when its user was stopped, and not finished in time")
 _LOCUSTS_OWN = "locust.exception"
-"""Module of exceptions such as ``StopUser``: the attempt fails, and Locust does what the exception asks for."""
+"""Module of exceptions such as ``StopUser``: such an exception fails the attempt, and goes on to Locust."""
 
 
 class Attempt:
     """
-    Counted as begun before its first byte, and ended by exactly one result, whatever is raised in between.
+    Counted as begun before its first byte, and ended by exactly one result, even after an exception.
 
-    A ``with`` block: a `RequestFailed` raised in it is how the attempt fails, and any other exception fails it as
-    unexpected; both end there. An attempt that its user's end breaks off is cut off, and the user ends.
+    Used as a ``with`` block. A `RequestFailed` raised in it fails the attempt; any other exception fails it as
+    unexpected; neither leaves the block. Where the user is killed, the attempt is cut off, and the user ends.
 
     Args:
-        environment: Locust's; its statistics count the result.
-        results: Those of the process, which counts it too.
-        request_type: As Locust's statistics have it: an HTTP method, SQL, WAIT or FLOW.
+        environment: Locust's; its statistics count the result too.
+        results: The process's; they count the result.
+        request_type: Type in Locust's statistics: an HTTP method, SQL, WAIT or FLOW.
         operation: What is attempted.
-        context: Of the flow: ``step``, and ``late_s`` where its start was planned.
-        url: As Locust's event has it.
+        context: The flow's: ``step``, and ``late_s`` where its start was planned.
+        url: Passed on in Locust's event.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class Attempt:
         "trace_id",
     )
 
-    def __init__(  # noqa: PLR0913 - where a result goes, and what is known of it before
+    def __init__(  # noqa: PLR0913 - the receivers of a result, and its properties
         self,
         environment: Environment,
         results: Results,
@@ -73,7 +73,7 @@ class Attempt:
         self.response: Any = None
         """The answer; None where none came."""
         self.given: dict[str, str] = {}
-        """What the answer gives to later requests of the flow: placeholder of the contract → value."""
+        """Values for later requests of the flow: placeholder of the contract → value."""
         self.trace_id: str | None = None
 
     def __enter__(self) -> Self:
@@ -82,15 +82,15 @@ class Attempt:
         return self
 
     def answered(self, response: Any) -> None:
-        """The answer is complete: what follows is the suite's own work, and not timed."""
+        """Stop the clock, since the answer is complete: the suite's own work that follows is not timed."""
         self.response, self._ended_s = response, perf_counter()
 
     def require(self) -> Self:
         """
-        Go on only where the attempt succeeded.
+        Return this attempt if it succeeded.
 
         Raises:
-            RequestFailed: As it failed; what it was part of fails likewise.
+            RequestFailed: The attempt failed; its flow fails with the same failure.
         """
         if self.failed is not None:
             raise self.failed
@@ -119,8 +119,8 @@ class Attempt:
 
     def _failure(self, error: BaseException | None) -> RequestFailed | None:
         if isinstance(error, RequestFailed):
-            error.__context__ = None  # a parser's error, say, holds the whole text
+            error.__context__ = None  # a parser's error, for example, holds the whole text
         if error is None or isinstance(error, RequestFailed):
-            # Locust keeps the first failure of each kind: not with all that it came through.
+            # Locust keeps the first failure of each kind, and would keep its stack's objects with it.
             return error and error.with_traceback(None)
         return CUT_OFF if isinstance(error, GreenletExit) else unexpected_failure(error)

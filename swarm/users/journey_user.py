@@ -1,4 +1,4 @@
-"""What every user of the suite has: a number of flows to make, and time to think between them."""
+"""The base of all users of the suite: a number of flows to make, with time to think between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import swarm.session  # noqa: F401 - with it the suite takes its part in Locust, whichever file the user is defined in
+import swarm.session  # noqa: F401 - registers the suite with Locust, for any locustfile with a user
 from swarm.generator.generator import generator_of
 from swarm.users.attempt import Attempt
 
@@ -27,9 +27,9 @@ class JourneyUser(User):
     """
     A user that makes flows until the profile's iterations are done, then stays parked until the run ends.
 
-    Parked, not stopped: the number of users stays what was asked for, and Locust starts no substitute. Where the
-    profile has an arrival rate, the users of a process take its planned starts in turn, and are late when all were
-    busy.
+    A parked user is not stopped: the number of users stays as asked for, and Locust starts no substitute. Where the
+    profile has an arrival rate, the users of a process take its planned starts in turn. A start is late where all
+    users were busy.
     """
 
     abstract = True
@@ -43,7 +43,7 @@ class JourneyUser(User):
         self.settings = self.generator.settings
         self.load = self.settings.profile.load(self.journey)
         number = self.generator.next_user_number()
-        # Text seeds are hashed the same way in every process and version; the same run asks the same questions.
+        # Text seeds give the same random numbers in every process and version, so that runs can be repeated.
         self.random = Random(f"{self.settings.run.random_seed}/{self.generator.index}/{number}")  # noqa: S311 - no secret
         self._flows = 0
         self._parked = False
@@ -53,13 +53,13 @@ class JourneyUser(User):
         super().__init__(environment)
 
     def on_start(self) -> None:
-        """A user whose journey has an arrival rate begins with the wait for its first planned start, not with a flow."""
+        """Begin with a flow; with an arrival rate, begin with the wait for the first planned start."""
         if self._schedule is not None:
             assert self._taskset_instance is not None
             self._taskset_instance.schedule_task(_nothing_yet, first=True)
 
     def on_stop(self) -> None:
-        """A stopped user leaves the parked ones; its planned start goes to another user."""
+        """Leave the parked users, and give the planned start back to another user."""
         if self._parked:
             self.part.unpark()
         if self._schedule is not None:
@@ -67,17 +67,17 @@ class JourneyUser(User):
 
     def stop(self, force: bool = False) -> bool:  # noqa: FBT001, FBT002 - Locust's own
         """
-        As Locust does it: a flow under way is finished, a wait is cut short by killing the user.
+        Stop as Locust does: a flow under way is finished, and a wait is cut short by killing the user.
 
-        The kill comes a moment later. Without the mark, a wait that is over by then would begin a flow, which the kill would cut off.
+        The kill comes a moment later. The mark `_stopping` keeps a wait that ends before it from beginning a flow.
         """
         if self._stopping and not force:
-            return False  # Locust asks twice where two of its greenlets stop users, and takes the second time for a fault
+            return False  # Locust calls this twice where two of its greenlets stop users, and then reports an error
         self._stopping = True
         return bool(super().stop(force))
 
     def wait_time(self) -> float:
-        """Seconds until the next flow: to its planned start, the profile's think time, or for ever after the last."""
+        """Seconds until the next flow: until its planned start, or the profile's think time; endless after the last flow."""
         if self._schedule is not None:
             self._planned_s = self._schedule.take()
             return min(max(self._planned_s - self.part.elapsed_s, 0.0), _FOR_EVER_S)
@@ -90,10 +90,10 @@ class JourneyUser(User):
 
     def begin_flow(self) -> dict[str, Any]:
         """
-        What Locust carries along with every result of a flow that starts now: its step, and how late it is.
+        Begin a flow; returns the context of its results: its step, and how late it is.
 
         Raises:
-            StopUser: No flow may start any more.
+            StopUser: No more flows may start.
         """
         if self._stopping or not self.part.takes_flows:
             raise StopUser
@@ -105,10 +105,10 @@ class JourneyUser(User):
     @contextmanager
     def flow(self, operation: Operation) -> Iterator[dict[str, Any]]:
         """
-        A ``with`` block whose requests make one result of *operation*, a success where each of them is required.
+        A ``with`` block that makes one result of *operation* from its requests, a success if all required ones are.
 
         Yields:
-            The context of its parts, for `attempt`.
+            The context of the flow's parts, for `attempt`.
         """
         context = self.begin_flow()
         with self.attempt("FLOW", operation, context):
@@ -117,9 +117,9 @@ class JourneyUser(User):
     def attempt(
         self, request_type: str, operation: Operation, context: dict[str, Any], url: str | None = None
     ) -> Attempt:
-        """A ``with`` block that ends in one result of *operation*; *context* is that of its flow."""
+        """A ``with`` block that ends in one result of *operation*; *context* is the flow's."""
         return Attempt(self.environment, self.part.results, request_type, operation, context, url=url)
 
 
 def _nothing_yet(_: JourneyUser) -> None:
-    """A task that is followed by the wait for the first planned start."""
+    """An empty task; the wait for the first planned start follows it."""

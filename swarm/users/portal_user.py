@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 class PortalUser(JourneyUser):
     """
-    Sends the contract's requests, and says of each whether the answer was a success.
+    Sends the contract's requests, and judges whether each answer is a success.
 
-    Not one of Locust's HTTP users: what they do for every request about redirects, cookies and addresses costs as much
-    as all that a test wants to know of the answer.
+    It is not one of Locust's HTTP users: their work on redirects, cookies and addresses for every request costs as
+    much as the whole judgement of an answer.
     """
 
     abstract = True
@@ -44,7 +44,7 @@ class PortalUser(JourneyUser):
         self._writer = RequestWriter(address, self.cookies)
 
     def on_stop(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         super().on_stop()
         self._connections.close()
 
@@ -64,13 +64,13 @@ class PortalUser(JourneyUser):
         """
         Make one request and record its result.
 
-        Redirects are an answer, not followed: nothing goes to a host that was not asked for.
+        A redirect is an answer, and is not followed: no request goes to a host that was not named.
 
         Args:
-            operation: Whose request of the contract it is.
-            house: Of which it tells; fills the contract's placeholders.
-            flow: The context of the flow that it is part of.
-            words: Fill the other placeholders: the question, and what an earlier answer of the flow gave.
+            operation: Names the request in the contract.
+            house: The house that asks; its values fill the contract's placeholders.
+            flow: The context of the request's flow.
+            words: Values of the other placeholders: the question, and values from earlier answers of the flow.
         """
         endpoint = self.settings.contract.endpoint(operation)
         url = f"{self.host}{endpoint.path}"
@@ -78,7 +78,7 @@ class PortalUser(JourneyUser):
         with self.attempt(endpoint.method, operation, flow, url) as attempt:
             trace = self.generator.tracing.begin(operation.value)
             attempt.trace_id = trace.trace_id
-            status, ended = 0, "broken off"  # unless an answer comes first: the user was killed
+            status, ended = 0, "broken off"  # stays so where the user is killed before the answer
             try:
                 request = self._writer.write(operation, endpoint, house, words, trace.traceparent)
                 response = self._connections.exchange(endpoint.method, request)
@@ -95,7 +95,7 @@ class PortalUser(JourneyUser):
         return attempt
 
     def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> None:
-        """Keep the cookies, and raise `RequestFailed` where the answer is not what the contract says."""
+        """Keep the cookies, and raise `RequestFailed` where the answer does not fit the contract."""
         if response.status_code in endpoint.answer.spent:
             self.part.note_spent()
         not_kept = self.cookies.keep(url, response.headers)
@@ -104,7 +104,7 @@ class PortalUser(JourneyUser):
             raise failed
 
     def _allowed_address(self) -> Address:
-        """Settings hold an address that was looked at; a user class may name another one."""
+        """Check the address again: the settings' address was checked, but a user class may name another one."""
         try:
             address = parse_origin(self.host or "")
             self.settings.target.admit(address)

@@ -1,4 +1,4 @@
-"""The base of the users that live in a house: its JWT is theirs, as long as they do."""
+"""The base of the users that live in a house, and use its JWT as long as they live there."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class ResidentUser(PortalUser):
-    """Leases a house of its own when it starts, and gives it back when it is stopped."""
+    """Leases a house when it starts, and gives it back when it is stopped."""
 
     abstract = True
     lease: Lease | None = None
 
     def on_start(self) -> None:
-        """Lease a house; there is none where the run ended while the user waited for it."""
+        """Lease a house. There is none where the run ended while the user waited."""
         super().on_start()
         self.lease = self.part.houses.lease()
 
@@ -36,12 +36,12 @@ class ResidentUser(PortalUser):
 
     @property
     def house(self) -> House:
-        """The leased house, with the JWT that it has now."""
+        """The leased house, with its present JWT."""
         assert self.lease is not None
         return self.lease.house
 
     def begin_flow(self) -> dict[str, Any]:
-        """As of each user; one without a house ends instead."""
+        """Begin a flow as every user does; a user without a house ends instead."""
         if self.lease is None:
             raise StopUser
         return super().begin_flow()
@@ -59,4 +59,4 @@ class ResidentUser(PortalUser):
             first()
             group.join()
         finally:
-            group.kill()  # only where the user is killed before all have ended
+            group.kill()  # has an effect only where the user is killed before all have ended

@@ -35,7 +35,7 @@ _CONNECTION_STAYS = frozenset({Outcome.STATUS, Outcome.VALIDATION, Outcome.ISOLA
 
 
 class SearchUser(JourneyUser):
-    """Searches the chunks of one development; all users of a process share a pool of connections, for one run."""
+    """Searches the chunks of one development. In a run, all users of a process share a pool of connections."""
 
     abstract = True
     host = "DATABASE_URL"  # what Locust shows; the address itself may hold a password
@@ -46,7 +46,7 @@ class SearchUser(JourneyUser):
         self.searches = self.part.shared_searches(Searches)
 
     def on_start(self) -> None:
-        """Draw the query vectors of the house's development, once per process and run; not measured."""
+        """Draw the query vectors of the house's development, once per process and run. This is not measured."""
         super().on_start()
         self.house = self.part.houses.pick(self.random)
         try:
@@ -56,7 +56,7 @@ class SearchUser(JourneyUser):
             self.generator.give_up(f"a user that searches could not begin: {words}")
 
     def draw_vector(self) -> str:
-        """A vector near a chunk of the development; the user ends where it could not begin."""
+        """A vector near a chunk of the development; ends a user that has no vectors."""
         if not self.space.vectors:
             raise StopUser
         return self.random.choice(self.space.vectors)
@@ -64,12 +64,12 @@ class SearchUser(JourneyUser):
     @contextmanager
     def borrow(self, operation: Operation, flow: dict[str, Any]) -> Iterator[connection]:
         """
-        A connection of the pool, and the wait for it as a result of *operation*.
+        Lend a connection of the pool; the wait for it is a result of *operation*.
 
-        It goes back before a failure goes on: closed, where the failure leaves it in an unknown state.
+        The connection goes back before a failure leaves the block. It is closed where the failure may have broken it.
 
         Raises:
-            RequestFailed: There was none; or as what was done with it failed.
+            RequestFailed: There was no connection, or the block failed.
         """
         failed: RequestFailed | None = None
         with ExitStack() as until:
@@ -93,10 +93,10 @@ class SearchUser(JourneyUser):
 
     def query(self, operation: Operation, flow: dict[str, Any], lent: connection, vector: str) -> None:
         """
-        Search the house's development for *vector*, as a result of *operation*.
+        Search the house's development for *vector*; the search is a result of *operation*.
 
         Raises:
-            RequestFailed: The search did not find what it must.
+            RequestFailed: The search failed, or did not find the expected rows.
         """
         self.part.ceiling.wait()
         with self.attempt("SQL", operation, flow) as attempt:

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 288.0, 100.0
 _HEADROOM = 1.1
 _GAP = 0.2
-"""Between two bars, as a share of the width of one."""
+"""Gap between two bars, as a share of a bar's width."""
 
 
 class Bar(NamedTuple):
-    """A rectangle of the picture, and what it stands for."""
+    """A rectangle of the picture, and the value that it shows."""
 
     x: float
     y: float
@@ -24,7 +24,7 @@ class Bar(NamedTuple):
 
 
 def draw_bars(values: Sequence[int], each: int) -> tuple[Bar, ...]:
-    """A bar for the sum of each *each* values, as high as the picture where it is the largest; none where it is 0."""
+    """Bars for the sums of every *each* values. The largest bar is as high as the picture; a sum of 0 has no bar."""
     sums = [sum(values[start : start + each]) for start in range(0, len(values), each)]
     top, width = max(sums, default=0), WIDTH / max(len(sums), 1)
     return tuple(
@@ -41,12 +41,12 @@ def draw_bars(values: Sequence[int], each: int) -> tuple[Bar, ...]:
 
 
 def top_of(*series: Sequence[float | None]) -> float:
-    """The value at the upper edge of lines that share a picture; 0 where there is none."""
+    """The value at the upper edge of a picture of several lines; 0 where there are no values."""
     return max((value for values in series for value in values if value is not None), default=0.0) * _HEADROOM
 
 
 def draw_lines(values: Sequence[float | None], top: float) -> tuple[str, ...]:
-    """Polylines through what is known; one that is unknown breaks the line, and a lone one is a short dash."""
+    """Polylines through the known values. An unknown value breaks the line, and a single known one is a short dash."""
     return tuple(" ".join(f"{x:g},{y:g}" for x, y in line) for line in _lines(values, top))
 
 

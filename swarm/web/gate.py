@@ -1,8 +1,8 @@
 """
-What stands before Locust's web UI: only requests that this machine's own pages, links and scripts make get in.
+The gate before Locust's web UI: it admits requests of the web UI's own pages, of links and of scripts, and no others.
 
-Browsers send requests for any page that is open in them. Such a page may be another site's, or one whose name has
-just been made to lead here (DNS rebinding). Neither may start or stop a run, or read one.
+A browser sends requests for any page that is open in it. Such a page may belong to another site, even to one that made
+its name lead here (DNS rebinding). Neither may start, stop or read a run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 ORIGIN = "loadtest.origin"
-"""Key of the WSGI environment: under which of its addresses the web UI was asked."""
+"""Key of the WSGI environment: the address under which the web UI was requested."""
 _SAFE = {"GET", "HEAD"}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -39,11 +39,11 @@ _LONGEST_SHOWN = 100
 
 class Gate:
     """
-    A WSGI application in front of another one: every path, also those that the other one does not know.
+    A WSGI application in front of another one, for all paths, even unknown ones.
 
     Args:
         application: Locust's.
-        address: The web UI's.
+        address: The addresses of the web UI.
     """
 
     def __init__(self, application: Application, address: WebAddress) -> None:
@@ -51,7 +51,7 @@ class Gate:
         self._address = address
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request, or have it answered."""
+        """Refuse a request, or pass it on."""
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             return start_response(status, _hardened(headers), *rest)
@@ -81,16 +81,16 @@ class Gate:
 
 def _is_own(environ: Environ, origin: str) -> bool:
     """
-    Whether a request comes from a page of *origin*, from a link that was followed, or from no page at all.
+    Whether a request comes from a page of *origin*, from a followed link, or from no page at all.
 
-    Browsers say in ``Sec-Fetch-Site`` where a request comes from; older ones in ``Origin`` or ``Referer``. A browser
-    that says none of it may be asked to be silent by the page, so that it changes nothing here. Other clients have no
-    pages, and send none of the three.
+    Browsers name a request's origin in ``Sec-Fetch-Site``; older ones in ``Origin`` or ``Referer``. A page can make a
+    browser leave all three out, and such a request may change nothing here. Other clients have no pages, and send
+    none of the three.
     """
     is_safe = environ["REQUEST_METHOD"] in _SAFE
     site, named = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
     if site in {"same-origin", "none"}:
-        # A page without a referrer policy of ours may call its own origin "null".
+        # A browser may send the origin "null" for the web UI's own page without a referrer policy.
         return named in {None, "null"} or _origin_of(named) == origin
     if site is not None:
         followed = environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
@@ -106,7 +106,7 @@ def _is_own(environ: Environ, origin: str) -> bool:
 
 
 def _origin_of(page: str) -> str:
-    """Of a page's address, or of an origin itself; empty where it is neither."""
+    """The origin of a page's address, or of an origin; empty where *page* is neither."""
     try:
         return str(parse_page(page)[0])
     except ValueError:
@@ -114,7 +114,7 @@ def _origin_of(page: str) -> str:
 
 
 def _hardened(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without Locust's leave for every other site to read, and with what browsers keep to."""
+    """Remove Locust's permission for other sites to read answers, and add headers that restrict browsers."""
     kept = Headers([(name, text) for name, text in headers if not name.lower().startswith("access-control-")])
     for name, text in _HEADERS.items():
         kept.setdefault(name, text)

@@ -39,7 +39,7 @@ class Login:
 
     Args:
         user: A name.
-        password: Never kept anywhere else, nor shown.
+        password: Stored nowhere else, and never shown.
     """
 
     def __init__(self, user: str, password: str) -> None:
@@ -50,10 +50,10 @@ class Login:
     @classmethod
     def required(cls, web_ui: WebUI, environ: Mapping[str, str] = os.environ) -> Login | None:
         """
-        The login that the web UI needs; None where it listens on the loopback and no login was asked for.
+        The login that the web UI needs; None where it listens on the loopback and none was asked for.
 
         Raises:
-            LoadTestError: It needs one, and the environment holds none, or one that is too short; or the password's file
+            LoadTestError: A login is needed and the environment has no password, the password is too short, or its file
                 is not in order.
         """
         if is_loopback(web_ui.host) and not web_ui.web_login:
@@ -69,7 +69,7 @@ class Login:
         return cls(user, password)
 
     def install(self, web_ui: WebUI, base_path: str) -> None:
-        """Ask for it on every page of Locust's and of ours; *base_path* is ``--web-base-path``."""
+        """Demand the login on all pages of Locust and of the suite; *base_path* is ``--web-base-path``."""
         app = web_ui.app
         assert app is not None
         app.config.update(SECRET_KEY=secrets.token_bytes(32), SESSION_COOKIE_SAMESITE="Lax")
@@ -85,17 +85,17 @@ class Login:
         app.register_blueprint(pages, url_prefix=base_path)
 
     def admits(self) -> bool:
-        """Whether the current request is from a user who has logged in, or carries user and password itself."""
+        """Whether the current request comes from a user who has logged in, or carries user and password."""
         given = request.authorization
         if given is None or given.type != "basic":
             return bool(current_user.is_authenticated)
-        if "admitted" not in g:  # one request is one attempt, however often it is asked about
+        if "admitted" not in g:  # one request is one attempt, even if checked twice
             g.admitted = self._try(given.username or "", given.password or "")
         return bool(g.admitted)
 
     def _submit(self) -> Answer:
         right = self._try(request.form.get("username", ""), request.form.get("password", ""))
-        session.clear()  # what the browser held before it logged in counts no more
+        session.clear()  # a session from before the login does not count any more
         if right:
             login_user(_User(self._user))
             return redirect(url_for("locust.index"))
@@ -103,8 +103,8 @@ class Login:
         return redirect(url_for("locust.login"))
 
     def _try(self, user: str, password: str) -> bool:
-        """Look at an attempt; one that comes too soon after wrong ones is answered without a look."""
-        # Not X-Forwarded-For: a client may write anything there.
+        """Check an attempt. One that comes too soon after wrong ones is refused without a check."""
+        # Not X-Forwarded-For, where a client may write any address.
         address = request.remote_addr or ""
         wait_s = ceil(self._attempts.wait_s(address))
         if wait_s:
@@ -128,15 +128,15 @@ class Login:
 
 
 def _is_same(given: str, right: str) -> bool:
-    """Compare in a time that says nothing about *right*, not even its length."""
+    """Compare in a time that reveals nothing about *right*, not even its length."""
     digests = (sha256(text.encode(errors="surrogatepass")).digest() for text in (given, right))
     return hmac.compare_digest(*digests)
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Marks the cookie ``Secure`` where the browser came by TLS: Locust's own, or a proxy's that the settings name."""
+    """Marks the cookie ``Secure`` where the browser uses TLS: Locust's, or that of a proxy named in the settings."""
 
-    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - its signature
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
         return str(request.environ[ORIGIN]).startswith("https:")
 
 

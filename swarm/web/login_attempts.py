@@ -1,4 +1,4 @@
-"""Wrong passwords: how many an address, and all addresses together, may try."""
+"""Limits wrong passwords, of each address and of all addresses together."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _MOST_ADDRESSES = 10_000
 _MOST_PROVEN = 1_000
 _IPV6_NETWORK = 64
-"""Bits of an IPv6 address that its owner does not choose."""
+"""Leading bits of an IPv6 address that its owner does not choose."""
 
 
 class _Pace(NamedTuple):
     at_once: int
     every_s: float
-    """After that, one in so many seconds."""
+    """Seconds between further attempts."""
 
 
 _OF_ONE = _Pace(5, 3.0)
@@ -28,24 +28,24 @@ _OF_ALL = _Pace(50, 1.0)
 
 class LoginAttempts:
     """
-    Says how long an address has to wait before its next attempt to log in is looked at.
+    Computes how long an address must wait before its next attempt to log in is checked.
 
-    A right password costs nothing, and frees its address from the limit on all together: a flood from elsewhere does not
-    keep those out who have been in. The generic cell rate algorithm (ITU-T I.371) needs one moment per address.
+    A right password costs nothing, and frees its address from the common limit: a flood from elsewhere does not keep
+    out users who have logged in before. The generic cell rate algorithm (ITU-T I.371) stores one moment per address.
 
     Args:
-        clock: Seconds, monotonic.
+        clock: Monotonic, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._of_all_s = float("-inf")
         self._of_one_s: OrderedDict[str, float] = OrderedDict()
-        """Address → when all its wrong attempts will be forgotten; the latest last."""
+        """Address → when all its wrong attempts are forgotten; the latest moment is last."""
         self._proven: OrderedDict[str, None] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
-        """How long *address* has to wait; 0 where it may try now."""
+        """How long *address* must wait; 0 where it may try now."""
         address, now_s = _owner_of(address), self._clock()
         waits = [_wait_s(_OF_ONE, self._of_one_s.get(address, now_s), now_s)]
         if address not in self._proven:
@@ -53,7 +53,7 @@ class LoginAttempts:
         return max(waits)
 
     def note_wrong(self, address: str) -> None:
-        """A wrong password came from *address*."""
+        """Note a wrong password from *address*."""
         address, now_s = _owner_of(address), self._clock()
         self._of_all_s = max(self._of_all_s, now_s) + _OF_ALL.every_s
         self._of_one_s[address] = max(self._of_one_s.pop(address, now_s), now_s) + _OF_ONE.every_s
@@ -61,7 +61,7 @@ class LoginAttempts:
             self._of_one_s.popitem(last=False)
 
     def note_right(self, address: str) -> None:
-        """The right password came from *address*."""
+        """Note the right password from *address*."""
         address = _owner_of(address)
         self._proven[address] = None
         self._proven.move_to_end(address)
@@ -74,7 +74,7 @@ def _wait_s(pace: _Pace, forgotten_s: float, now_s: float) -> float:
 
 
 def _owner_of(address: str) -> str:
-    """The address itself; of IPv6 its network, since its owner has all of that."""
+    """The address itself; for IPv6 its network, since one owner has the whole network."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

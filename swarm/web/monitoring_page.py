@@ -1,4 +1,4 @@
-"""What the web UI shows of the last 24 hours on this host: errors, chat latency, requests, onboardings."""
+"""The web UI's page of the last 24 hours on this host: errors, chat latency, requests, onboardings."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _LONGEST_MESSAGE = 300
 
 class MonitoringPage:
     """
-    Reads the logs when somebody asks, at most every five seconds.
+    Reads the logs on request, at most every five seconds.
 
-    A thread of its own reads: the first time there may be hundreds of thousands of records, and the event loop may be
-    making the load.
+    A thread of its own reads them: the first time there may be hundreds of thousands of records, and the event loop
+    may be making the load.
 
     Args:
-        settings: Say where the logs are, and what the routes are called.
-        clock: Seconds, monotonic.
+        settings: Name the logs and the routes.
+        clock: Monotonic, in seconds.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
@@ -51,7 +51,7 @@ class MonitoringPage:
         self._read_at = float("-inf")
 
     def day(self) -> Day:
-        """As of a moment ago."""
+        """The last 24 hours, as of a moment ago."""
         with self._reading:
             if self._day is None or self._clock() - self._read_at >= _FRESH_S:
                 self._day = self._thread.apply(self._last_day.read)
@@ -59,7 +59,7 @@ class MonitoringPage:
             return self._day
 
     def context(self) -> dict[str, Any]:
-        """For the template."""
+        """The values for the template."""
         day = self.day()
         p50, p95 = [one.p50_ms for one in day.stretches], [one.p95_ms for one in day.stretches]
         top = top_of(p50, p95)
@@ -79,7 +79,7 @@ class MonitoringPage:
 
 
 def _shown(record: Record) -> dict[str, str]:
-    """A record's fields as texts; the logs were written with secrets hidden."""
+    """A record's fields as texts; secrets were removed when it was written."""
     context = record.get("context")
     trace = record.get("trace_id") or (context.get("trace_id") if isinstance(context, dict) else None)
     status = record.get("status")

@@ -35,7 +35,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _VERDICT_EVERY_MS = 2000
 _MONITORING_EVERY_MS = 10_000
 _MOST_BYTES = 1_000_000
-"""Of a request: a form, at most."""
+"""Limit of a request, which is a form at most."""
 _TABS = ("Verdict", "Monitoring")
 _PARTS = ("validity", "criteria", "server_steps", "next", "failures", "health")
 _POLICY = (
@@ -46,10 +46,10 @@ _POLICY = (
 
 def extend_web_ui(environment: Environment, settings: Settings, form: StartForm, view: LiveView) -> None:
     """
-    Add the suite's pages and tabs, and whatever login the address demands.
+    Add the suite's pages and tabs, and the login that the address demands.
 
     Raises:
-        LoadTestError: The web UI would be open to others than this machine, and no login is named.
+        LoadTestError: Other machines could reach the web UI, and no login is named.
     """
     web_ui = environment.web_ui
     assert web_ui is not None
@@ -63,7 +63,7 @@ def extend_web_ui(environment: Environment, settings: Settings, form: StartForm,
         login.install(web_ui, base_path)
     if web_ui.userclass_picker_is_active:
         web_ui.userclass_picker_is_active = (
-            False  # it would take away the users and the steps that the journey has
+            False  # Locust's class picker would override the journey's users and steps
         )
         _log.warning("--class-picker has no effect: the start form offers the journeys")
     form.install(web_ui, login.admits if login else lambda: True)
@@ -78,9 +78,9 @@ class Pages:
     The suite's own pages.
 
     Args:
-        view: Of the run under way, or the last one.
-        monitoring: Of this host.
-        login: Who may see them; None: every client that reaches the web UI.
+        view: Shows the run under way, or the last one.
+        monitoring: The monitoring page of this host.
+        login: The login for these pages; None: every client that reaches the web UI may see them.
     """
 
     def __init__(self, view: LiveView, monitoring: MonitoringPage, login: Login | None) -> None:
@@ -93,7 +93,7 @@ class Pages:
         self._templates.globals.update(template_environment().globals)
 
     def blueprint(self) -> Blueprint:
-        """The routes."""
+        """The routes of the pages."""
         pages = Blueprint("loadtest", __name__)
         shown: dict[str, Callable[[], Response | str]] = {
             "/verdict": self._verdict_page,
@@ -160,7 +160,7 @@ class Pages:
 
 
 def _is_waiting(verdict: Verdict) -> bool:
-    """Whether the run has only just begun, and nothing else is wrong with it."""
+    """Whether the run has too few results only because it has just begun, and has no other problem."""
     return bool(verdict.problems) and {problem.code for problem in verdict.problems} <= wording.CONSEQUENCES
 
 

@@ -1,4 +1,4 @@
-"""Locust's start form, with a journey and a profile: what is sent becomes the choice of the next run."""
+"""Locust's start form, with a journey and a profile: a sent form becomes the choice of the next run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from swarm.owner.plan import Plan
 
 _LONGEST_BEGINNING_S = 30.0
-"""So long after a run was asked for, one that has not begun will not."""
+"""A run that has not begun this long after its request will not begin."""
 
 
 _log = logging.getLogger(__name__)
@@ -43,31 +43,31 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """What the form remembers from one request to the next."""
+    """What the form remembers between requests."""
 
     profile: str
-    """That a form without one means."""
+    """Profile of the run that was chosen last; a form without a profile means this one."""
     typed: Typed
-    """Of the run that was chosen last, and the numbers that were edited since."""
+    """Numbers typed for the run that was chosen last, or edited since."""
     journey: str = ""
-    """Of the run that was chosen last; empty before the first."""
+    """Journey of the run that was chosen last; empty before the first."""
     asked_at_s: float | None = None
-    """When a run was asked for that has not begun; None where none is about to begin."""
+    """When the run that is about to begin was requested; None where none is."""
 
 
 class StartForm:
     """
-    Stands before Locust's own handler of the form.
+    Handles the form before Locust's own handler.
 
     The form is filled with the numbers of the last run. Where journey and profile are unchanged, numbers that were not
     edited repeat the last run; where either changes, they are those of the new profile. Edited numbers always hold.
 
     Args:
         environment: Locust's.
-        owner: Of the next run.
-        profile: That the command line asked for.
-        typed: What was typed there; it holds for every run whose form says nothing else.
-        clock: Seconds, monotonic.
+        owner: The owner of the next run.
+        profile: The profile that the command line named.
+        typed: Numbers of the command line; a run uses them unless its form has others.
+        clock: Monotonic, in seconds.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class StartForm:
         self._profiles = list(dict.fromkeys([profile, *known]))
 
     def install(self, web_ui: WebUI, may_start: Callable[[], bool]) -> None:
-        """Offer the profiles, and read what is chosen by those who *may_start* a run; Locust turns others away."""
+        """Offer the profiles, and read the form of clients that *may_start* a run; Locust refuses others."""
         assert web_ui.app is not None
         web_ui.template_args["all_profiles"] = self._profiles
         self._environment.profile = self._state.profile
@@ -100,13 +100,13 @@ class StartForm:
             fill_as_locust_does()  # type: ignore[no-untyped-call]  # Locust has no types here
             web_ui.template_args["extra_options"]["journey"]["help_text"] = words
 
-        web_ui.update_template_args = fill  # type: ignore[method-assign]  # the form has no other place for it
+        web_ui.update_template_args = fill  # type: ignore[method-assign]  # the form has no other place for this text
 
     def _users_of_profiles(self) -> str:
         """How many users of each journey the profiles start together."""
         texts = []
         for name in self._profiles:
-            with suppress(LoadTestError):  # said when the profile is chosen
+            with suppress(LoadTestError):  # reported when the profile is chosen
                 profile = load_settings({"run.profile": name}).profile
                 offered = set(self._owner.offered)
                 users = [f"{j} {load.most_users:,}" for j, load in profile.loads.items() if j in offered]
@@ -120,14 +120,14 @@ class StartForm:
         self._state = replace(self._state, **changed)
 
     def _note_refusal(self, answer: Response) -> Response:
-        """Locust may refuse what this form let pass: then no run is about to begin."""
+        """Forget the requested run where Locust refuses a form that was accepted here."""
         asked = request.endpoint == "locust.swarm" and request.method == "POST"
         if asked and g.get("asked") and not (answer.is_json and answer.get_json()["success"]):
             self._remember(asked_at_s=None)
         return answer
 
     def _read(self) -> Response | None:
-        if request.method != "POST":  # OPTIONS asks what the address allows, and begins nothing
+        if request.method != "POST":  # OPTIONS only asks which methods are allowed
             return None
         match request.endpoint:
             case "locust.swarm":
@@ -136,13 +136,13 @@ class StartForm:
                 self._await_users()
                 self._remember(asked_at_s=None)
             case "locust.reset_stats" if self._owner.is_running:
-                # Locust's statistics would no longer be of the whole run, nor its counts ours.
+                # Locust's statistics would no longer cover the whole run, and would differ from the report.
                 _log.warning("Reset Stats: not while a run goes on; its report counts every request")
                 return Response("Not while a run goes on.\n", HTTPStatus.CONFLICT)
         return None
 
     def _await_users(self) -> None:
-        """Locust does not stop a run that was asked for and has no users yet: it would begin a moment later."""
+        """Wait for the first users: Locust cannot stop a run without users, which would begin a moment later."""
         runner = self._environment.runner
         assert runner is not None
         with gevent.Timeout(_LONGEST_BEGINNING_S, False):  # noqa: FBT003 - gevent's way to say: do not raise
@@ -153,12 +153,12 @@ class StartForm:
 
     @property
     def _is_beginning(self) -> bool:
-        """Whether a run was asked for a moment ago, and has not begun."""
+        """Whether a run was requested a moment ago, and has not begun."""
         asked_at_s = self._state.asked_at_s
         return asked_at_s is not None and self._clock() - asked_at_s < _LONGEST_BEGINNING_S
 
     def _start(self) -> Response | None:
-        form = request.form  # read before anything is looked at: while it arrives, others may press Start too
+        form = request.form  # read it first: while it arrives, other clients may press Start too
         try:
             self._require_rest()
             request.form = self._edited(form) if self._owner.is_running else self._choose(form)
@@ -167,14 +167,14 @@ class StartForm:
         return None
 
     def _require_rest(self) -> None:
-        """Locust ends the start of a run for another one's, half-way, and lets a run begin while one is ending."""
+        """Refuse a start while a run is beginning or ending: Locust would break off the one and overlap the other."""
         if self._owner.is_ending:
             raise LoadTestError("the last run is still ending", "Start again when its verdict is there.")
         if self._is_beginning:
             raise LoadTestError("a run is about to begin", "Wait for it.")
 
     def _choose(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
-        """The form as Locust is to see it, once the owner knows what is wanted."""
+        """Give the owner its choice; returns the form for Locust."""
         self._remember(asked_at_s=self._clock())
         g.asked = True
         options: Any = self._environment.parsed_options
@@ -192,7 +192,7 @@ class StartForm:
         return ImmutableMultiDict({**form, "profile": profile, **_filled(choice.plan)})
 
     def _choice(self, form: Mapping[str, str], profile: str, journey: str, typed: Typed) -> Choice:
-        """The run, now that everything is there that it needs."""
+        """The choice of the run, after a check that all it needs is there."""
         runner = self._environment.runner
         if isinstance(runner, MasterRunner) and not runner.worker_count:
             raise LoadTestError(
@@ -211,21 +211,21 @@ class StartForm:
         return choice
 
     def _edited(self, form: Mapping[str, str]) -> ImmutableMultiDict[str, str]:
-        """Of a run under way the number of users can be edited, and nothing else: not where its requests go."""
-        if {"host", "profile"} & form.keys():  # only the start form has them: Start was pressed a second time
+        """Edit the number of users of a run under way; nothing else of it can be edited, least of all its target."""
+        if {"host", "profile"} & form.keys():  # only the start form has these: Start was pressed twice
             raise LoadTestError("a run is under way", "Stop it first.")
         users, spawn_rate = _users(form), _number("spawn_rate", form)
         refuse_too_many(self._owner.settings, users or 0)
-        # The form that starts the next run shows them as Locust's own.
+        # The next start form shows these numbers as Locust's own.
         self._remember(typed=self._state.typed._replace(users=users, spawn_rate=spawn_rate))
         numbers = {"user_count": users, "spawn_rate": spawn_rate}
         return ImmutableMultiDict({name: str(number) for name, number in numbers.items() if number})
 
     def _typed(self, form: Mapping[str, str], before: Typed) -> Typed:
-        """What is wanted, of the numbers in the form: as *before* where they were left as they stood there."""
+        """The numbers of the form; those that were left unchanged in it are as *before*."""
         options: Any = self._environment.parsed_options
         users, spawn_rate, run_time_s = _users(form), _number("spawn_rate", form), _run_time(form)
-        if users is None:  # no number at all: not sent by Locust's form
+        if users is None:  # not sent by Locust's form, which always has this number
             before = self._command_line
         return Typed(
             before.users if users in {None, options.num_users} else users,
@@ -265,7 +265,7 @@ def _run_time(form: Mapping[str, str]) -> float | None:
 
 
 def _filled(plan: Plan) -> dict[str, str]:
-    """Locust's fields; those of a plan with steps mean nothing, but must be numbers."""
+    """Values of Locust's fields; for a plan with steps they have no effect, but must be numbers."""
     return {
         "user_count": str(plan.users or 1),
         "spawn_rate": str(plan.spawn_rate or 1),

@@ -14,9 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("benchmarks", "conf", "loadtest", "monitoring", "portal", "seed")
+ROOMS = (
+    "benchmarks",
+    "conf",
+    "loadtest",
+    "locustfiles",
+    "monitoring",
+    "portal",
+    "seed",
+    "swarm",
+    "tests/support",
+)
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 VAGUE = re.compile(r"\b(?:some|no|any|every)body\b|\bwhoever\b", re.IGNORECASE)
+KEPT = ("if whoever runs the target agrees", "nobody would make the load", "install -d -o nobody")
+"""Two messages to users, and a user of the operating system."""
 
 
 def prose(source: str) -> Iterator[str]:
@@ -24,6 +36,13 @@ def prose(source: str) -> Iterator[str]:
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in {tokenize.COMMENT, tokenize.STRING}:
             yield token.string
+
+
+def is_vague(text: str) -> bool:
+    """Whether a text leaves open who acts, apart from the words that are kept."""
+    for kept in KEPT:
+        text = text.replace(kept, "")
+    return VAGUE.search(text) is not None
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -34,7 +53,15 @@ def test_no_text_of_a_room_leaves_open_who_acts(room: str) -> None:
         for text in prose(path.read_text(encoding="utf-8"))
     ]
     assert texts
-    assert [(path, text) for path, text in texts if VAGUE.search(text)] == []
+    assert [(path, text) for path, text in texts if is_vague(text)] == []
+
+
+@pytest.mark.parametrize("kept", KEPT)
+def test_words_that_are_kept_are_still_there(kept: str) -> None:
+    assert VAGUE.search(kept)
+    assert any(
+        kept in path.read_text(encoding="utf-8") for room in ROOMS for path in (ROOT / room).rglob("*.py")
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -45,4 +72,4 @@ def test_no_page_leaves_open_who_acts(page: Path) -> None:
 
 def test_a_vague_subject_is_found_in_docstrings_and_comments() -> None:
     source = '"""Whoever asks."""\nx = 1  # nobody waits\nnobody = "an answer"\n'
-    assert [text for text in prose(source) if VAGUE.search(text)] == ['"""Whoever asks."""', "# nobody waits"]
+    assert [text for text in prose(source) if is_vague(text)] == ['"""Whoever asks."""', "# nobody waits"]

@@ -1,4 +1,4 @@
-"""What Prometheus would alert about, given series: promtool evaluates the shipped rules over them."""
+"""Alerts that Prometheus would send for given series: promtool evaluates the shipped rules over them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def counter(series: str, per_interval: float) -> Series:
 
 
 def histogram(name: str, labels: str, up_to: Mapping[str, float]) -> Series:
-    """Buckets that grow by so many results per interval, up to each bound; the last is everything."""
+    """Buckets that grow by the given number of results per interval, up to each bound; the last bucket has all."""
     whole = list(up_to.values())[-1]
     series: Series = {}
     for bound, per_interval in (*up_to.items(), ("+Inf", whole)):
@@ -42,7 +42,7 @@ def histogram(name: str, labels: str, up_to: Mapping[str, float]) -> Series:
 def assert_alerts(
     directory: Path, series: Series, expected: Iterable[tuple[str, str]], rules: Path = RULES
 ) -> None:
-    """After a quarter of an hour these alerts fire, as pairs of name and severity, and no others."""
+    """Assert that after a quarter of an hour exactly these alerts fire, as pairs of name and severity."""
     case = {
         "interval": INTERVAL,
         "input_series": [{"series": name, "values": values} for name, values in series.items()],

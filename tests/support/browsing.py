@@ -1,12 +1,12 @@
 """
-A real browser's view of a page, as JSON: what it said, what it asked for, what can be read on it.
+A real browser's view of a page, as JSON: messages, requests, and texts of the page.
 
     python tests/support/browsing.py --each    # a line per page on stdin: a JSON list of the words below; one browser for all
     python tests/support/browsing.py URL [--width 390] [--height 900] [--scale 2] [--touch] [--dark] [--print] [--read CSS ...] [--colour CSS ...]
         [--do 'click CSS' | 'fill CSS TEXT' | 'choose CSS TEXT' | 'wait CSS' | 'await CSS' | 'change CSS' ...] [--frame CSS]
         [--screenshot FILE] [--pdf FILE] [--whole | --part CSS]
 
-A process of its own: Playwright brings an event loop along, which must not meet gevent in the tests' process.
+It runs in a process of its own: Playwright has an event loop, which must not meet gevent in the tests' process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COLOURS = """e => { const s = getComputedStyle(e);
 
 
 def find_chromium() -> str | None:
-    """The machine's own browser, or the one that ``playwright install chromium`` fetched; None where there is neither."""
+    """The machine's browser, or the one that ``playwright install chromium`` fetched; None where there is neither."""
     if found := shutil.which("chromium"):
         return found
     fetched = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path("~/.cache/ms-playwright").expanduser())
@@ -67,9 +67,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 def act(page: Page, action: str, frame: str | None = None) -> None:
     """
-    Do one thing: ``click CSS``, ``fill CSS TEXT``, ``choose CSS TEXT`` (no blank in CSS), ``wait CSS``.
+    Do one action: ``click CSS``, ``fill CSS TEXT``, ``choose CSS TEXT`` (no blank in CSS), ``wait CSS``.
 
-    In the iframe *frame*: ``await CSS`` until it is there, ``change CSS`` until its text is another one.
+    In the iframe *frame*: ``await CSS`` waits until the element is there, ``change CSS`` until its text changes.
     """
     verb, _, rest = action.partition(" ")
     match verb:
@@ -103,7 +103,7 @@ def act(page: Page, action: str, frame: str | None = None) -> None:
 
 
 def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What can be seen of a page that is there."""
+    """What can be seen of a loaded page."""
     size = page.evaluate(
         "() => { const e = document.documentElement; return [e.scrollWidth, e.clientWidth, e.scrollHeight] }"
     )
@@ -132,7 +132,7 @@ def look(page: Page, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def browse(browser: Browser, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Open the page, do what is asked, and say what happened."""
+    """Open the page, do the actions, and return what was seen."""
     console: list[dict[str, str]] = []
     requests: list[str] = []
     page = browser.new_page(
@@ -157,7 +157,7 @@ def browse(browser: Browser, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main(words: list[str]) -> None:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module, and not that one
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests import this module without Playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)

@@ -1,4 +1,4 @@
-"""Run directories as the suite and as plain Locust leave them, of given results and with their own writers; the reports' tests read these."""
+"""Run directories for the tests of reports: made from given results, by the writers of the suite and of plain Locust."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from swarm.messages import Report
 
 with pytest.MonkeyPatch.context() as _patch:
-    _patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # the tests' own process is none of gevent's
+    _patch.setenv("LOCUST_SKIP_MONKEY_PATCH", "1")  # the tests' own process does not use gevent
     from locust.env import Environment
 
     from swarm.failure import RequestFailed
@@ -71,7 +71,7 @@ def failing(
 
 @dataclass
 class BuiltRun:
-    """What to write; each part may be bent before `write`."""
+    """The contents of a run directory; a test may change each part before `write`."""
 
     results: list[Result]
     journeys: tuple[Journey, ...] = (Journey.CHAT,)
@@ -81,7 +81,7 @@ class BuiltRun:
     health: dict[str, list[tuple[float, int, float]]] = field(
         default_factory=lambda: {"local": [(0.3, 40, 5.0)] * 20}
     )
-    """Process → CPU ratio, open files and lag in ms, once a second."""
+    """Process → CPU ratio, open files and lag in ms, one reading per second."""
     manifest: dict[str, Any] = field(default_factory=dict)
     step_users: tuple[int, ...] = (20,)
     tracked: list[dict[str, Any]] = field(default_factory=list)
@@ -94,7 +94,7 @@ class BuiltRun:
             "measurements.hlog",
             "memory.csv",
             "health.csv",
-        ):  # of a run that was written there before
+        ):  # left by an earlier run in this directory
             (directory / name).unlink(missing_ok=True)
         files = RunDirectory.create(directory, self._environment(own=True), STARTED)
         for process, values_mb in self.memory_mb.items():
@@ -113,14 +113,14 @@ class BuiltRun:
             (directory / "errors.jsonl").write_text("\n".join([*lines, '{"kind": "summary"}', ""]))
         return directory
 
-    def write_csv(self, directory: Path, prefix: str = "somebody", *, own: bool = False) -> Path:
-        """Locust's CSV files alone; *own* runs write a failure's outcome before its message."""
+    def write_csv(self, directory: Path, prefix: str = "theirs", *, own: bool = False) -> Path:
+        """Write only Locust's CSV files; an *own* run has a failure's outcome before its message."""
         directory.mkdir(parents=True, exist_ok=True)
         write_locust_csv(self._environment(own=own), str(directory / prefix))
         return directory
 
     def _environment(self, *, own: bool) -> Environment:
-        """Locust's, with its statistics of these results."""
+        """Locust's environment, with statistics of these results."""
         environment = Environment()
         stats = environment.stats
         for result in self.results:
@@ -196,7 +196,7 @@ class BuiltRun:
         }
 
     def _measure(self, log: MeasurementLog) -> None:
-        recorders = [Recorder(), Recorder()]  # two processes' results, to be merged
+        recorders = [Recorder(), Recorder()]  # the results of two processes, which readers merge
         for number, result in enumerate(self.results):
             tag = Tag(Operation(result.name), result.outcome, result.step, result.planned)
             recorders[number % 2].record(tag, result.ms / 1000)
@@ -211,7 +211,7 @@ class BuiltRun:
 
 
 def _lag(p99_ms: float) -> HdrHistogram:
-    """Readings of which one in a hundred is twice as much."""
+    """A hundred readings, one of them twice the others."""
     readings = new_histogram()
     readings.record_value(round(p99_ms * 1000), 99)
     readings.record_value(round(p99_ms * 2000))
@@ -221,7 +221,7 @@ def _lag(p99_ms: float) -> HdrHistogram:
 def write_run(
     directory: Path, intervals: list[list[Result]], length_s: float = 5, users: str = "", **bent: object
 ) -> Path:
-    """A run whose results were written in so many intervals, one after the other; an empty one is not written."""
+    """Write a run whose results come in several intervals; an empty interval is not written."""
     results = [result for interval in intervals for result in interval]
     ended = STARTED + timedelta(seconds=length_s * len(intervals))
     manifest = {"ended_at": ended.isoformat(), "steps": []} | bent

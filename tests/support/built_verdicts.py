@@ -1,4 +1,4 @@
-"""Verdicts of every kind, with secrets and hostile texts in them, for whatever shows one."""
+"""Verdicts of every kind, with secrets and hostile texts in them, for tests of outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaG9tZW93bmVyIn0.s3cr3t-signature"
-QR_TOKEN = "3f2c8a1e-5b7d-4c9a-8e21-9d3f5a6b7c8d"  # noqa: S105 - of the tests
+QR_TOKEN = "3f2c8a1e-5b7d-4c9a-8e21-9d3f5a6b7c8d"  # noqa: S105 - for tests only
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m[red]&"
 SECRETS = {
     JWT: f"the token {JWT} was refused",

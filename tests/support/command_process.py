@@ -1,4 +1,4 @@
-"""The real commands in a directory of their own, with everything they start marked, so that nothing can hide."""
+"""The real commands in a directory of their own. All processes that they start are marked, so that tests find them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUITES_OWN = ("LOADTEST_", "SESSION_SECRET", "DATABASE_URL", "PG")
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that ended."""
+    """An ended command."""
 
     code: int
     out: str
@@ -42,8 +42,8 @@ class Commands:
 
     Args:
         directory: Where they run.
-        environ: Variables that are added to the environment; those of the suite are removed from it.
-        secrets: What they must never show.
+        environ: Variables to add to the environment; the suite's own are removed from it.
+        secrets: Texts that no output may show.
     """
 
     directory: Path
@@ -53,7 +53,7 @@ class Commands:
     _started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
-        """Start ``python -m`` *command*; an empty variable takes one away."""
+        """Start ``python -m`` *command*; an empty value removes a variable."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith(_SUITES_OWN)}
         found = {**plain, **self.environ, "NO_COLOR": "1", "COLUMNS": "200", **environ, _MARK: self._mark}
         process = warm_python.start(
@@ -70,7 +70,7 @@ class Commands:
         return process
 
     def end(self, process: subprocess.Popen[str], timeout_s: float = TIMEOUT_S) -> Ended:
-        """Wait for *process*; whatever it does, it shows no traceback and no secret."""
+        """Wait for *process*, and assert that it shows no traceback and no secret."""
         try:
             out, err = process.communicate(timeout=timeout_s)
         finally:
@@ -81,13 +81,13 @@ class Commands:
         return ended
 
     def run(self, *command: str, **environ: str) -> Ended:
-        """Run *command* to its end; nothing that it started goes on."""
+        """Run *command* to its end, and assert that no process of it goes on."""
         ended = self.end(self.start(*command, **environ))
         self.await_nothing_running()
         return ended
 
     def refused(self, *command: str, **environ: str) -> str:
-        """Run *command*, which must exit with 2 and change no file; returns its errors and their next steps."""
+        """Run *command*, assert that it exits with 2 and changes no file; returns its errors and their next steps."""
         before = self._files()
         ended = self.run(*command, **environ)
         assert ended.code == 2, ended.output
@@ -97,7 +97,7 @@ class Commands:
         return found + told
 
     def running(self) -> list[psutil.Process]:
-        """Everything that these commands started and that still runs, however far it has gone away."""
+        """All running processes that these commands started, even detached ones."""
         started = [psutil.Process(process.pid) for process in self._started if process.poll() is None]
         marked = (process for process in psutil.process_iter() if _environ(process).get(_MARK) == self._mark)
         return [*started, *(process for process in marked if process not in started)]
@@ -106,11 +106,11 @@ class Commands:
         await_true(lambda: not self.running(), otherwise=lambda: f"still running: {self.running()}")
 
     def kill_all(self) -> None:
-        """For the end of a test: these processes are its own, by their mark."""
+        """At the end of a test, kill its processes, which the mark identifies."""
         for process in self.running():
             process.kill()
         for started in self._started:
-            if started.returncode is None:  # its test failed before it read what this says
+            if started.returncode is None:  # the test failed before it read the process's output
                 started.communicate()
 
     def _files(self) -> dict[Path, bytes | None]:

@@ -1,4 +1,4 @@
-"""docker-compose.yml in a fresh checkout, run for real where there is an engine and every image can be had."""
+"""Runs docker-compose.yml in a fresh checkout, on machines with an engine and all images."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ DEFAULTS = {
     "DATABASE_IMAGE": "pgvector/pgvector:0.8.6-pg17",
     "PROMETHEUS_IMAGE": "prom/prometheus:v3.5.0",
 }
-"""What the compose files take where no variable names another; a test of them holds these against the files."""
+"""Default images of the compose files; a test compares these with the files."""
 COMMIT = "0a1b2c3"
-"""The commit that the image gets as an argument: the checkout is not a repository."""
+"""Commit that is passed to the image's build, since the checkout is not a repository."""
 _PAGE = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:5000/metrics').read().decode())"
 
 
 def find_images() -> dict[str, str]:
-    """Variable → image: the real one, or its stand-in; the test is skipped where one can be had in neither way."""
+    """Variable → image: the real one or its stand-in. The test is skipped where an image has neither."""
     found = {}
     for variable, default in DEFAULTS.items():
         known = [os.environ.get(variable) or default, STAND_INS[variable]]
@@ -48,16 +48,16 @@ def find_images() -> dict[str, str]:
 
 @dataclass
 class Project:
-    """A compose project of the test's own."""
+    """A compose project of one test."""
 
     directory: Path
-    """The checkout."""
+    """Directory of the checkout."""
     command: Sequence[str]
     environ: dict[str, str] = field(repr=False)
     name: str = field(default_factory=lambda: f"openhouse-test-{secrets.token_hex(4)}")
 
     def compose(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run compose to its end; stderr is among the output."""
+        """Run compose to its end; the output includes stderr."""
         return subprocess.run(
             [*self.command, "--project-name", self.name, *words],
             cwd=self.directory,
@@ -71,7 +71,7 @@ class Project:
         )
 
     def containers(self, service: str) -> list[Any]:
-        """What the engine knows of the containers of a service, those that have ended included."""
+        """The engine's data about the containers of a service, ended ones included."""
         labels = {"project": self.name, "service": service}
         filters = [f"--filter=label=com.docker.compose.{key}={value}" for key, value in labels.items()]
         found = (says("docker", "ps", "--all", "--quiet", *filters) or "").split()
@@ -96,7 +96,7 @@ class Project:
 
 
 def check_out(directory: Path) -> Path:
-    """The files that git knows or would take, and nothing else: no virtual environment, no runs, no .env."""
+    """Copy the files that git tracks or would add, so no virtual environment, no runs and no .env."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -106,12 +106,12 @@ def check_out(directory: Path) -> Path:
         if (ROOT / name).is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target)
-            target.chmod(0o644)  # a builder's cache knows files by content and mode
+            target.chmod(0o644)  # a builder's cache compares content and mode
     return directory
 
 
 def own_environment() -> dict[str, str]:
-    """Without what this machine's user has set for another run."""
+    """The environment without variables that the user has set for other runs."""
     strangers = ("LOADTEST_", "LOCUST_", "COMPOSE_", "SESSION_SECRET", "DATABASE_URL")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(strangers)}
     ports = ("LOADTEST_WEB_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
@@ -120,7 +120,7 @@ def own_environment() -> dict[str, str]:
 
 @contextmanager
 def compose_project(directory: Path) -> Iterator[Project]:
-    """A fresh checkout, its images built, its ``.env`` made; nothing of it is left at the end but the images."""
+    """Yield a fresh checkout with built images and a ``.env``. At the end all of it but the images is removed."""
     images = find_images()
     check_out(directory)
     subprocess.run(["make", "secrets"], cwd=directory, check=True, timeout=BUILDING_S, env=own_environment())

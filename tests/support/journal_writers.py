@@ -1,4 +1,4 @@
-"""Real processes that write a journal, and designs that are held against it."""
+"""Real processes that write a journal, and other designs to compare it with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = HERE.parents[1]
 
 
 def started(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start Python with *code*; it finds the suite and this directory."""
+    """Start Python with *code*, which can import the suite and this directory."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(HERE)))},
@@ -30,7 +30,7 @@ def started(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def together(code: str, arguments: Iterable[Iterable[object]]) -> list[str]:
-    """Start one process per line of *arguments*, let go at the same moment; what each says, all ended with 0."""
+    """Start one process per line of *arguments* and release all at once; returns the output of each, after exit code 0."""
     processes = [started(code, *one) for one in arguments]
     for process in processes:
         assert process.stdout is not None
@@ -48,13 +48,13 @@ def together(code: str, arguments: Iterable[Iterable[object]]) -> list[str]:
 
 
 def await_go() -> None:
-    """In a process: say that it is ready, and wait until all are."""
-    print("ready", flush=True)  # noqa: T201 - to the test
+    """Called in a process: report that it is ready, and wait until all are."""
+    print("ready", flush=True)  # noqa: T201 - for the test
     sys.stdin.readline()
 
 
 def append_as_documented(path: Path, line: str) -> None:
-    """The Phase 17 document's ``atomicAppend``: opens, appends, closes; tries once more."""
+    """The Phase 17 document's ``atomicAppend``: open, append, close; after a failure try once more."""
     try:
         with path.open("a") as file:
             file.write(line)
@@ -65,11 +65,11 @@ def append_as_documented(path: Path, line: str) -> None:
 
 def rotate_as_documented(path: Path, meanwhile: Callable[[], None]) -> None:
     """
-    The Phase 17 document's rotation: keeps recent lines in a temporary file, which is renamed over the log.
+    The Phase 17 document's rotation: write recent lines to a temporary file, and rename it over the log.
 
     Args:
         path: The log.
-        meanwhile: What other processes do after the lines have been read.
+        meanwhile: Work of other processes, done after the lines have been read.
     """
     lines = path.read_text().splitlines()
     recent = [line for line in lines if line and json.loads(line)["time"] >= "2000"]

@@ -1,5 +1,5 @@
 """
-The picture of the verdict so far: a run of chat under way, in Locust's own page.
+Takes the picture of the verdict so far: a run of chat under way, in Locust's own page.
 
     python tests/support/live_picture.py FILE
 """
@@ -22,7 +22,7 @@ TAB = "[role=tab]:has-text('Verdict')"
 
 
 def take(picture: Path, directory: Path) -> None:
-    """Look at a run after half of its length."""
+    """Take the picture of a run after half of its time."""
     settings = load_settings(environ={})
     with (
         embedded_stack(settings, lambda *_: None, log_dir=directory / "logs", now=datetime.now(UTC)) as stack,

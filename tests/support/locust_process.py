@@ -1,4 +1,4 @@
-"""Runs Locust as its users do, against a stack of the tests' own, and reads what it leaves behind."""
+"""Runs Locust as its users do, against a stack of the tests' own, and reads the files it leaves."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROUTES = {
 
 
 def served(base_url: str) -> dict[str, int]:
-    """Operation → requests that the portal has served."""
+    """Operation → number of requests that the portal has served."""
     with urlopen(f"{base_url}/metrics", timeout=TIMEOUT_S) as page:  # noqa: S310 - loopback
         families = text_string_to_metric_families(page.read().decode())
     counts = dict.fromkeys(ROUTES, 0)
@@ -50,13 +50,13 @@ def served(base_url: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Finished:
-    """A Locust process that ended, and the run it made."""
+    """An ended Locust process, and the run that it made."""
 
     code: int
     output: str
     run_dir: Path
     served: dict[str, int]
-    """By the portal, while the process ran."""
+    """Operation → number of requests that the portal served while the process ran."""
 
     @property
     def verdict(self) -> Verdict:
@@ -68,7 +68,7 @@ class Finished:
 
     @property
     def counted(self) -> dict[str, int]:
-        """Operation → requests in the report, of those that the portal serves."""
+        """Operation → number of requests in the report, for operations that the portal serves."""
         rows = {row.name: row.requests for row in self.verdict.operations}
         return {operation: rows.get(operation, 0) for operation in ROUTES}
 
@@ -77,7 +77,7 @@ def start(stack: Stack, output_dir: Path, arguments: Sequence[str], **environ: s
     """
     Start Locust in a session of its own, so that a signal can go to all its processes.
 
-    Master and workers meet at a port of their own: another test's workers may look for a master at Locust's default.
+    Master and workers use a port of their own: workers of another test may look for a master at Locust's default port.
     """
     port = str(free_port())
     meeting = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
@@ -101,8 +101,8 @@ def run(
     timeout_s: float = TIMEOUT_S,
 ) -> Finished:
     """
-    Run a locustfile headless, to its end or until *interrupt*: (signal, once the portal has served so many requests),
-    to all processes.
+    Run a locustfile headless, to its end or until *interrupt*: (signal, number), where all processes get the signal
+    once the portal has served that number of requests.
     """
     before = served(stack.base_url)
     process = start(stack, output_dir, ["--headless", "--only-summary", *arguments], **(environ or {}))
@@ -119,7 +119,7 @@ def run(
 
 
 def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dict[str, int]) -> Finished:
-    """Gather what a Locust process left behind."""
+    """Collect the results of a Locust process."""
     made = list(output_dir.iterdir())
     assert len(made) == 1, output
     (run_dir,) = made
@@ -130,7 +130,7 @@ def finished(stack: Stack, output_dir: Path, code: int, output: str, before: dic
 
 
 def await_served(stack: Stack, requests: int) -> None:
-    """Wait until the portal has served so many requests in its life."""
+    """Wait until the portal has served *requests* in its life."""
     await_true(
         lambda: sum(served(stack.base_url).values()) >= requests,
         otherwise=lambda: f"the portal has not served {requests} requests",
@@ -138,7 +138,7 @@ def await_served(stack: Stack, requests: int) -> None:
 
 
 def await_quiet(stack: Stack, longest_answer_s: float) -> None:
-    """Wait until the portal has answered what killed users had asked: it would count for the next run."""
+    """Wait until the portal has answered requests of killed users, which would count for the next run."""
     before = None
     while before != (now := served(stack.base_url)):
         before = now
@@ -152,7 +152,7 @@ def await_file(directory: Path, pattern: str) -> Path:
 
 
 def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
+    """A free port of the loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

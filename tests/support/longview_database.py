@@ -1,4 +1,4 @@
-"""Longview Park in a database, as the fixture ``seeded_database`` hands it out."""
+"""Longview Park in a database: the value of the fixture ``seeded_database``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from seed.fixture import House
     from seed.seeding import Seeded
 
-SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - of the tests
+SECRET = "a-secret-of-the-tests-that-signs-nothing-else"  # noqa: S105 - for tests only
 
 
 class SeededDatabase(NamedTuple):
-    """Longview Park in a database, and the fixture that goes with it. Shared by the whole session: only read it."""
+    """Longview Park in a database, and its fixture. All tests of a session share it, so they must only read it."""
 
     url: str
     settings: Settings

@@ -1,4 +1,4 @@
-"""Distributions and time series as the reports read them, of given values."""
+"""Distributions and time series of given values, in the form that the reports read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two metrics pages with everything on them: a load test's and the portal's."""
+"""The two metrics pages with all metrics on them: a load test's and the portal's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def histogram(values_us: Iterable[int]) -> HdrHistogram:
 
 
 def full_run() -> RunMetrics:
-    """A run of which everything is known."""
+    """A run with a value for each metric."""
     answers = histogram([1_500_000, 2_500_000, 4_000_000])
     return RunMetrics(
         run_id="20261124T163435Z-chat",

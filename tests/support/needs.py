@@ -1,9 +1,9 @@
 """
-What some tests need and not every machine has: a browser, Prometheus, a Docker engine.
+Needs of tests that not every machine meets: a browser, Prometheus, a Docker engine.
 
-A test says so with ``@pytest.mark.requires("chromium")``, and is skipped where that is missing; a fixture that finds out only at run time
-calls `lack`. The last lines of a test run name what to install. With ``--skip-nothing`` (`make test-all`) whatever
-would be skipped fails instead.
+A test names a need with ``@pytest.mark.requires("chromium")``, and is skipped where it is missing. A fixture that learns
+of a need only at run time calls `lack`. The last lines of a test run name what to install. With ``--skip-nothing``
+(`make test-all`), a test that would be skipped fails instead.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Need(NamedTuple):
 
 
 def says(*command: str) -> str | None:
-    """What a command prints; None where it is missing, fails, or takes too long."""
+    """The output of a command; None where it is missing, fails, or takes too long."""
     try:
         done = subprocess.run(
             command,
@@ -50,7 +50,7 @@ def says(*command: str) -> str | None:
 
 @cache
 def compose_command() -> tuple[str, ...]:
-    """Compose 2, or 1; nothing where there is neither. A ``docker`` may be there without Compose, as Debian's is."""
+    """Words of Compose 2 or 1; empty where there is neither. Debian's ``docker`` comes without Compose."""
     if says("docker", "compose", "version") is not None:
         return ("docker", "compose")
     return ("docker-compose",) if says("docker-compose", "version") is not None else ()
@@ -75,7 +75,7 @@ def find_faketime() -> Path | None:
 
 
 OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
-"""Before a command: it sees mounts of its own, which are gone when it ends."""
+"""Words before a command that give it mounts of its own, which are gone when it ends."""
 
 NEEDS = {
     "chromium": Need("apt-get install chromium", lambda: find_chromium() is not None),
@@ -91,7 +91,7 @@ NEEDS = {
 
 
 def lack(need: str, what: str = "") -> NoReturn:
-    """Skip the test that asks: *need* is missing. For what only a set-up can find out; else there is the marker."""
+    """Skip the calling test, since *need* is missing. Use this for needs that only a set-up can check, else the marker."""
     pytest.skip(f"{what or need} is missing; {_TO_RUN_IT}{NEEDS[need].to_have_it}")
 
 
@@ -124,7 +124,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 
 def _strict(config: pytest.Config, report: Any) -> Any:
-    """The report; where nothing may be skipped, a skip is a failure with the same reason."""
+    """The report; with ``--skip-nothing``, a skip becomes a failure with the same reason."""
     if report.skipped and config.getoption("skip_nothing") and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{report.longrepr[2]}"
@@ -138,7 +138,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def summary(skipped: Sequence[pytest.TestReport]) -> str:
-    """One line: how many tests did not run, and what to install; empty where all did."""
+    """One line: how many tests did not run, and what to install; empty where all ran."""
     reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
     lacking = Counter(reason.partition(_TO_RUN_IT)[2] or reason for reason in reasons)
     if not lacking:

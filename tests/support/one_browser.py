@@ -1,4 +1,4 @@
-"""A browser that looks at one page after the other, for as long as the tests of this process go on."""
+"""One browser for all pages that the tests of this process look at."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BROWSING = Path(__file__).with_name("browsing.py")
 
 
 class Browse(Protocol):
-    """Looks at a page: `browsing`'s words, and what it saw."""
+    """Looks at a page: takes the words of `browsing`, and returns what it saw."""
 
     def __call__(self, url: str, *words: str) -> Any: ...
 
 
 @pytest.fixture(scope="session")
 def browse() -> Iterator[Browse]:
-    """Each page has cookies and a memory of its own; after a failure the browser is another one."""
+    """Yield the browser. Each page has its own cookies and storage, and after a failure a new browser starts."""
     running: list[subprocess.Popen[str]] = []
 
     def look(url: str, *words: str) -> Any:

@@ -1,4 +1,4 @@
-"""What a browser would find in a page."""
+"""Reads a page as a browser would."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """What a browser would load, run or show."""
+    """The parts of a page that a browser would load, run or show."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Tests wait for states, not for seconds; the one limit is there against hanging, on the busiest machine too."""
+"""Tests wait for states, not for seconds. One generous limit keeps them from hanging, even on a busy machine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ TIMEOUT_S = 300.0
 _LOOK_AGAIN_S = 0.05
 
 UNHURRIED = "[generator]\nlag_p95_ms = 1e6\ncpu_ratio = 100\n"
-"""Settings for tests of anything but saturation: whether the machine has time for them is not their subject."""
+"""Settings for all tests but those of saturation, so that a busy machine does not matter."""
 
 EASY_LIMITS = "[thresholds]\n" + "".join(
     f"{subject} = {{ p50_ms = {{ pass_below = 1e5 }}, "
     "p95_ms = { pass_below = 1e5, fail_above = 2e5 }, p99_ms = { pass_below = 2e5 } }\n"
     for subject in ("chat", "onboarding_flow", "rag_search")
 )
-"""Settings for tests of a whole run: how fast a busy machine is, is not their subject."""
+"""Settings for tests of a whole run, so that the speed of the machine does not matter."""
 
 
 def await_true(
@@ -27,7 +27,7 @@ def await_true(
     within_s: float = TIMEOUT_S,
     otherwise: Callable[[], object] = lambda: "it never became so",
 ) -> None:
-    """Wait until *condition* holds; *otherwise* says what is wrong where it does not in the end."""
+    """Wait until *condition* holds; *otherwise* is the message where it never does."""
     deadline_s = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline_s, otherwise()

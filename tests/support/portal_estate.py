@@ -1,4 +1,4 @@
-"""Databases that the portal's tests may write to, and the portal most of them share."""
+"""Databases that the portal's tests may write to, and the portal that most of them share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def original_estate(database_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    """The estate from which the estates below are copied; no test connects to it."""
+    """The estate that the other estates are copied from; no test connects to it."""
     directory = tmp_path_factory.mktemp("original_estate")
     settings = load_settings(
         {"seed.fixture": str(directory / "houses.jsonl"), "seed.qr_dir": str(directory / "qr")}, environ={}
@@ -35,7 +35,7 @@ def original_estate(database_server: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def estate(database_server: str, original_estate: Estate) -> Iterator[Estate]:
-    """Longview Park, to which portals may write; see ``pending_houses``."""
+    """Longview Park in a database that portals may write to; see ``pending_houses``."""
     yield from _copies(database_server, original_estate)
 
 
@@ -54,7 +54,7 @@ def own_estate(database_server: str, original_estate: Estate) -> Iterator[Estate
 
 @pytest.fixture(scope="session")
 def portal(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """A portal whose model answers at once, and nothing goes wrong."""
+    """A portal whose model answers at once and never fails."""
     with running_portal(estate.url, tmp_path_factory.mktemp("portal")) as portal:
         yield portal
 

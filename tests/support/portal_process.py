@@ -1,4 +1,4 @@
-"""A real portal in a process of its own, and a client that follows nothing; for the portal's tests."""
+"""For the portal's tests: a real portal in a process of its own, and a client that follows no redirect."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else-long-enough-for-every-algorithm"  # noqa: S105 - of the tests
+SECRET = "a-secret-of-the-portal-tests-and-of-nothing-else-long-enough-for-every-algorithm"  # noqa: S105 - for tests only
 
 QUICK = """
 [portal.model]
@@ -37,7 +37,7 @@ median_s = 0.02
 minimum_s = 0.02
 maximum_s = 0.02
 """
-"""A model that answers at once."""
+"""Settings of a model that answers at once."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Estate:
-    """A seeded database that may be written to, and its houses."""
+    """A seeded, writable database, and its houses."""
 
     url: str
     houses: list[House]
@@ -73,7 +73,7 @@ class Estate:
             connection.close()
 
     def foreign_house(self) -> House:
-        """A house of the other tenant; its houses are not in the fixture."""
+        """A house of the other tenant, which has no houses in the fixture."""
         rows = self.execute(
             "SELECT h.id, t.id, t.slug, h.development_id, h.house_type, 1, '', '', ''"
             " FROM homeowners h JOIN tenants t ON t.id = h.tenant_id WHERE t.id <> %s LIMIT 1",
@@ -119,7 +119,7 @@ def bearer(house: House) -> dict[str, str]:
 
 
 def at_once(count: int, call: Callable[[int], Answer]) -> list[Answer]:
-    """Run *call* with 0 … count-1 in as many threads, all let go at the same moment."""
+    """Call *call* with 0 … count-1 in as many threads, all released at once."""
     gate = threading.Barrier(count)
 
     def pass_gate(number: int) -> Answer:
@@ -131,7 +131,7 @@ def at_once(count: int, call: Callable[[int], Answer]) -> list[Answer]:
 
 
 def served(portal: Portal) -> Counter[tuple[str, str, str]]:
-    """Method, route and status of what *portal* served so far."""
+    """(Method, route, status) → requests that *portal* has served so far."""
     page = portal.ask("GET", "/metrics").body.decode()
     (family,) = (f for f in text_string_to_metric_families(page) if f.name == "portal_requests")
     return Counter(
@@ -151,7 +151,7 @@ def portal_environ(url: str) -> dict[str, str]:
 
 @contextmanager
 def running_portal(url: str, directory: Path, settings: str = QUICK) -> Iterator[Portal]:
-    """A portal on a free port, until the end of the block; it must stop on the signal."""
+    """A portal on a free port until the end of the block, where it must stop on a signal."""
     config, log = (directory / f"{uuid.uuid4().hex}.{kind}" for kind in ("toml", "log"))
     config.write_text(settings, encoding="utf-8")
     log_dir = directory / f"{config.stem}-logs"

@@ -11,6 +11,6 @@ ROOMS = ("conf", "seed", "monitoring", "reports", "swarm", "locustfiles", "loadt
 
 @cache
 def sources() -> dict[str, str]:
-    """Path within the project → source; read once."""
+    """Path within the project → source text; read once."""
     paths = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
     return {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}

@@ -1,4 +1,4 @@
-"""Runs of plain Locust with a profile and settings of the test's own, against a target that knows the truth."""
+"""Runs of plain Locust with a profile and settings of the test's own, against a target that logs all requests."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ if TYPE_CHECKING:
     from reports.record import Verdict
     from reports.rows import OperationRow
 
-SECRET = "a-secret-of-these-tests-that-the-target-never-looks-at"  # noqa: S105 - of the tests
+SECRET = "a-secret-of-these-tests-that-the-target-never-looks-at"  # noqa: S105 - for tests only
 
 
 @dataclass(frozen=True)
 class Plan:
     """
-    What to run.
+    The plan of a run.
 
     Args:
-        journey: Which locustfile.
-        load: The journey's load, as the profile spells it.
-        others: The load of the journeys that are not run.
+        journey: The journey, which names the locustfile.
+        load: The journey's load, as TOML of the profile.
+        others: The load of journeys that are not run.
         settings: TOML laid over the suite's settings.
-        arguments: Of Locust.
-        target: Options of the target.
-        houses: In the fixture.
-        beside: A further locustfile that is loaded.
-        instead: A locustfile that is loaded in place of the journey's.
-        environ: What else Locust finds in its environment.
-        interrupt_s: Ctrl-C, to all processes, after so many seconds; None: the run ends by itself.
-        workers: What else each worker finds in its own; none: one process owns the run and makes the load.
+        arguments: Arguments of Locust.
+        target: Command-line options of the target.
+        houses: Number of houses in the fixture.
+        beside: Source of a further locustfile.
+        instead: Source of a locustfile in place of the journey's.
+        environ: Further environment variables of Locust.
+        interrupt_s: Seconds until all processes get Ctrl-C; None: the run ends by itself.
+        workers: Further environment variables of each worker; without workers, one process owns the run and makes the load.
     """
 
     journey: Journey
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Site:
-    """A target, and the files that lead a run to it."""
+    """A target, and the files that a run against it needs."""
 
     directory: Path
     target: Target
@@ -90,13 +90,13 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For a process that is not started by `locust_process`."""
+        """The environment for a process that `locust_process` does not start."""
         return {**os.environ, **self.environ}
 
 
 @dataclass(frozen=True)
 class Told:
-    """A run that ended: what it tells, and what was served."""
+    """An ended run: its output and files, and the requests that the target served."""
 
     code: int
     output: str
@@ -113,12 +113,12 @@ class Told:
 
     @cached_property
     def written(self) -> Any:
-        """``verdict.json`` as the run left it."""
+        """The content of the run's ``verdict.json``."""
         return json.loads((self.run_dir / "verdict.json").read_text(encoding="utf-8"))
 
     @property
     def problems(self) -> dict[str, Problem]:
-        """By their codes; of a code that is there twice the last."""
+        """Code → problem; the last one where a code repeats."""
         return {problem.code: problem for problem in self.verdict.problems}
 
     @property
@@ -126,7 +126,7 @@ class Told:
         return self.seconds_in(self.manifest["ended_at"])
 
     def seconds_in(self, moment: str) -> float:
-        """How far into the run a moment was."""
+        """Seconds from the run's start to a moment."""
         started_at = datetime.fromisoformat(self.manifest["started_at"])
         return (datetime.fromisoformat(moment) - started_at).total_seconds()
 
@@ -138,7 +138,7 @@ class Told:
 
 
 def write_houses(path: Path, count: int) -> None:
-    """Houses that no database knows."""
+    """Write a fixture of houses that are in no database."""
     now, tenant, development = datetime.now(UTC), str(uuid.uuid4()), str(uuid.uuid4())
     houses = [
         House(
@@ -156,7 +156,7 @@ def profile_of(plan: Plan) -> str:
 
 @contextmanager
 def site_for(plan: Plan, directory: Path) -> Iterator[Site]:
-    """A target of the plan's own, until the end of the block."""
+    """A target for the plan, until the end of the block."""
     directory.mkdir(exist_ok=True)
     (directory / "runs").mkdir()
     write_houses(directory / "houses.jsonl", plan.houses)
@@ -177,7 +177,7 @@ def site_for(plan: Plan, directory: Path) -> Iterator[Site]:
 
 @dataclass(frozen=True)
 class Running:
-    """A run under way; wait for its end inside the block that started it."""
+    """A run under way; call `end` inside the block that started it."""
 
     plan: Plan
     site: Site
@@ -199,14 +199,14 @@ class Running:
 
 @contextmanager
 def started(plan: Plan, directory: Path) -> Iterator[Running]:
-    """A headless Locust that carries out the plan; killed at the end of the block, should it still be there."""
+    """Start a headless Locust that carries out the plan; it is killed at the end of the block if it still runs."""
     with site_for(plan, directory) as site, ExitStack() as processes:
         files = ["-f", ",".join(_locustfiles(plan, directory))]
         arguments = [*files, "--headless", "--only-summary", *plan.arguments]
         port = str(free_port())
         if (
             plan.workers or "--processes" in plan.arguments
-        ):  # several runs at once: each with a port of its own
+        ):  # a port of its own, as several runs may go on at once
             arguments += [
                 "--master-bind-host",
                 "127.0.0.1",
@@ -239,7 +239,7 @@ def _locustfiles(plan: Plan, directory: Path) -> list[str]:
 
 @contextmanager
 def ended_at_last(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """Kill the process and all that it started, in a session of its own, where a test did not see its end."""
+    """Kill the process and its session's other processes, where the test has not waited for its end."""
     with process:
         try:
             yield process
@@ -255,12 +255,12 @@ def run_one(plan: Plan, directory: Path) -> Told:
 
 
 def run_together(plans: Mapping[str, Plan], directory: Path) -> dict[str, Told]:
-    """Carry out several plans at the same time, each with a target of its own: most of a run is waiting."""
+    """Carry out several plans at once, each with a target of its own, since a run is mostly waiting."""
     with ExitStack() as runs:
         running = {name: runs.enter_context(started(plan, directory / name)) for name, plan in plans.items()}
         return {name: one.end() for name, one in running.items()}
 
 
 def command(*arguments: str) -> list[str]:
-    """``loadtest`` with these arguments."""
+    """The words of a ``loadtest`` command with these arguments."""
     return [sys.executable, "-m", "loadtest", *arguments]

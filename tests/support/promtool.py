@@ -1,4 +1,4 @@
-"""Prometheus's own tool, where it is installed: it checks pages, rules and configuration."""
+"""Runs Prometheus's own tool, which checks pages, rules and configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ needs_promtool = pytest.mark.requires("promtool")
 
 
 def promtool(*arguments: str, page: bytes = b"") -> str:
-    """What promtool says, empty where it finds nothing; the test fails where it does not end with 0."""
+    """The output of promtool, empty where it finds no mistake; asserts that it ends with 0."""
     done = subprocess.run(
         ["promtool", *arguments], input=page, capture_output=True, check=False, timeout=TIMEOUT_S
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _EASY = f"{EASY_LIMITS}\n{UNHURRIED}[portal.model]\n"
 QUICK = f"{_EASY}median_s = 0.1\nminimum_s = 0.05\nmaximum_s = 0.3\n"
 STEADY = f"{_EASY}median_s = 0.4\nminimum_s = 0.3\nmaximum_s = 0.5\n"
-"""A quarter of the requests: for runs that are about time, and not about load."""
+"""A quarter of the requests, for tests about time rather than load."""
 
 
 def stack_with(directory: Path, settings_text: str) -> Iterator[Stack]:

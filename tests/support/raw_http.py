@@ -1,4 +1,4 @@
-"""Requests as bytes, for what an HTTP client would not send."""
+"""Sends requests as bytes, even those that an HTTP client would not send."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class Answer(NamedTuple):
     status: int
     headers: list[tuple[str, str]]
-    """With small letters in their names."""
+    """Names in small letters, and values."""
     body: str
 
     def header(self, name: str) -> str:
-        """All of its values, separated by commas; empty where there is none."""
+        """All values of a header, separated by commas; empty where there is none."""
         return ",".join(value for known, value in self.headers if known == name.lower())
 
 

@@ -1,4 +1,4 @@
-"""A TCP link between two processes that can be cut: nothing is refused, nothing arrives any more."""
+"""A TCP link between two processes that a test can cut: connections stay open, but no bytes arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ONE_PIECE = 65536
 
 
 class Link:
-    """Passes bytes on between the clients of `port` and a port of this host, until it is cut."""
+    """Passes bytes between the clients of `port` and a port of this host, until it is cut."""
 
     def __init__(self, to_port: int) -> None:
         self._to_port = to_port
@@ -26,11 +26,11 @@ class Link:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """From now on nothing arrives; what is sent is kept."""
+        """Hold back all bytes from now on."""
         self._whole.clear()
 
     def mend(self) -> None:
-        """What was kept arrives."""
+        """Deliver the bytes that were held back, and pass on new ones."""
         self._whole.set()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Grafana's dashboard as it is shipped, read once."""
+"""The shipped Grafana dashboard, read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A portal behind TLS: what ends the encryption, and hands on what it holds."""
+"""A proxy before a portal that ends TLS and passes the plain bytes on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def issue(directory: Path, *names: str, **options: Any) -> tuple[Path, ssl.SSLContext]:
-    """An authority's file, and the context of a server whose certificate it signed."""
+    """The certificate file of an authority, and the context of a server with a certificate signed by it."""
     authority = trustme.CA()
     ca_file = directory / f"{uuid4()}.pem"
     authority.cert_pem.write_to_path(str(ca_file))
@@ -26,14 +26,14 @@ def issue(directory: Path, *names: str, **options: Any) -> tuple[Path, ssl.SSLCo
 
 
 def server_context(authority: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:
-    """A server's, with a certificate for *names*, or for 127.0.0.1."""
+    """The context of a server with a certificate for *names*, or for 127.0.0.1."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*(names or ("127.0.0.1",)), **options).configure_cert(tls)
     return tls
 
 
 def sign_itself(directory: Path) -> tuple[Path, ssl.SSLContext]:
-    """A self-signed certificate, as a file, and the context of its server."""
+    """The file of a self-signed certificate, and the context of its server."""
     authority = trustme.CA()
     both = directory / "self-signed.pem"
     both.write_bytes(authority.private_key_pem.bytes() + authority.cert_pem.bytes())
@@ -47,10 +47,10 @@ def tls_front(
     tls: ssl.SSLContext | Iterator[ssl.SSLContext], behind: tuple[str, int], host: str = "127.0.0.1"
 ) -> Iterator[int]:
     """
-    Listen at *host*, on the port that is yielded; each connection is one to *behind*.
+    Listen at *host* on the yielded port, and connect each client to *behind*.
 
     Args:
-        tls: For all connections, or for each its own.
+        tls: One context for all connections, or one for each.
     """
     contexts = repeat(tls) if isinstance(tls, ssl.SSLContext) else tls
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -63,7 +63,7 @@ def tls_front(
 
 
 def _serve(listener: socket.socket, contexts: Iterator[ssl.SSLContext], behind: tuple[str, int]) -> None:
-    with suppress(OSError):  # until it is closed
+    with suppress(OSError):  # raised when the listener is closed
         while True:
             threading.Thread(
                 target=_relay, args=(listener.accept()[0], next(contexts), behind), daemon=True

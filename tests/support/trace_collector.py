@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector of the tests' own: it takes OTLP over HTTP, plain or gzip, and keeps the spans."""
+"""An OpenTelemetry collector for tests: it takes OTLP over HTTP, plain or gzip, and keeps the spans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATH = "/v1/traces"
 
 @dataclass(frozen=True)
 class Span:
-    """What a process exported about one piece of work."""
+    """An exported span: one piece of work of a process."""
 
     service: str
     name: str
@@ -30,31 +30,31 @@ class Span:
     trace_id: str
     span_id: str
     parent: str
-    """The span it is part of; empty for the first of a trace."""
+    """Id of the span's parent; empty for the first span of a trace."""
     attributes: dict[str, Any]
     failed: bool
     said: str
-    """Of a failure."""
+    """Message of a failed span."""
     events: int
 
 
 @dataclass
 class Collector:
-    """What was sent to it so far."""
+    """A collector, with all that it has received so far."""
 
     url: str
     spans: list[Span] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
-    """The bodies, unpacked: whatever is in a span stands in them as it is."""
+    """The unpacked bodies, which hold all texts of the spans unchanged."""
     encodings: set[str] = field(default_factory=set)
     headers: list[dict[str, str]] = field(default_factory=list)
 
     def of(self, kind: str, name: str = "") -> list[Span]:
-        """Spans of one kind, and of one name if given."""
+        """Spans of one kind, and of *name* if given."""
         return [span for span in self.spans if span.kind == kind and name in {"", span.name}]
 
     def below(self, span: Span) -> list[Span]:
-        """The spans that are part of this one."""
+        """The children of *span*."""
         return [one for one in self.spans if one.parent == span.span_id]
 
 
@@ -76,7 +76,7 @@ def running_collector() -> Iterator[Collector]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,12 +1,12 @@
 """
-A portal that knows the truth: it decides what happens to each request, and writes down what did.
+A stand-in for the portal that knows the truth: it decides what happens to each request, and logs what did happen.
 
-Speaks the routes of ``conf/contracts/phase17.toml``; checks no token, needs no database, and uses nothing of the suite:
-its log is the other account, against which the suite's reports are held. Run as a process of its own::
+It has the routes of ``conf/contracts/phase17.toml``, checks no token, and needs no database. It uses no code of the suite,
+so that tests can compare the suite's reports with its independent log. Run it as a process of its own::
 
     python tests/support/truthful_target.py --log served.jsonl --latency lognormal:0.2:0.5:2 --unauthorized-ratio 0.3
 
-It listens on a free port of the loopback, says where, and stops on SIGTERM, or by itself after ``--lifetime`` seconds.
+It listens on a free port of the loopback, prints its address, and stops on SIGTERM or after ``--lifetime`` seconds.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ class Route(StrEnum):
     PAGE = "/onboarding/{qr_token}"
     RESOLVE = "/api/qr/resolve"
     HEALTH = "/api/health"
-    """Not load: answered at once, always well, and no clock begins with it."""
+    """Not part of the load: always answered at once with success, and without effect on the target's clock."""
 
 
 class Fate(StrEnum):
     SUCCESS = "success"
     ERROR = "error"
-    """500."""
+    """Status 500."""
     UNAUTHORIZED = "unauthorized"
-    """401."""
+    """Status 401."""
     INVALID = "invalid"
-    """200, and a body that is not JSON; not of the page, of which the contract demands nothing."""
+    """Status 200, and a body that is not JSON; never for the page, since the contract allows it any body."""
     FOREIGN = "foreign"
-    """200, with a source of another development; of the chat alone."""
+    """Status 200, with a source of another development; for chat only."""
     REDIRECT = "redirect"
-    """302, to where ``--redirect-to`` says; not of the page, which may well redirect."""
+    """Status 302, to the address of ``--redirect-to``; never for the page, which is allowed to redirect."""
     HUNG = "hung"
-    """Read, and never answered; its line is written when the request was here."""
+    """Read, and never answered; its line in the log is written when the whole request has arrived."""
     HOSTILE = "hostile"
-    """With ``--hostile``: an answer that is none, likewise; of `hostile_answers`, one after the other."""
+    """With ``--hostile``: the answers of `hostile_answers` in turn; the line in the log is written as for a hung one."""
 
 
 _STATUS = {
@@ -80,21 +80,21 @@ _POSSIBLE = {
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request that got its answer; ``_ns`` are readings of the monotonic clock."""
+    """One served request; ``_ns`` are readings of the monotonic clock."""
 
     connection: int
     route: Route
     fate: Fate
     arrived_at: float
-    """Seconds since the epoch: the whole request was here."""
+    """When the whole request had arrived, in seconds since the epoch."""
     drawn_us: int
-    """How long it was to be held."""
+    """How long the target meant to hold the request."""
     served_us: int
-    """From having the whole request to having written the answer, as measured."""
+    """Measured time from the arrival of the whole request to the written answer."""
     complete_ns: int
-    """The whole request was here."""
+    """When the whole request had arrived."""
     answered_ns: int
-    """Just before the answer was given to the kernel: no client can have it earlier."""
+    """Just before the answer went to the kernel: no client can have it earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Target:
     process: subprocess.Popen[str]
 
     def served(self) -> list[Served]:
-        """Everything served so far but health checks, in the order of the answers; all, once the target has stopped."""
+        """Requests served so far without health checks, in the order of answers; complete once the target has stopped."""
         lines = map(json.loads, self.log.read_text(encoding="utf-8").splitlines())
         served = [
             Served(**{**line, "route": Route(line["route"]), "fate": Fate(line["fate"])}) for line in lines
@@ -117,7 +117,7 @@ class Target:
 
 @contextmanager
 def running_target(directory: Path, *options: str) -> Iterator[Target]:
-    """A target with these command-line options, until the end of the block; it must stop on the signal."""
+    """A target with these command-line options until the end of the block, where it must stop on a signal."""
     log = directory / "served.jsonl"
     process = subprocess.Popen(
         [sys.executable, __file__, "--log", str(log), *options],
@@ -141,7 +141,7 @@ def running_target(directory: Path, *options: str) -> Iterator[Target]:
 
 
 def parse_latency(text: str) -> Callable[[Random], float]:
-    """``fixed:S``, ``uniform:LEAST:MOST`` or ``lognormal:MEDIAN:SIGMA:MOST``, in seconds."""
+    """Parse ``fixed:S``, ``uniform:LEAST:MOST`` or ``lognormal:MEDIAN:SIGMA:MOST``, all in seconds."""
     kind, *numbers = text.split(":")
     match kind, [float(number) for number in numbers]:
         case "fixed", [seconds]:
@@ -154,7 +154,7 @@ def parse_latency(text: str) -> Callable[[Random], float]:
 
 
 class Stall(NamedTuple):
-    """Every answer due in this span waits for its end; seconds since the first request."""
+    """A span in seconds since the first request; an answer due within it waits for its end."""
 
     at_s: float
     for_s: float
@@ -171,7 +171,7 @@ class Stall(NamedTuple):
 
 
 class Fates:
-    """Draws what becomes of each request, from the seed and the order in which requests arrive."""
+    """Draws the fate of each request, from the seed and the order in which requests arrive."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._random = Random(options.seed)
@@ -189,7 +189,7 @@ class Fates:
         self._fail_after_s = options.fail_after
 
     def draw(self, route: Route, elapsed_s: float, *, is_first: bool) -> tuple[Fate, float]:
-        """What happens, and after how many seconds; *is_first* on its connection."""
+        """Draw a request's fate, and the seconds until it; *is_first*: whether it is the first of its connection."""
         fate = self._fate(self._random.random())
         if fate not in _POSSIBLE[route]:
             fate = Fate.SUCCESS
@@ -209,7 +209,7 @@ class Fates:
 
 
 class Ledger:
-    """What all connections share: the fates, the clock that begins with the first request, the log."""
+    """Shared by all connections: the fates, the clock that begins with the first request, the log."""
 
     def __init__(
         self, fates: Fates, stall: Stall | None, redirect_to: str, log: TextIO, *, hostile: bool
@@ -224,7 +224,7 @@ class Ledger:
         self._connections = 0
 
     def next_hostile(self) -> tuple[Answer, int] | None:
-        """The answer to give, and how often it was given before; None without ``--hostile``."""
+        """The next hostile answer, and how often it was given before; None without ``--hostile``."""
         if not self._hostile:
             return None
         turn, number = divmod(self._given, len(ANSWERS))
@@ -236,7 +236,7 @@ class Ledger:
         return self._connections
 
     def decide(self, route: Route, now_ns: int, *, is_first: bool) -> tuple[Fate, int, int]:
-        """What happens to a request that is complete now: its fate, the nanoseconds drawn, the moment it is due."""
+        """Decide about a request that is complete now: its fate, the nanoseconds drawn, the moment it is due."""
         if route is Route.HEALTH:
             return Fate.SUCCESS, 0, now_ns
         self._first_ns = self._first_ns or now_ns
@@ -246,12 +246,12 @@ class Ledger:
         return fate, held_ns, self._stall.due_ns(due_ns, self._first_ns) if self._stall else due_ns
 
     def write(self, served: Served) -> None:
-        """One line, at once in the file."""
+        """Write one line, which is in the file at once."""
         self._log.write(json.dumps(asdict(served)) + "\n")
 
 
 class Conversation(asyncio.Protocol):
-    """One connection: requests one after the other, as HTTP/1.1 clients send them that do not pipeline."""
+    """One connection, with requests one after the other, as of an HTTP/1.1 client that does not pipeline."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -308,7 +308,7 @@ class Conversation(asyncio.Protocol):
         asyncio.get_running_loop().call_at(due_ns / _NS_PER_S, answer)
 
     def _write_pieces(self, pieces: list[bytes], *, closes: bool) -> None:
-        """Each in a packet of its own, as far as the network lets it."""
+        """Write each piece in a packet of its own, as far as the network allows."""
         if self._transport.is_closing():
             return
         self._transport.write(pieces[0])
@@ -316,7 +316,7 @@ class Conversation(asyncio.Protocol):
             later = partial(self._write_pieces, pieces[1:], closes=closes)
             asyncio.get_running_loop().call_later(0.002, later)
         elif closes:
-            # Its own half: what the client may send at this moment is read and counted, and never answered.
+            # Close only this side: a request that the client sends now is read and counted, and never answered.
             self._has_closed = True
             self._transport.write_eof()
 
@@ -389,8 +389,8 @@ async def _serve(options: argparse.Namespace) -> None:
     loop.call_later(options.lifetime, stopping.set)
     if options.hostile:
         for kind in ANSWERS.values():
-            kind.build(b"{}", 0)  # what takes long is made before the first request
-    with options.log.open("w", encoding="utf-8", buffering=1) as log:  # by the line
+            kind.build(b"{}", 0)  # slow answers are built before the first request
+    with options.log.open("w", encoding="utf-8", buffering=1) as log:  # line by line
         ledger = Ledger(Fates(options), options.stall, options.redirect_to, log, hostile=options.hostile)
         server = await loop.create_server(lambda: Conversation(ledger), "127.0.0.1", 0, backlog=1024)
         host, port = server.sockets[0].getsockname()
@@ -401,7 +401,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def _precise_loop() -> asyncio.AbstractEventLoop:
-    """select() waits for microseconds; epoll, asyncio's default, for whole milliseconds."""
+    """A loop with select(), which waits for microseconds; epoll, asyncio's default, waits for whole milliseconds."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 

@@ -1,12 +1,12 @@
 """
-``loadtest``, portal and Locust processes that begin where the imports are done: most of a short command's time is spent on them.
+Starts ``loadtest``, portal and Locust processes after their imports, which take most of a short command's time.
 
-A process that has imported the libraries, one for each of the three, waits for commands, and forks itself for each; so each has
-arguments, an environment, files and a session of its own, and runs ``python -m`` as it would after a cold start. gevent's event
-loop does not survive a fork: the waiting process has none, and each fork makes its own. Started cold are everything under
-`make test-all`, and each command for which a variable is another that is read as Python starts.
+For each of the three, a process that has imported the libraries waits for commands, and forks itself for each command. So
+each command has arguments, an environment, files and a session of its own, and runs ``python -m`` as after a cold start.
+gevent's event loop does not survive a fork: the waiting process has none, and each fork makes its own. Commands start cold
+under `make test-all`, and where a variable that Python reads at its start has another value.
 
-    python tests/support/warm_python.py FD MODULE …   # what waits, at the other end of a socket
+    python tests/support/warm_python.py FD MODULE …   # the waiting process, at the other end of a socket
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COLD = "LOADTEST_TESTS_COLD"
-"""Where it is set, here or for the process, that starts cold."""
+"""A command starts cold where this variable is set, here or for the command."""
 _JUDGEMENT = (
     "reports.verdict",
     "reports.report_files",
@@ -52,14 +52,14 @@ _LIBRARIES = {
         "locust.main", "swarm.generator.generator", "swarm.owner.owner", "monitoring.metrics_server", *_JUDGEMENT,
     ),
 }  # fmt: skip
-"""What is imported before the fork: nothing that registers itself with Locust; for the portal nothing that it has no use for."""
+"""Modules imported before the fork: none that register themselves with Locust, and for the portal only those it uses."""
 _READ_AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "GEVENT", "LOCUST_SKIP", "LOCUST_PLAYWRIGHT")
 _SET_CHILD_SUBREAPER = 36
 _one_at_a_time = threading.Lock()
 
 
 def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
-    """``python -m`` *words*, as `subprocess.Popen` starts it."""
+    """Start ``python -m`` *words*, as `subprocess.Popen` does."""
     environ = options.get("env") or os.environ
     is_warm = words[0] in _LIBRARIES and not {COLD} & {*environ, *os.environ}
     if not is_warm or _start_up(environ) != _start_up(os.environ):
@@ -70,7 +70,7 @@ def start(words: list[str], **options: Any) -> subprocess.Popen[Any]:
 def run(
     words: list[str], *, timeout_s: float = TIMEOUT_S, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m`` *words* to its end, with all that it says."""
+    """Run ``python -m`` *words* to its end; returns it with its output."""
     options = {"stdin": subprocess.DEVNULL, "text": True} | options
     with start(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         try:
@@ -89,7 +89,7 @@ def _start_up(environ: Any) -> dict[str, str]:
 
 
 class _Warm(subprocess.Popen[Any]):
-    """A process that `_waiting` forks; it is this process's child as soon as the one in between has ended."""
+    """A process that `_waiting` forks; this process becomes its parent as soon as the one in between has ended."""
 
     def _execute_child(self, *given: Any) -> None:
         bound = signature(subprocess.Popen._execute_child).bind(self, *given).arguments  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ class _Warm(subprocess.Popen[Any]):
 
 @contextmanager
 def _adopting() -> Iterator[None]:
-    """Within it, what loses its parent below this process becomes its child; elsewhere init's, which reaps it."""
+    """Within the block, descendants that lose their parent become this process's children; outside it, those of init."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     yield
@@ -124,7 +124,7 @@ def _adopting() -> Iterator[None]:
 
 @cache
 def _waiting(kind: str) -> socket.socket:
-    """The socket to a process that has imported the libraries; it ends with this one."""
+    """The socket to a process that has imported the libraries; that process ends with this one."""
     ours, its = socket.socketpair()
     with its:
         words = [sys.executable, __file__, str(its.fileno()), *_LIBRARIES[kind]]
@@ -145,8 +145,8 @@ def _received(connection: socket.socket, length: int) -> bytes:
 
 
 def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
-    """Fork for every command that comes; returns in each fork, whose words they are."""
-    fork, waitpid = os.fork, os.waitpid  # not gevent's, which begin an event loop
+    """Fork for every command that comes; returns the command's words, in each fork."""
+    fork, waitpid = os.fork, os.waitpid  # not gevent's, which start an event loop
     for library in libraries:
         __import__(library)
     if "gevent" in sys.modules:
@@ -173,7 +173,7 @@ def _wait(connection: socket.socket, libraries: list[str]) -> list[str]:
 
 
 def _become(request: dict[str, Any], streams: list[int]) -> None:
-    """Take over what a process is started with."""
+    """Take over the session, streams, directory and environment of the process to be."""
     if request["session"]:
         os.setsid()
     for number, stream in enumerate(streams):
@@ -184,7 +184,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.update(request["environ"])
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         was = getattr(sys, name)
-        fresh = open(was.fileno(), mode, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115 - as Python opens it
+        fresh = open(was.fileno(), mode, encoding=was.encoding, errors=was.errors, closefd=False)  # noqa: SIM115 - as Python opens its streams
         fresh.reconfigure(line_buffering=name == "stderr" or os.isatty(was.fileno()))
         setattr(sys, name, fresh)
         setattr(sys, f"__{name}__", fresh)
@@ -199,7 +199,7 @@ def _run(words: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python does
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python does at its start
     with socket.socket(fileno=int(sys.argv[1])) as channel:
         try:
             command = _wait(channel, sys.argv[2:])

@@ -1,4 +1,4 @@
-"""Locust with its web UI, as an engineer starts it, and what its form, tabs and pages answer."""
+"""Locust with its web UI, as an engineer starts it, and the answers of its form, tabs and pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WebUI:
     runs: Path
     http: requests.Session
     output: str = ""
-    """All that it said; there once it has ended."""
+    """All output of the process; set once it has ended."""
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.http.get(f"{self.url}{path}", timeout=TIMEOUT_S, **options)
@@ -40,11 +40,11 @@ class WebUI:
         return self.http.post(f"{self.url}{path}", timeout=TIMEOUT_S, **options)
 
     def swarm(self, **form: Any) -> Any:
-        """What the form answers when it is sent."""
+        """Send the form; returns the answer."""
         return self.post("/swarm", data=form).json()
 
     def start(self, **form: Any) -> Path:
-        """Start a run; its directory."""
+        """Start a run; returns its directory."""
         before = set(self.runs.iterdir())
         answer = self.swarm(**form)
         assert answer["success"], answer
@@ -53,7 +53,7 @@ class WebUI:
         return directory
 
     def run(self, **form: Any) -> Ended:
-        """Start a run, and wait until it has ended and Locust knows it."""
+        """Start a run, and wait until it has ended and Locust has noticed."""
         return self.await_end(self.start(**form))
 
     def await_end(self, directory: Path) -> Ended:
@@ -64,7 +64,7 @@ class WebUI:
         assert self.post("/stop").json()["success"]
 
     def end(self) -> str:
-        """Ctrl-C, and all that was said."""
+        """Send Ctrl-C; returns all output."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGINT)
         self.output += self.process.communicate(timeout=TIMEOUT_S)[0]
@@ -73,7 +73,7 @@ class WebUI:
 
 @dataclass
 class Ended:
-    """A run that was started in the web UI and is over."""
+    """An ended run that was started in the web UI."""
 
     directory: Path
 
@@ -94,7 +94,7 @@ class Ended:
 
 
 def settings_file(directory: Path, text: str = "") -> Path:
-    """Settings for tests of anything but saturation, and of runs with few requests."""
+    """Write settings for tests of runs with few requests, and not of saturation."""
     path = directory / "web.toml"
     path.write_text(f"[run]\nminimum_requests = 1\n{UNHURRIED}{text}")
     return path
@@ -111,8 +111,8 @@ def web_ui(
     **environ: str,
 ) -> Iterator[WebUI]:
     """
-    A web UI of the test's own, until the end of the block; *arguments* are Locust's, and *authority* made the certificate
-    that is among them.
+    A web UI for one test, until the end of the block; *arguments* are Locust's, and *authority* made the certificate
+    among them.
     """
     runs = directory / "runs"
     runs.mkdir()
