@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reports.statistics.certainty import Interval
 
 ISOLATION = "isolation_failures"
-"""A finding's metric that no threshold names: answers with data of another house or tenant; none is tolerated."""
+"""A finding's metric that no threshold names: answers with data of another development or tenant; none is tolerated."""
 
 
 class Undecided(StrEnum):
