@@ -270,7 +270,7 @@ def _ends(found: NDArray[np.float64], count: int, confidence: float) -> tuple[fl
 def _is_clustered(above: NDArray[np.int64], sizes: NDArray[np.int64]) -> bool:
     """Whether those *above*, of windows of such *sizes*, are spread less evenly than chance would have it."""
     dealt = np.random.default_rng(0).multivariate_hypergeometric(
-        sizes, above.sum(), size=_DEALS, method="marginals"
+        sizes, int(above.sum()), size=_DEALS, method="marginals"
     )
     surplus = (np.vstack((above, dealt)) - sizes * (above.sum() / sizes.sum())) / np.sqrt(sizes)
     scatter = (surplus**2).sum(axis=1)
