@@ -1,1 +1,1 @@
-"""What it means: readers of a run directory, assessment, advice, and the renderers of one record."""
+"""What a run means: readers of its directory, assessment, advice, and the renderers of one record."""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 def reduce_run(run_dir: Path, name: str, machine: Machine) -> Baseline:
     """
-    Judge a run and reduce it.
+    Judge a run and reduce it to a baseline.
 
     Raises:
-        NotComparableError: The run is NO VERDICT, or not one that can be compared.
+        NotComparableError: The run is NO VERDICT, or cannot be compared.
         LoadTestError: *run_dir* does not hold exactly one run.
     """
     run, verdict = load_run(run_dir), judge_run(run_dir)
@@ -39,16 +39,16 @@ def reduce_run(run_dir: Path, name: str, machine: Machine) -> Baseline:
 
 def find_baseline(text: str, directories: Iterable[Path], machine: Machine) -> Baseline:
     """
-    The baseline that *text* means: one of that name, the first found; else the file, or the run, at that path.
+    The baseline that *text* means: the first with that name; otherwise the file, or the run, at that path.
 
     Args:
-        text: As it was typed.
-        directories: Where names are looked up.
-        machine: Of a run that is read now.
+        text: What the user typed.
+        directories: Directories in which a name is looked up.
+        machine: This machine, which is noted where *text* is a run.
 
     Raises:
-        NotComparableError: It is a run that cannot be compared.
-        LoadTestError: There is none, or it is damaged.
+        NotComparableError: *text* is a run that cannot be compared.
+        LoadTestError: There is no such baseline, or it is damaged.
     """
     searched = list(directories)
     if NAME.fullmatch(text):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) -> Verdict:
-    """Of a run that the suite cannot judge: nothing but what is wrong with it."""
+    """The verdict of such a run: nothing but its problems, *error* among them."""
     what, next_step = describe_unexpected(error)
     return Verdict(
         state=State.NO_VERDICT,

@@ -1,4 +1,4 @@
-"""The last step of a record: no text in it holds a secret, or what steers a terminal, whatever it was made of."""
+"""The last step of a record: secrets, and characters that steer a terminal, are taken out of all its texts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Record = TypeVar("Record")
 
 
 def clean_record(record: Record) -> Record:
-    """The same record, each of its texts cleaned: JSON, HTML, Markdown, JUnit and terminal are made of it."""
+    """The same record, each of its texts cleaned; JSON, HTML, Markdown, JUnit and terminal are made of the result."""
     cleaned: Record = _clean(record)
     return cleaned
 
 
 def _clean(value: Any) -> Any:
-    if isinstance(value, Enum):  # first: some of them are texts
+    if isinstance(value, Enum):  # first, since some enums are texts
         return value
     if isinstance(value, str):
         cleaned: Any = redact(value)

@@ -1,4 +1,4 @@
-"""The course of a run and the spread of its results: what the charts of a report are drawn from."""
+"""A run over time, and the spread of its results: what the charts of a report are drawn from."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Window:
 
     Args:
         start_s: Seconds since the start of the run.
-        failures: By outcome, in the order of the course's *outcomes*; what the end of the run cut off too.
-        p50_ms: Of answers and of what was waited for in vain; None, like the others, where there was neither.
-        at_least: Which of the three are lower bounds.
-        steps_ms: How long each of the course's *server_steps* took on average; None where no answer named it.
+        failures: Failures and requests that were cut off, by outcome, in the order of ``OperationCourse.outcomes``.
+        p50_ms: Of answers and requests waited for in vain; like p95 and p99, None where there was neither.
+        at_least: Which of p50, p95 and p99 are lower bounds.
+        steps_ms: Mean duration of each of ``OperationCourse.server_steps``; None where no answer named the step.
     """
 
     start_s: float
@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """*percent* of the answers, and of what was waited for in vain, took at most *value_ms*; or *at_least* so long."""
+    """*percent* of answers and requests waited for in vain took at most *value_ms*, a lower bound if *at_least*."""
 
     percent: float
     value_ms: float
@@ -54,15 +54,15 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class OperationCourse:
     """
-    One operation over the run.
+    One operation over the time of a run.
 
     Args:
-        outcomes: How its failures ended, and that requests were cut off, where they were.
-        server_steps: What people call the steps that the target's own timing names, in the contract's order.
-        windows: At most 120, of the whole run; those of the warm-up too. Nothing is missing between two.
-        percentiles: Up to the last that so many results have; the warm-up is not in it.
-        bins: At most 60, of the answers alone. All are of one width, or each as many times as wide as the one before.
-        waited: How many requests were waited for in vain, and are in no bin.
+        outcomes: Outcomes of its failures, and ``cut_off`` where requests were cut off.
+        server_steps: Labels of the steps that the target's own timing names, in the contract's order.
+        windows: At most 120, over the whole run with its warm-up, without gaps between them.
+        percentiles: Up to the last percentile that so many results have; without the warm-up.
+        bins: At most 60, of the answers alone. All have one width, or each is wider than the one before by one factor.
+        waited: How many requests were waited for in vain; they are in no bin.
     """
 
     operation: Operation
@@ -76,7 +76,7 @@ class OperationCourse:
 
 @dataclass(frozen=True, slots=True)
 class UserLevel:
-    """From *at_s*, in seconds since the start of the run, there were so many users."""
+    """The number of users from *at_s* on, in seconds since the start of the run."""
 
     at_s: float
     users: int
@@ -85,10 +85,11 @@ class UserLevel:
 @dataclass(frozen=True, slots=True)
 class Course:
     """
-    The course of a run.
+    A run over time.
 
     Args:
-        users: Changes of the number of users; the last says when it was last seen. Empty where the number was not seen.
+        users: Changes of the number of users; the last entry is the last moment at which the number was seen. Empty
+            where it was never seen.
     """
 
     users: tuple[UserLevel, ...]

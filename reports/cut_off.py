@@ -1,4 +1,4 @@
-"""What the end of a run cut off."""
+"""Requests that the end of a run cut off."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class CutOff:
     """
-    Requests in flight when the run ended, and not finished within the stop timeout: neither successes nor failures.
+    Requests in flight when the run ended that did not finish within the stop timeout: neither successes nor failures.
 
     Args:
-        longest_ms: How long the request that was sent first had waited; None where there are none.
+        longest_ms: How long the oldest of the requests had waited; None where there are none.
     """
 
     count: int = 0

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from reports.statistics.certainty import Interval
 
 ISOLATION = "isolation_failures"
-"""A finding's metric that no threshold names: answers with data of another development or tenant; none is tolerated."""
+"""A metric of findings that no threshold names: answers with data of another development or tenant; none is tolerated."""
 
 
 class Undecided(StrEnum):
-    """Why a criterion that is demanded could not be judged; the value is the code of the problem that it makes."""
+    """Why a demanded criterion could not be judged; the value is the code of the resulting problem."""
 
     TOO_FEW = ProblemCode.TOO_FEW_REQUESTS
     """There are fewer results than the settings demand."""
     CUT_OFF = ProblemCode.CUT_OFF
-    """What the end of the run cut off would decide it: judged better without than if all of that had failed."""
+    """Requests that were cut off would decide: without them the judgement is better than if all of them had failed."""
     TIMED_OUT = ProblemCode.TIMED_OUT
-    """Timeouts would decide it: requests were given up before the limit of the criterion was reached."""
+    """Timeouts would decide: requests were given up before the limit of the criterion was reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ class Finding:
     One criterion, judged.
 
     Args:
-        subject: As the settings spell it; of ``ISOLATION`` the name of the operation.
+        subject: As the settings spell it; for ``ISOLATION`` the name of the operation.
         metric: A metric's name, or ``ISOLATION``.
-        value: In the metric's unit; None where it was not measured, and where it has no end: see *at_least*.
-        limits: None for ``ISOLATION``, and where not one request succeeded and no criterion asks.
-        state: None where it was not judged: there was no way to look, and it then counts for nothing; or *undecided*
-            says why.
-        note: Why, where the value alone does not say it.
-        count: Results that the value rests on; None where it is not one of results.
+        value: In the metric's unit; None where it was not measured, or is infinite: see *at_least*.
+        limits: None for ``ISOLATION``, and where not one request succeeded and no criterion is about that.
+        state: None where it was not judged: either *undecided* says why, or it could not be measured at all and
+            counts for nothing.
+        note: The reason for the state, where the value alone does not give it.
+        count: Results that the value rests on; None where it does not rest on results.
         interval: The 95 % interval of the value; None where there is none, or too few results for one.
         certain: Whether the whole interval is judged as the value is; None where certainty does not apply.
-        at_least: Whether the value is a lower bound. Without a value: it lies among requests never answered.
-        undecided: Why a criterion that is demanded was not judged. A run without a FAIL is then no verdict.
+        at_least: Whether the value is a lower bound. A missing value then lies among requests never answered.
+        undecided: Why a demanded criterion was not judged. A run without a FAIL is then NO VERDICT.
     """
 
     subject: str
@@ -74,7 +74,7 @@ class Finding:
 
 
 def uncertain(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings that might as well be judged otherwise, going by their intervals; optional ones left out."""
+    """Findings with an interval that allows another judgement; optional ones are left out."""
     return [
         finding
         for finding in findings

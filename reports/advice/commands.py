@@ -1,4 +1,4 @@
-"""The commands that advice gives, and what stands in them for what only the run knows."""
+"""The commands that advice gives, and what fills their placeholders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEWEST_HOUSES = 1_000
 _TO_THE_STACK = (
     "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest portal",
 )  # fmt: skip
-"""How commands begin that cannot be followed where portal, database and secret are gone."""
+"""Beginnings of commands that need the portal, the database or the secret; all three go with the embedded stack."""
 _LEFT_OF_THE_PORTAL = ("less {portal_log}", "loadtest logs --since {since}")
 RUN_AGAIN = "loadtest run {journey} --embedded"
 _PLACE = re.compile(r"\{\w+\}")
@@ -36,19 +36,19 @@ _PLACE = re.compile(r"\{\w+\}")
 
 def fill_commands(commands: Sequence[str], verdict: Verdict, run_log: str) -> tuple[str, ...]:
     """
-    Commands that can be typed: those with a place for which the run has nothing are left out.
+    Fill the placeholders of commands; a command with a placeholder that the run cannot fill is left out.
 
     Args:
-        commands: Of a rule.
-        verdict: Of the run that they are about.
-        run_log: The path of what Locust said; empty where that is not there.
+        commands: The commands of a rule.
+        verdict: The verdict of the run that the commands are about.
+        run_log: The path of Locust's own log; empty where there is none.
     """
     places = _places(verdict) | {"{run_log}": shlex.quote(run_log) if run_log else ""}
     return tuple(filter(None, (_filled(command, places) for command in commands)))
 
 
 def after_embedded(commands: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:
-    """What can be followed when the stack is gone; what was left and another run in place of what cannot."""
+    """Commands that work when the stack is gone; the logs that are left, and another run, replace the others."""
     kept = [
         f"{command} --embedded" if command.startswith("loadtest run ") else command
         for command in commands
@@ -60,7 +60,7 @@ def after_embedded(commands: Sequence[str], journeys: Sequence[Journey]) -> tupl
 
 
 def _places(verdict: Verdict) -> dict[str, str]:
-    """What stands in a command for what only the run knows, ready for a shell; empty where it does not."""
+    """Placeholder → its value, quoted for a shell; empty where the run has none."""
     manifest = verdict.manifest
     journey = {"{journey}": next(iter(verdict.journeys), Journey.CHAT).value}
     if manifest is None:
@@ -77,7 +77,7 @@ def _places(verdict: Verdict) -> dict[str, str]:
 
 
 def _filled(command: str, places: Mapping[str, str]) -> str:
-    """Empty where nothing is known for one of its places."""
+    """The command; empty where one of its placeholders has no value."""
     if not all(places.get(place) for place in _PLACE.findall(command)):
         return ""
     return _PLACE.sub(lambda place: places[place[0]], command)

@@ -1,4 +1,4 @@
-"""Predicates over the record that say what they saw; an empty text is "nothing"."""
+"""Predicates over the record: each returns what it saw in words, or an empty text."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def requests_failed(
     Requests failed in one of these ways.
 
     Args:
-        codes: Of failures; one that ends with ``*`` stands for all that begin so.
-        share: How many of an operation's requests.
-        journeys: Whose operations count; None among them is a name that is none of ours. All by default.
-        outcomes: Failures of which the outcome alone says enough.
-        but: Codes of failures with such an outcome that do not count.
+        codes: Codes of failures; one that ends with ``*`` stands for all codes with that beginning.
+        share: How many of an operation's requests must have failed.
+        journeys: Journeys of the operations that count; None stands for names that are no operation. All by default.
+        outcomes: Failures with one of these outcomes count, whatever their code.
+        but: Codes of failures that do not count by their outcome.
     """
 
     def evidence(verdict: Verdict) -> str:
@@ -64,7 +64,7 @@ def requests_failed(
             if (_has_code(group, codes) or (group.outcome in outcomes and not _has_code(group, but)))
             and (journeys is None or _journey(group) in journeys)
         ]
-        # A flow fails with its parts; they are what really happened.
+        # A flow fails because one of its parts failed: the parts are shown instead.
         parts = [
             group for group in groups if group.operation is None or group.operation.kind is not Kind.FLOW
         ]
@@ -90,12 +90,12 @@ def _has_code(group: FailureGroup, codes: Collection[str]) -> bool:
 
 
 def _row(row: FailureGroup | OperationRow) -> object:
-    """What identifies a row of the statistics: an operation, or a method and a name of another project."""
+    """The key of a row of the statistics: an operation, or the method and name of another project's request."""
     return row.operation if row.operation and row.name == row.operation else (row.method, row.name)
 
 
 def _requests(verdict: Verdict) -> Mapping[object, int]:
-    """Requests by row, those of the warm-up too: their failures are among the failures."""
+    """Requests by row, including the warm-up, since the failures include those of the warm-up."""
     counts = Counter[object]()
     for row in verdict.operations:
         counts[_row(row)] += row.attempts + row.warm_up[0]
@@ -103,7 +103,7 @@ def _requests(verdict: Verdict) -> Mapping[object, int]:
 
 
 def latency_above(*journeys: Journey) -> Evidence:
-    """A latency of one of the journeys' operations is not where it passes."""
+    """A latency of one of the journeys' operations does not pass."""
     return lambda verdict: listed(
         _excess(finding)
         for finding in verdict.findings
@@ -116,7 +116,7 @@ def latency_above(*journeys: Journey) -> Evidence:
 
 
 def memory_above(verdict: Verdict) -> str:
-    """The portal's memory is not where it passes."""
+    """The portal's memory does not pass."""
     return listed(
         _excess(finding)
         for finding in verdict.findings
@@ -125,7 +125,7 @@ def memory_above(verdict: Verdict) -> str:
 
 
 def tolerated_never(verdict: Verdict) -> str:
-    """Somebody saw somebody else's data."""
+    """Answers held data of another development or tenant."""
     return listed(
         f"{subject_label(finding.subject)}: {finding_value(finding)} answers with somebody else's data"
         for finding in verdict.findings
@@ -134,7 +134,7 @@ def tolerated_never(verdict: Verdict) -> str:
 
 
 def unless(other: Evidence, evidence: Evidence) -> Evidence:
-    """What *evidence* saw, where *other* saw nothing that explains it."""
+    """What *evidence* saw; empty where *other* saw something that explains it."""
     return lambda verdict: "" if other(verdict) else evidence(verdict)
 
 
@@ -156,7 +156,7 @@ def _excess(finding: Finding) -> str:
 
 
 def listed(sights: Iterable[str]) -> str:
-    """At most four of them, and how many there are besides; empty where there are none."""
+    """At most four of *sights*, and the number of the others; empty where there are none."""
     remaining = iter(sights)
     shown = list(islice(remaining, _MOST_SHOWN))
     more = sum(1 for _ in remaining)

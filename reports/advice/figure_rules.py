@@ -1,4 +1,4 @@
-"""What to do about figures that are above their limits, and about what the portal says of itself."""
+"""What to do about figures above their limits, and about what the portal reports of itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.advice.portal_evidence import (
 from reports.advice.rule import OF_THE_DATABASE, AdviceRule
 
 _OWN_WORDS = (Journey.CHAT, Journey.ONBOARDING, *OF_THE_DATABASE)
-"""Those of which it is known where their time goes."""
+"""Journeys with rules of their own for a slow answer."""
 
 FIGURE_RULES = (
     AdviceRule(

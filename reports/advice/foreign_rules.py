@@ -1,4 +1,4 @@
-"""What to do about failures in the run of another project: nothing is known of its target, so no command is given."""
+"""What to do about failures in another project's run; its target is unknown, so no command is given."""
 
 from __future__ import annotations
 

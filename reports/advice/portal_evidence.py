@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 RETRIEVAL = frozenset({"retrieval", "search", "vector", "chunk-retrieval"})
 """What portals call the step that searches for chunks."""
 _SLOW_SEARCH_MS = 500.0
-"""Where vector search is expected to pass (p95); of a run whose thresholds say it, what they say."""
+"""The p95 up to which vector search is expected to pass, where the run's thresholds give no limit."""
 _CLOCK_AHEAD_S = 3.0
-"""The Date of an answer is in whole seconds, and the answer takes time."""
+"""A smaller difference proves nothing: the Date of an answer is in whole seconds, and the answer takes time."""
 _CLOCK_BEHIND_S = 3600.0
-"""A JWT is valid for hours: a portal whose clock is a little ahead refuses none."""
+"""A JWT is valid for hours: a portal with a clock a little ahead refuses none."""
 _refused_jwts = requests_failed("http_401")
 _LEAST_FOR_GROWTH_S = 600
 _LEAST_EXHAUSTED = 2
-"""Looks: requests may wait for a moment in any run."""
+"""Looks at the pool that found it exhausted: in any run, requests may wait for a moment."""
 _LEAST_GROWTH_MB_PER_HOUR = 5.0
 
 
 def rate_limited(verdict: Verdict) -> str:
-    """How many requests were refused since when, the limit that the contract states, and how long the portal asks to wait."""
+    """Refused requests, the time of the first, the contract's limit, and how long the portal asks to wait."""
     manifest = verdict.manifest
     if manifest is None:
         return ""
@@ -57,7 +57,7 @@ def _limit_text(row: RateLimited, answered: int, limit: str) -> str:
 
 
 def clock_differs(verdict: Verdict) -> str:
-    """JWTs were refused, and by the portal's own clock they are not valid yet, or not any more."""
+    """JWTs were refused, and by the portal's own clock they are not valid yet, or no longer valid."""
     manifest = verdict.manifest
     ahead_s = manifest.clock_ahead_s if manifest else None
     refused = _refused_jwts(verdict)
@@ -68,7 +68,7 @@ def clock_differs(verdict: Verdict) -> str:
 
 
 def pool_exhausted(verdict: Verdict) -> str:
-    """Requests waited for a connection, or the portal could not say because the pool did not answer."""
+    """Requests waited for a connection, or the portal's pool did not answer at all."""
     pool = verdict.manifest.pool if verdict.manifest else None
     if pool is None or pool.exhausted < _LEAST_EXHAUSTED:
         return ""
@@ -87,7 +87,7 @@ def index_missing(verdict: Verdict) -> str:
 
 
 def index_unused(verdict: Verdict) -> str:
-    """There is an index, a search of the first house's development goes without it, and that takes long."""
+    """An index exists, but a search in the first house's development does not use it and takes long."""
     index = verdict.manifest.vector_index if verdict.manifest else None
     if index is None or not index.name or index.used or index.search_ms < COSTLY_MS:
         return ""
@@ -108,18 +108,18 @@ def model_slow(verdict: Verdict) -> str:
 
 
 def waiting_slow(verdict: Verdict) -> str:
-    """Chat is slow, and most of the time passes where the portal times nothing."""
+    """Chat is slow, and most of its time passes outside of the steps that the portal times."""
     return _slowest(verdict, lambda step: step.name == REST)
 
 
 def chat_slow_untold(verdict: Verdict) -> str:
-    """Chat is slow, and the portal does not say where its time goes."""
+    """Chat is slow, and the portal reports no times of its steps."""
     told = any(step.operation is Operation.CHAT for step in verdict.server_steps)
     return "" if told else latency_above(Journey.CHAT)(verdict)
 
 
 def memory_growing(verdict: Verdict) -> str:
-    """The portal's memory certainly grows, in a run that is long enough to tell."""
+    """The portal's memory certainly grows, in a run that is long enough to show it."""
     if verdict.manifest is None or verdict.manifest.length_s < _LEAST_FOR_GROWTH_S:
         return ""
     return listed(
@@ -137,7 +137,7 @@ def tokens_used(verdict: Verdict) -> str:
 
 
 def errors_tracked(verdict: Verdict) -> str:
-    """The portal wrote down failures of its own while the run went on; what it refused is among the failures."""
+    """The portal logged errors of its own during the run; requests that it refused are not among them."""
     return listed(
         f"{count(group.count)} of {group.kind} on {group.route}{f', in {group.step}' if group.step else ''}: {group.message}"
         for group in verdict.tracked

@@ -8,7 +8,7 @@ from reports.problem import ProblemCode
 
 
 def _rule(code: ProblemCode, title: str, cause: str, commands: tuple[str, ...]) -> AdviceRule:
-    """An advice has the code of its problem."""
+    """A rule for one kind of problem; its advice has the code of the problem."""
     return AdviceRule(code.value, title, problem_noted(code), cause, commands)
 
 

@@ -21,13 +21,13 @@ OF_THE_DATABASE = tuple(journey for journey in Journey if journey.destination is
 @dataclass(frozen=True, slots=True)
 class AdviceRule:
     """
-    One thing that can be seen in a run.
+    Advice about one thing that can be seen in a run.
 
     Args:
-        evidence: What was seen, in words; empty where the rule stays silent.
+        evidence: Returns what was seen, in words; an empty text where the rule does not apply.
         commands: ``{target}`` stands for the portal's address, ``{health}`` and ``{health_db}`` for its contract's pages,
-            ``{journey}`` for the run's first journey, ``{since}`` for its beginning, ``{more_houses}`` for twice as many
-            as it had, ``{run_log}`` for what Locust said. A command with a place for which the run has nothing is left out.
+            ``{journey}`` for the run's first journey, ``{since}`` for the run's beginning, ``{more_houses}`` for twice
+            the run's houses, ``{run_log}`` for Locust's own log. A command that the run cannot fill is left out.
     """
 
     code: str

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 RULES = (*FAILURE_RULES, *FIGURE_RULES, *PROBLEM_RULES)
-"""In the order in which they are shown: the gravest first."""
+"""The rules in the order in which their advice is shown: the gravest first."""
 _GONE = " This run brought database, portal and secret along, and they end with it: look at what it left, or run it again."
 
 
 def advise(verdict: Verdict, run_log: str = "") -> tuple[Advice, ...]:
-    """Every rule that applies to the run, with its evidence; *run_log* is the path of what Locust said, where it is there."""
+    """The advice of each rule that applies to the run; *run_log* is the path of Locust's own log, or empty."""
     return tuple(
         _advice(rule, evidence, verdict, run_log)
         for rule in (RULES if verdict.own else FOREIGN_RULES)

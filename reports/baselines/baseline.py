@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_WINDOWS = 60
-"""Of an account."""
+"""The most windows in which the results of one operation are kept."""
 _SPACING_S = 5.0
 
 
@@ -27,14 +27,14 @@ class _BaselinePart(BaseModel):
 
 
 class Machine(_BaselinePart):
-    """The machine that read the run's files, usually also the machine of the run; without its name."""
+    """The machine that read the run's files, usually also the machine of the run; its name is not kept."""
 
     cpus: int = Field(ge=1)
     platform: str
 
     @classmethod
     def here(cls) -> Self:
-        """This one."""
+        """The machine of this process."""
         return cls(cpus=os.cpu_count() or 1, platform=f"{platform.system()} {platform.machine()}")
 
 
@@ -43,9 +43,9 @@ class Made(_BaselinePart):
     How a run was made.
 
     Args:
-        steps: Users of each step; empty where the load has none.
-        users: As many as were asked for.
-        arrivals_per_second: Of an open workload.
+        steps: Users of each step; empty where the load has no steps.
+        users: The users that were asked for.
+        arrivals_per_second: Planned starts per second of an open workload.
         target: Whether the portal was on the machine that made the load; its address is not kept.
     """
 
@@ -64,16 +64,16 @@ class Made(_BaselinePart):
 
 class Account(_BaselinePart):
     """
-    The results of one operation: of the whole run or, where it has steps, of those with so many users.
+    The results of one operation, over the whole run or over all steps with the same number of users.
 
     Args:
-        users: None: the whole run.
-        requests: All results but those of the warm-up.
-        failures: Of these.
-        cut_off: Of these too: in flight at the end of the run, neither successes nor failures.
-        windows: Successes by consecutive windows of time, 60 at most: HdrHistograms of microseconds, in their
+        users: Users of the steps; None for the whole run.
+        requests: All results outside of the warm-up.
+        failures: How many of the requests failed.
+        cut_off: How many of the requests were in flight at the end of the run: neither successes nor failures.
+        windows: Successes by consecutive windows of time, at most 60: HdrHistograms of microseconds, in their
             compressed base64 form.
-        waited: By the same windows, what was waited for in vain and how long; as many, or none at all.
+        waited: Requests that were waited for in vain, and how long, by the same windows; empty where there are none.
     """
 
     operation: Operation
@@ -112,12 +112,12 @@ class Account(_BaselinePart):
 
     @property
     def subject(self) -> str:
-        """As the settings spell it."""
+        """The subject as the settings spell it."""
         return self.operation if self.users is None else f"{self.operation}@{self.users}"
 
     def latencies(self) -> Latencies:
         """
-        The successes, and what was waited for in vain.
+        Durations of the successes, and of the requests that were waited for in vain.
 
         Raises:
             ValueError: A window is damaged.
@@ -131,14 +131,14 @@ def _decoded(windows: Iterable[str]) -> Series:
         window = Distribution()
         try:
             window.add_encoded(payload)
-        except Exception:  # noqa: BLE001 - the decoder raises whatever it runs into
+        except Exception:  # noqa: BLE001 - the decoder raises exceptions of many kinds
             raise ValueError(f"window {number + 1} is damaged or cut off") from None
         series.add(number * _SPACING_S, window)
     return series
 
 
 class Baseline(_BaselinePart):
-    """A run, reduced."""
+    """A run, reduced to what a later one is compared with."""
 
     format: Literal[1] = 1
     name: str

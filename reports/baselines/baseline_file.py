@@ -27,7 +27,7 @@ def parse_name(text: str) -> str:
     Read the name of a baseline.
 
     Raises:
-        LoadTestError: It is not one.
+        LoadTestError: *text* cannot name a baseline.
     """
     if NAME.fullmatch(text) is None:
         raise LoadTestError(
@@ -38,16 +38,16 @@ def parse_name(text: str) -> str:
 
 
 def baseline_path(directory: Path, name: str) -> Path:
-    """Where a baseline is kept."""
+    """The file that keeps a baseline."""
     return directory / f"{name}.json"
 
 
 def write_baseline(baseline: Baseline, directory: Path) -> Path:
     """
-    Write *baseline* into *directory*, which is made if need be; one of the same name is replaced, at once.
+    Write *baseline* into *directory*, which is made if it is missing; a baseline of the same name is replaced in one step.
 
     Raises:
-        LoadTestError: It cannot be written, or a file of that name is no baseline.
+        LoadTestError: The file cannot be written, or a file of that name is no baseline.
     """
     path = baseline_path(directory, baseline.name)
     text = json.dumps(baseline.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False)

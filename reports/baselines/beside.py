@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 def build_beside(run: RunFiles, directory: Path = SHIPPED_DIR) -> Beside | None:
     """
-    Hold a run against its baseline; None where the settings name none, or it made several journeys at once.
+    Compare a run with its baseline; None where the settings name none, or the run made several journeys at once.
 
-    *directory* holds the baselines. One that is missing or damaged, or of another load, is NOT COMPARABLE with the reason, and harms no verdict.
+    *directory* holds the baselines. A baseline that is missing, damaged or of another load gives NOT COMPARABLE
+    with the reason, and changes no verdict.
     """
     manifest = run.manifest
     if manifest is None or not manifest.settings.run.baseline or len(manifest.journeys) != 1:
@@ -38,7 +39,7 @@ def build_beside(run: RunFiles, directory: Path = SHIPPED_DIR) -> Beside | None:
         comparison = compare(baseline, new, load_settings(environ={}).comparison)
     except LoadTestError as error:
         return Beside(name, "NOT COMPARABLE", (error.message,), "", ())
-    except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to harms no verdict
+    except Exception as error:  # noqa: BLE001 - figures that no run can have may raise anything, and must change no verdict
         return Beside(name, "NOT COMPARABLE", (describe_unexpected(error)[0],), "", ())
     return Beside(
         name,

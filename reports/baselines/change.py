@@ -1,4 +1,4 @@
-"""What became of a figure: whether it has changed by more than the floor, and how sure that is."""
+"""Whether a figure has changed by more than the floor, and how sure that is."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Change(StrEnum):
-    """What became of one figure, or of all; the value is the word that people read."""
+    """The change of one figure, or of the whole run; the value is the word that people read."""
 
     NO_CHANGE = "NO CHANGE"
-    """Certainly less than the floor."""
+    """Certainly changed by less than the floor."""
     IMPROVED = "IMPROVED"
     """Certainly better by more than the floor."""
     REGRESSED = "REGRESSED"
@@ -25,11 +25,11 @@ class Change(StrEnum):
     NOT_DECIDABLE = "NOT DECIDABLE"
     """The results are too few, or scatter too much, to tell."""
     NOT_COMPARABLE = "NOT COMPARABLE"
-    """Two different questions, or a run that answers none."""
+    """The two runs answer different questions, or one of them answers none."""
 
 
 def exit_code(change: Change) -> ExitCode:
-    """What a process exits with."""
+    """The exit code of a process that found *change*."""
     match change:
         case Change.NO_CHANGE | Change.IMPROVED:
             return ExitCode.OK
@@ -43,12 +43,12 @@ def judge_latency(ratio: Estimate, difference: Estimate, floor: Floor) -> tuple[
     """
     Judge a latency: a change counts if it exceeds both the floor's share and its milliseconds.
 
-    It has REGRESSED (IMPROVED) if both intervals lie wholly beyond the floor. There is NO CHANGE if on either side
-    one of the intervals ends before the floor. Otherwise it is NOT DECIDABLE: both a change that counts and one that
-    does not are among the 95 %.
+    It has REGRESSED (IMPROVED) if both intervals lie wholly beyond the floor. There is NO CHANGE if, for better and
+    for worse, at least one of the intervals ends before the floor. Otherwise it is NOT DECIDABLE: the 95 % hold both
+    a change that counts and one that does not.
 
     Returns:
-        The change, and what the figures alone do not say.
+        The change, and a note where the figures alone do not explain it.
     """
     share, ms = floor.least_ratio, floor.least_ms
     if ratio.low > 1 + share and difference.low > ms:
@@ -67,12 +67,12 @@ def judge_latency(ratio: Estimate, difference: Estimate, floor: Floor) -> tuple[
 
 def judge_share(difference: Estimate, floor: Floor, *, perfect: bool) -> tuple[Change, str]:
     """
-    Judge a success ratio, likewise, by the one floor it has.
+    Judge a success ratio by its single floor; otherwise as a latency is judged.
 
     Args:
-        difference: New less baseline.
-        floor: What counts.
-        perfect: Whether nothing failed in either run; the interval then shrinks as fast as results grow in number.
+        difference: The new ratio minus the baseline's.
+        floor: What a change must exceed to count.
+        perfect: Whether nothing failed in either run; twice as many results then halve the interval.
     """
     least = floor.least_success_ratio
     if difference.high < -least:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _PERCENTS = {"p50_ms": 50.0, "p95_ms": 95.0}
 METRICS = (*_PERCENTS, MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
-"""What is compared of each operation."""
+"""The metrics that are compared for each operation."""
 _LEAST_WINDOWS = 8
-"""Windows of five seconds; with fewer, an interval knows nothing of what results of one moment have in common."""
+"""Windows of five seconds; with fewer, an interval cannot show that results of one moment resemble each other."""
 _SAME_LOAD = ("journeys", "profile", "contract", "users", "steps", "arrivals_per_second")
 
 
@@ -34,16 +34,17 @@ class Difference:
     Args:
         subject: ``operation``, or ``operation@users`` in a run with several levels of load.
         metric: One of ``METRICS``.
-        baseline: In the metric's unit; None where it was not measured.
-        new: Likewise, of the run.
-        baseline_count: Results that the figure rests on; all of them for a success ratio, else the successes.
-        new_count: Likewise.
-        ratio: New to baseline, its ends NaN where there is no interval; None for a success ratio, and where either
-            figure was not measured.
-        difference: New less baseline, in the metric's unit; likewise.
-        decides: Whether it counts for the whole comparison; the parts of a flow do not.
-        note: Why, where the figures alone do not say it.
-        at_least: Which of ``baseline`` and ``new`` are lower bounds: requests were waited for in vain.
+        baseline: The baseline's figure in the metric's unit; None where it was not measured.
+        new: The run's figure in the metric's unit; None where it was not measured.
+        baseline_count: Results that the baseline's figure rests on.
+        new_count: Results that the run's figure rests on.
+        ratio: New divided by baseline, its ends NaN where there is no interval; None for a success ratio, and where
+            either figure was not measured.
+        difference: New minus baseline in the metric's unit, its ends NaN where there is no interval; None where
+            either figure was not measured.
+        decides: Whether the figure counts for the whole comparison; the parts of a flow do not.
+        note: The reason for the change, where the figures alone do not give it.
+        at_least: Which of ``baseline`` and ``new`` are lower bounds, because requests were waited for in vain.
     """
 
     subject: str
@@ -66,12 +67,12 @@ class Comparison:
     A run compared with a baseline.
 
     Args:
-        change: The worst that decides.
-        baseline: Its name.
+        change: The worst change of the figures that decide.
+        baseline: Name of the baseline.
         run: The run's id.
         baseline_made: How the baseline was made; None where it could not be reduced.
-        run_made: How the run was made; likewise.
-        floor: What counted as a change.
+        run_made: How the run was made; None where it could not be reduced.
+        floor: What a change had to exceed to count.
         reasons: Why the two cannot be compared; empty where they can.
         differences: Empty where they cannot be compared.
         cautions: What a reader must know before acting on a change.
@@ -113,12 +114,12 @@ def compare(baseline: Baseline, run: Baseline, floor: Floor) -> Comparison:
 
 
 def not_comparable(baseline: str, run: str, floor: Floor, reason: str) -> Comparison:
-    """The comparison with a run that answers nothing."""
+    """The comparison where one of the two cannot be reduced."""
     return Comparison(Change.NOT_COMPARABLE, baseline, run, None, None, floor, (reason,))
 
 
 def decide(differences: Iterable[Difference]) -> Change:
-    """The change of the whole: anything that regressed, else anything not decidable, else what improved."""
+    """The change of the whole: the first of REGRESSED, NOT DECIDABLE, IMPROVED and NO CHANGE that a figure has."""
     found = {difference.change for difference in differences if difference.decides}
     for change in (Change.REGRESSED, Change.NOT_DECIDABLE, Change.IMPROVED, Change.NO_CHANGE):
         if change in found:
@@ -162,7 +163,7 @@ def _cautions(baseline: Baseline, run: Baseline) -> Iterator[str]:
 
 
 def _is_whole(operation: Operation) -> bool:
-    """Whether it is not part of a flow."""
+    """Whether the operation is not part of a flow."""
     return operation.kind is Kind.FLOW or not any(
         other.kind is Kind.FLOW and other.journey is operation.journey for other in Operation
     )
@@ -216,7 +217,7 @@ def _least(metric: str) -> int:
 
 
 class _Figure(NamedTuple):
-    """A figure, None where it was not measured, and the number of its results."""
+    """A figure and the number of its results; the figure is None where it was not measured."""
 
     estimate: Estimate | None
     results: int
@@ -224,7 +225,7 @@ class _Figure(NamedTuple):
 
 
 def _figure(account: Account | None, metric: str) -> _Figure:
-    """The figure, with NaN for the ends of an interval that its results do not give."""
+    """The figure; the ends of its interval are NaN where the results are too few for one."""
     if account is None:
         return _Figure(None, 0)
     if metric == MetricKind.SUCCESS_RATIO:
@@ -244,7 +245,7 @@ def _figure(account: Account | None, metric: str) -> _Figure:
 
 
 def _share_of(account: Account) -> Estimate:
-    """Of the attempts; the interval also holds what it would be if all that was cut off had succeeded, or failed."""
+    """The share of the attempts that succeeded; the interval allows for success and failure of all that was cut off."""
     share = share_of(account.successes, account.attempts)
     worst = share_of(account.successes, account.requests)
     best = share_of(account.successes + account.cut_off, account.requests)

@@ -31,7 +31,7 @@ def build_baseline(run: RunFiles, name: str, machine: Machine) -> Baseline:
     Reduce a run of this suite.
 
     Raises:
-        NotComparableError: Another project's run, or one that a criterion stopped early.
+        NotComparableError: The run is another project's, or a criterion stopped it early.
     """
     manifest = run.manifest
     if manifest is None:
@@ -75,8 +75,8 @@ def _subjects(run: RunFiles, manifest: Manifest) -> Iterable[Subject]:
     """
     Each operation by itself; in a run with several levels of load, at each level.
 
-    There the whole run is not compared: quicker answers make more of them at each level, unlike at each, so that
-    the whole may become slower although every level has become quicker.
+    A run with several levels is not compared as a whole. Quicker answers change how many results each level has, so
+    that the whole may become slower although every level has become quicker.
     """
     levels = sorted({step.users for step in manifest.steps if step.users})
     measured = {tag.operation for tag in run.measurements}
@@ -109,7 +109,7 @@ def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
 
 
 def _encoded(windows: Mapping[int, Counts], numbers: Iterable[int]) -> str:
-    """These windows together."""
+    """The results of these windows together, as one encoded histogram."""
     histogram = new_histogram()
     for number in numbers:
         buckets, counts = windows.get(number, NOTHING)

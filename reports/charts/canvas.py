@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 INK, SOFT, LINE = "var(--ink)", "var(--soft)", "var(--line)"
 ACCENT, PALE, FAIL = "var(--accent)", "var(--accent-light)", "var(--fail)"
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 354, 46, 36, 18, 36
-"""In units of the drawing, 400 wide in all, so that text can be read on a telephone too."""
+"""Sizes in units of the drawing, which is 400 wide in all, so that text can be read on a telephone too."""
 _LINE_HEIGHT = 12.5
 _FONT_SIZE = 11
 _HALF_A_LETTER = 3
-"""From the middle of a text down to its base line."""
+"""Distance from the middle of a text down to its base line."""
 _TICKS_BELOW, _TITLE_BELOW = 15, 30
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 
 Mark = str
-"""SVG, in the coordinates of a plane: from its upper left."""
+"""SVG in the coordinates of a plane, counted from its upper left corner."""
 
 
 class Drawing(NamedTuple):
-    """A chart: what it shows, in one sentence what is seen, and the SVG."""
+    """A chart: its title and subject, a sentence on what is seen in it, and the SVG."""
 
     title: str
     subject: str
@@ -40,7 +40,7 @@ class Axis:
     One direction of a plane.
 
     Args:
-        ticks: Where a value is written, and how.
+        ticks: Values that are labelled, and their labels.
         title: The unit.
     """
 
@@ -75,11 +75,11 @@ class Plane:
     y: Axis
     height: int = 170
     right: int = RIGHT
-    """Room behind the right edge, for names at the ends of lines."""
+    """Room to the right of the plane, for names at the ends of lines."""
 
     @property
     def width(self) -> int:
-        """Of the plane itself."""
+        """Width of the plane itself."""
         return WIDTH - self.right
 
     def line(
@@ -99,7 +99,7 @@ class Plane:
         return f'<path d="{path}" stroke="{colour}" stroke-width="{width}"{dashes} stroke-linejoin="round"/>'
 
     def area(self, corners: Iterable[tuple[float, float]]) -> list[Mark]:
-        """What lies below a line, and the line."""
+        """A line, and the filled area below it."""
         roof = list(corners)
         outline = [(roof[0][0], 0.0), *roof, (roof[-1][0], 0.0)]
         path = "L".join(self._place(x, y) for x, y in outline)
@@ -111,7 +111,7 @@ class Plane:
         return "".join(self._box(box, look) for box in boxes)
 
     def columns(self, spans: Iterable[tuple[float, float, str]]) -> Mark:
-        """An invisible area over the whole height: its text appears when the pointer rests on it."""
+        """Invisible areas over the whole height; the text of one appears when the pointer rests on it."""
         return self.boxes(
             (Box(left, right, self.y.low, self.y.high, text) for left, right, text in spans), INK, opacity=0
         )
@@ -160,7 +160,7 @@ class Plane:
         )
 
     def _axes(self) -> Iterable[Mark]:
-        """A line for each value of the vertical axis, and the horizontal one; what is written at both."""
+        """Both axes with their labels, and a line for each tick of the vertical one."""
         for value, label in self.y.ticks:
             yield self.level(value, LINE, ())
             yield _text(-6, self._top(value), label, SOFT, "right")
@@ -199,5 +199,5 @@ def _text(x: float, y: float, text: str, colour: str, align: str, *, bold: bool 
 
 
 def _number(value: float) -> str:
-    """Tenths of a unit are finer than a screen shows."""
+    """The value in tenths of a unit, which are finer than a screen shows."""
     return f"{value:z.1f}".removesuffix(".0")

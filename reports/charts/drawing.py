@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reports.statistics.scalability import Scalability
 
 _HEADROOM = 1.2
-"""How far a scale goes beyond what must be seen on it."""
+"""How many times as far a scale reaches as what must be seen on it."""
 _LEAST_SPREAD_MB = 1.0
 
 
@@ -55,7 +55,7 @@ def draw_track(finding: Finding) -> Track | None:
 
 
 def share(value: float | None, values: Sequence[float | None]) -> float:
-    """*value* in percent of the largest of *values*; 0..100."""
+    """*value* in per cent of the largest of *values*; 0..100."""
     largest = max((v for v in values if v is not None), default=0.0)
     return round(100 * value / largest, 2) if value and largest else 0.0
 
@@ -80,7 +80,7 @@ class Curve(NamedTuple):
 def draw_curve(
     rows: Sequence[StepRow], values: Sequence[float | None], law: Scalability | None = None
 ) -> Curve | None:
-    """How *values* grow with the steps' users; None where fewer than two are known."""
+    """How *values* grow with the users of the steps; None where fewer than two values are known."""
     known = sorted(
         (row.users, value) for row, value in zip(rows, values, strict=True) if row.users and value is not None
     )
@@ -98,7 +98,7 @@ def draw_curve(
 
 
 def sparkline(series: Sequence[float], width: int = 120, height: int = 24) -> str:
-    """The points of an SVG polyline; a series that hardly moves is drawn as hardly moving."""
+    """The points of an SVG polyline; a series that hardly changes is drawn almost flat."""
     low, high = min(series), max(series)
     spread = max(high - low, _LEAST_SPREAD_MB, high * 0.1)
     step = width / max(len(series) - 1, 1)

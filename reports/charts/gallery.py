@@ -1,7 +1,7 @@
 """
 Which charts a report has.
 
-One line of `_of_journey` is one chart: a further one is a function that makes a `Drawing`, and a line there.
+Each line of `_of_journey` is one chart. A new chart is a function that makes a `Drawing`, and a line there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Gallery(NamedTuple):
-    """The charts of one journey; *subject* is the operation that they are about, where one does not say another."""
+    """The charts of one journey; *subject* is the operation that a chart is about, unless it names another."""
 
     subject: str
     drawings: tuple[Drawing, ...]
@@ -57,7 +57,7 @@ def _galleries(
             subject = drawings[0].subject
             drawings[2:2] = _present(users)
             yield Gallery(subject, tuple(drawings))
-            users = None  # of the run, not of a journey
+            users = None  # the chart is the run's: it is shown once
 
 
 def _of_journey(
@@ -86,7 +86,7 @@ def _latency_limits(verdict: Verdict) -> dict[Operation, dict[str, Limits]]:
     """Operation → metric → limits, of the criteria about a latency of a whole operation."""
     found: dict[Operation, dict[str, Limits]] = {}
     for finding in verdict.findings:
-        if finding.limits is None:  # no criterion of the settings
+        if finding.limits is None:  # not a criterion of the settings
             continue
         subject = parse_subject(finding.subject)
         operation = subject.operation

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reports.statistics.latencies import Latencies
 
 _MOST_WINDOWS = 360
-"""Of all operations of a run together, but no more than 120 of each: the record stays below 300 kB."""
+"""Windows of all operations of a run together, at most 120 of each, so that the record stays below 300 kB."""
 _MOST_BINS = 60
 _MOST_LEVELS = 240
 _LEAST_GAP_S = 0.5
@@ -40,12 +40,12 @@ def build_course(
     measurements: Measurements, users: Sequence[tuple[float, int]], manifest: Manifest | None
 ) -> Course | None:
     """
-    What the charts need; None where nothing was measured.
+    The values that the charts show; None where nothing was measured.
 
     Args:
-        measurements: The whole run's.
-        users: Moment in seconds since the epoch, and users then.
-        manifest: Says when the run began; without it, it began with the first results.
+        measurements: The measurements of the whole run.
+        users: Moments in seconds since the epoch, with the number of users.
+        manifest: Gives the start of the run; without it, the run starts with its first results.
     """
     measured = {tag: series for tag, series in measurements.items() if tag.is_result and series.count}
     if not measured:
@@ -76,7 +76,7 @@ class _Percentiles(TypedDict):
 
 
 class _Clock(NamedTuple):
-    """Windows of *width_s*: number of each → the time that it covered; seconds since the epoch."""
+    """Windows of *width_s*: number of a window → the time that it covers, in seconds since the epoch."""
 
     began_s: float
     width_s: float
@@ -93,7 +93,7 @@ def _read_clock(measured: Measurements, manifest: Manifest | None) -> _Clock:
 
 
 def _spans_s(measured: Measurements, width_s: float) -> dict[int, tuple[float, float]]:
-    """Number of each window → the time that its intervals covered, whatever was measured in them."""
+    """Number of a window → the time that its intervals cover, over all operations."""
     found: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for series in measured.values():
         for number, span_s in series.spans_s(width_s).items():
@@ -107,7 +107,7 @@ def _spans_s(measured: Measurements, width_s: float) -> dict[int, tuple[float, f
 def _server_steps(
     operation: Operation, measurements: Measurements, width_s: float, manifest: Manifest | None
 ) -> dict[str, dict[int, Counts]]:
-    """What people call a step → number of a window → answers."""
+    """Label of a step → number of a window → answers."""
     labels = manifest.server_step_labels.get(operation, {}) if manifest else {}
     found: defaultdict[str, list[Series]] = defaultdict(list)
     for tag, series in measurements.items():
@@ -156,7 +156,7 @@ def _operation_course(
 
 
 def _windows(parts: Iterable[Series], width_s: float) -> dict[int, Counts]:
-    """Of all *parts* together, by windows of *width_s*."""
+    """The results of all *parts* together, by windows of *width_s*."""
     total = Series.merged(parts)
     return total.counts(max(width_s, total.width_s))
 
@@ -175,14 +175,14 @@ def _percentiles(answered: Counts, waited: Counts) -> _Percentiles:
 
 
 def _mean_ms(window: Counts | None) -> float | None:
-    """A bucket stands for its upper edge."""
+    """The mean, in which a bucket stands for its upper edge."""
     if window is None:
         return None
     return round(float(np.average(upper_edges_ms(window.buckets), weights=window.counts)), 3)
 
 
 def _without_gaps(windows: Sequence[Window]) -> tuple[Window, ...]:
-    """Between two windows nothing ended where time is missing: that is a window too, and an empty one."""
+    """The windows, with an empty one wherever time is missing between two: nothing ended in it."""
     whole = list(windows[:1])
     for before, after in pairwise(windows):
         end_s = before.start_s + before.length_s
@@ -223,7 +223,7 @@ def _bins(answered: Series) -> tuple[Bin, ...]:
 
 
 def _edges(low: float, high: float, count: int) -> Sequence[float]:
-    """Round widths where results lie close together; where they do not, equal ratios."""
+    """Edges of equal, round widths where results lie close together; otherwise of equal ratios."""
     wanted = min(max(int(2 * count**0.5), 16), _MOST_BINS - 2)
     if high > low * 8:
         ratio = (high / low) ** (1 / wanted)
@@ -234,7 +234,7 @@ def _edges(low: float, high: float, count: int) -> Sequence[float]:
 
 
 def round_up(number: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50 …; for widths and steps that people can read."""
+    """*number*, rounded up to one of 1, 2, 5, 10, 20, 50 …: people can read such widths and steps."""
     power = 10.0 ** math.floor(math.log10(number))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= number * (1 - 1e-9))
 

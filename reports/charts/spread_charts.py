@@ -27,12 +27,12 @@ def draw_percentiles(
     main: OperationCourse, others: Sequence[OperationCourse], limits: Mapping[str, Limits]
 ) -> Drawing | None:
     """
-    Which share of the results took at most how long; 90 to 99 % is as wide as 0 to 90 %, and so is 99 to 99.9 %.
+    How long each share of the results took at most; 0 to 90 %, 90 to 99 % and 99 to 99.9 % are drawn equally wide.
 
     Args:
         main: The operation that is judged.
         others: Operations of the same journey.
-        limits: Of the main operation, by metric; a short line where a percentile passes.
+        limits: Limits of the main operation, by metric; each is a short line where a percentile passes.
     """
     curves = [row for row in (*others, main) if len(row.percentiles) > 1]
     if main not in curves:
@@ -96,12 +96,12 @@ def draw_distribution(row: OperationCourse) -> Drawing | None:
 
 
 def _tail(percent: float) -> float:
-    """Where a percentile stands: 90 at 1, 99 at 2, 99.9 at 3."""
+    """Position of a percentile on its axis: 90 at 1, 99 at 2, 99.9 at 3."""
     return -math.log10(1 - percent / 100)
 
 
 def _limit(plane: Plane, percent: float, value: float) -> list[Mark]:
-    """A short line where a percentile passes; what it says stays inside of the plane."""
+    """A short line where a percentile passes; its text stays inside of the plane."""
     at = _tail(percent)
     left, right = (max(at - _HALF_A_TICK, 0), value), (min(at + _HALF_A_TICK, plane.x.high), value)
     text = f"p{percent:g} < {value:,g}"
@@ -118,7 +118,7 @@ def _short(row: OperationCourse) -> str:
 
 
 def _between(points: Sequence[CurvePoint]) -> list[tuple[float, float, str]]:
-    """Half-way to the neighbours on both sides belongs to a point."""
+    """For each point, the range that shows its text: half-way to the neighbours on both sides."""
     places = [_tail(point.percent) for point in points]
     borders = [places[0], *((a + b) / 2 for a, b in pairwise(places)), places[-1]]
     return [

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 _STEPS_S = (0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 _MOST_TICKS = 7
 _PASS_WITHIN, _FAIL_WITHIN = 2.5, 1.4
-"""A limit is drawn up to so many times the largest value; beyond, the values would be a flat line."""
+"""A limit is drawn up to so many times the largest value; a larger limit would make the values a flat line."""
 _ROW = 0.2
-"""Height of a row of failures, as a share of the throughput's; the upper half is its name's."""
+"""Height of a row of failures, as a share of the throughput's height; the upper half is for its name."""
 _NAMES = 110
-"""Room for what people call the steps."""
+"""Room for the labels of the steps."""
 _ENOUGH = 20
-"""A window with fewer results has no p95 but its slowest: a caption speaks of it only where there is no other."""
+"""With fewer results in a window, p95 is the slowest: a caption uses such a window only where there is no other."""
 _MINUTES_FROM_S = 120
 _HOURS_FROM_S = 7200
 
 
 class Timeline(NamedTuple):
     """
-    What all charts over time of a run share; seconds since its start.
+    What all charts over time of a run share; moments are seconds since its start.
 
     Args:
         steps: Begin, end and users of each step.
-        warm_ups: What is in no figure.
+        warm_ups: Begin and end of the stretches that are in no figure.
     """
 
     axis: Axis
@@ -53,7 +53,7 @@ class Timeline(NamedTuple):
 
 
 def build_timeline(verdict: Verdict, course: Course) -> Timeline:
-    """The time that the run took, and its parts."""
+    """The timeline of a run: its length, its steps and its warm-ups."""
     end_s = max(window.start_s + window.length_s for row in course.operations for window in row.windows)
     spans: Sequence[StepSpan] = ()
     steps: tuple[tuple[float, float, int], ...] = ()
@@ -76,7 +76,7 @@ def build_timeline(verdict: Verdict, course: Course) -> Timeline:
 
 
 def draw_latency(row: OperationCourse, timeline: Timeline, limits: Limits | None) -> Drawing | None:
-    """p50, p95 and p99 of each window, and where p95 passes and fails; None where nothing was answered or waited for."""
+    """p50, p95 and p99 of each window, and where p95 passes and fails; None where nothing was answered or waited for in vain."""
     known = [window for window in row.windows if window.p95_ms is not None]
     if not known:
         return None
@@ -244,7 +244,7 @@ def _value(window: Window, name: str) -> float:
 
 
 def _stairs(windows: Iterable[Window], name: str) -> Iterable[tuple[float, float | None]]:
-    """A window's value holds for all of it."""
+    """The points of a line that stays at a window's value for the whole window."""
     for window in windows:
         value: float | None = getattr(window, f"{name}_ms")
         yield from ((window.start_s, value), (window.start_s + window.length_s, value))
