@@ -17,9 +17,8 @@ def assess_metric(value: float | None, limits: Limits) -> State:
 
     Args:
         value: In the unit of the metric.
-        limits: A value on a limit is a WARN, unless the limit is ``pass_at_least``. Where only one limit is
-            given, PASS and FAIL meet WARN there: a value beyond ``pass_below`` alone warns, a value short of
-            ``fail_above`` alone passes.
+        limits: A value on a limit is a WARN, unless the limit is ``pass_at_least``. If ``pass_below`` is the only
+            limit, a value beyond it is a WARN; if ``fail_above`` is the only limit, a value short of it passes.
     """
     if value is None or not math.isfinite(value):
         return State.NO_VERDICT

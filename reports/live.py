@@ -1,4 +1,4 @@
-"""A run under way, judged as it would be if it ended now: by the same functions as a finished one."""
+"""A run in progress, judged as if it ended now, by the functions that judge a finished run."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class LiveRun:
     """
     Collects what a run's processes measure, and judges it on demand.
 
-    `add` and its likes only put aside what they are given: they are called where the load is made. `judge` and
-    `measurements` do the work, and may be called in another thread, but always in the same one.
+    `add`, `add_memory` and `add_health` only store what they get, since they are called where the load is made. `judge`
+    and `measurements` do the work. They may be called in another thread, but always in the same one.
     """
 
     def __init__(self) -> None:
@@ -45,19 +45,19 @@ class LiveRun:
         self._health: dict[str, _Samples] = {}
 
     def add(self, time_s: float, snapshot: Mapping[str, bytes]) -> None:
-        """What a process measured up to *time_s*, in seconds since the epoch."""
+        """Add what a process measured up to *time_s*, in seconds since the epoch."""
         if snapshot:
             self._arrived.append((time_s, snapshot))
 
     def add_memory(self, time_s: float, rss_bytes: Mapping[str, int]) -> None:
-        """A reading of each process."""
+        """Add a reading of each process."""
         for process, rss in rss_bytes.items():
             self._memory.setdefault(process, _Samples()).add(time_s, rss)
 
     def add_health(
         self, time_s: float, process: str, *, cpu_ratio: float, open_files: int, lag_p99_ms: float
     ) -> None:
-        """A reading of a process that generates load."""
+        """Add a reading of a process that generates load."""
         self._health.setdefault(process, _Samples()).add(time_s, cpu_ratio, open_files, lag_p99_ms)
 
     def measurements(self) -> Measurements:
@@ -78,8 +78,8 @@ class LiveRun:
         The verdict if the run ended now.
 
         Args:
-            manifest: As it would be.
-            failures: What would be written as Locust's failures: method, name, error, and how often.
+            manifest: The manifest as it would be then.
+            failures: Failures as Locust would write them: method, name, error, and how often.
         """
         return judge_files(
             RunFiles(
@@ -102,7 +102,7 @@ class LiveRun:
 
 
 class _Samples:
-    """Readings over time, at most a thousand: when full, every other one goes, and half as many are kept from then on."""
+    """Readings over time, at most a thousand; when full, it drops every other one, and from then on keeps half as many."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[float, ...]] = []
@@ -110,7 +110,7 @@ class _Samples:
         self._seen = 0
 
     def add(self, *row: float) -> None:
-        """One reading, its time first."""
+        """Add one reading, its time first."""
         if self._seen % self._every == 0:
             self._rows.append(row)
         self._seen += 1
@@ -123,5 +123,5 @@ class _Samples:
 
 
 def _copied(samples: dict[str, _Samples]) -> list[tuple[str, _Samples]]:
-    """Others may be added meanwhile."""
+    """The processes in a list of its own, since others may be added meanwhile."""
     return list(samples.items())

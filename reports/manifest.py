@@ -1,4 +1,4 @@
-"""How a run was made, as its owner knows it: what ``manifest.json`` holds."""
+"""How a run was made, as its owner knows it: the content of ``manifest.json``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _YEARS = range(1970, 9000)
 
 
 def _in_our_years(moment: datetime) -> datetime:
-    """Python counts with no moment at the edges of its calendar."""
+    """Reject moments at the edges of Python's calendar, with which it cannot calculate."""
     if moment.year not in _YEARS:
         raise ValueError(f"the year {moment.year} is none in which a run was made")
     return moment
@@ -43,7 +43,7 @@ class StepSpan(_Part):
 
     @property
     def length_s(self) -> float:
-        """Seconds."""
+        """Length in seconds."""
         return (self.ended_at - self.started_at).total_seconds()
 
 
@@ -67,7 +67,7 @@ class Process(_Part):
 
 
 class SlowAnswer(_Part):
-    """One of the slowest answers, however it ended, and the trace that its request carried."""
+    """One of the slowest answers, whatever its outcome, and the trace of its request."""
 
     operation: Operation
     ms: float = Field(ge=0)
@@ -85,7 +85,7 @@ class RateLimited(_Part):
 
 
 class VectorIndexSeen(_Part):
-    """What serves the vector search, as the database said when the run began."""
+    """The index that serves the vector search, as the database reported it when the run began."""
 
     chunks: int = Field(ge=0)
     name: str
@@ -96,7 +96,7 @@ class VectorIndexSeen(_Part):
 
 
 class PoolSeen(_Part):
-    """The portal's pool of database connections, as it answered now and then during the run."""
+    """The portal's pool of database connections, as the portal reported it at several moments of the run."""
 
     looks: int = Field(ge=1)
     unavailable: int = Field(ge=0)
@@ -115,7 +115,7 @@ class ArrivalsMade(_Part):
 
 
 class WorkerEvent(StrEnum):
-    """What can happen to a worker while a run goes on."""
+    """What can happen to a worker during a run."""
 
     JOINED = "joined"
     VANISHED = "vanished"
@@ -129,9 +129,9 @@ class WorkerChanged(_Part):
     worker: str
     event: WorkerEvent
     users: int = Field(ge=0)
-    """That it had when it went."""
+    """Users of the worker when it went."""
     at: Moment
-    """Of one that went: when it was last heard of."""
+    """When the worker came; of a worker that went, when the owner last heard of it."""
 
 
 class EndedBy(ManifestWord):
@@ -146,7 +146,7 @@ class EndedBy(ManifestWord):
     STEPS = "steps"
     """The last step was over."""
     CRITERION = "criterion"
-    """A criterion failed that may end a run."""
+    """A criterion that may end a run failed."""
     INTERRUPTED = "interrupted"
     """Ctrl-C or SIGTERM; or the process that started the run was killed."""
     STOPPED = "stopped"
@@ -244,28 +244,28 @@ class Manifest(_Part):
     started_at: Moment
     ended_at: Moment
     loaded_s: float | None = Field(default=None, ge=0)
-    """Seconds in which load was made; what the last requests took after that is left out."""
+    """Seconds in which load was made; the time of the last requests after that is left out."""
     clock_stepped_s: float = 0.0
-    """By how much the wall clock was set during the run; moments and durations do not depend on it."""
+    """Seconds by which the wall clock was set during the run; moments and durations do not depend on it."""
     git_commit: str | None
     versions: dict[str, str]
     settings: RecordedSettings
     users_wanted: int = Field(ge=0)
     users_peak: int = Field(ge=0)
     users_by_journey: dict[Journey, int] = Field(default_factory=dict)
-    """How Locust dealt them, when they were most."""
+    """Users of each journey, as Locust spread them, when there were most."""
     questions_in_flight: int = Field(default=1, ge=1)
-    """That a chat user asks at once."""
+    """Questions that a chat user asks at once."""
     houses: int = Field(ge=0)
     houses_shared: bool
     users_per_house: int = Field(default=0, ge=0)
-    """At most, at once; 0 in runs of before it was noted."""
+    """Most users that shared a house at once; 0 in a run of an older suite, which did not note it."""
     tokens_renewed: int = Field(default=0, ge=0)
     server_step_labels: dict[Operation, dict[str, str]] = Field(default_factory=dict)
     onboarded_before: int = Field(default=0, ge=0)
     arrivals: ArrivalsMade | None = None
     clock_ahead_s: float | None = None
-    """This machine's clock less the portal's, by the Date of answers with 401; None where there was none."""
+    """This machine's clock minus the portal's, by the Date of answers with 401; None where there was no such answer."""
     held_back: int = Field(default=0, ge=0)
     """Requests that had to wait for target.max_requests_per_second."""
     slowest: tuple[SlowAnswer, ...] = ()
@@ -275,9 +275,9 @@ class Manifest(_Part):
     processes: tuple[Process, ...]
     worker_changes: tuple[WorkerChanged, ...] = ()
     asked_user_s: float = Field(default=0, ge=0)
-    """Users that there should have been times seconds."""
+    """User-seconds that were asked for: users times the seconds for which they should have run."""
     missing_user_s: float = Field(default=0, ge=0)
-    """Of these, what was missing through workers that went."""
+    """User-seconds that were missing because workers went."""
     steps: tuple[StepSpan, ...]
     ended_by: EndedBy
     stopped_by: Stop | None = None
@@ -290,7 +290,7 @@ class Manifest(_Part):
 
     @property
     def judged_s(self) -> float:
-        """Seconds of load that the figures are about: all steps without their warm-ups; the run, where it has neither."""
+        """Seconds of load that the figures are about: all steps without their warm-ups; without steps, all of the load."""
         if self.steps:
             return sum(step.length_s for step in self.steps)
         return self.length_s if self.loaded_s is None else self.loaded_s

@@ -23,12 +23,12 @@ NEXT_STEPS = {
     ProblemCode.UNACCOUNTED: f"Results are missing. {_AGAIN}",
     ProblemCode.OTHER: "Judge the run with the version of the suite that made it.",
 }
-"""What to do about what the owner noted, where no advice is about it."""
+"""What to do about a problem that the owner noted and no advice is about."""
 _READ_ON = "The figures below are what could still be read. Run the journey again for a verdict."
 
 
 def render_manifest(manifest: Manifest, settings: Mapping[str, Any]) -> str:
-    """The file's text; it holds all *settings* of the run, of which *manifest* has the part that judging needs."""
+    """The file's text, with all *settings* of the run; *manifest* has only the part that judging needs."""
     values = manifest.model_dump() | {"settings": settings}
     return json.dumps(values, indent=2, default=_iso) + "\n"
 
@@ -39,7 +39,7 @@ def _iso(moment: datetime) -> str:
 
 def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
     """
-    Read the manifest; None, and a problem noted, where there is none that can be read.
+    Read the manifest; None, with a problem noted, where it is missing or cannot be read.
 
     The problems that the manifest itself lists are noted too.
     """
@@ -64,7 +64,7 @@ def load_manifest(path: Path, problems: list[Problem]) -> Manifest | None:
 
 
 def noted_problems(manifest: Manifest) -> list[Problem]:
-    """What the owner of the run saw go wrong."""
+    """The problems that the owner of the run noted."""
     return [
         Problem(entry.code, redact(entry.message), NEXT_STEPS.get(entry.code, ""), _moment(entry.at))
         for entry in manifest.problems

@@ -13,10 +13,10 @@ def write_text(path: Path, text: str) -> None:
     r"""
     Write *text* as UTF-8 to a temporary file next to *path*, and move it to *path*.
 
-    A character that UTF-8 cannot hold, as in odd names of files, is written as ``\udcff``.
+    A character that UTF-8 cannot hold, as in odd file names, is written as ``\udcff``.
 
     Raises:
-        LoadTestError: The directory or the disk does not take it; *path* is then as it was.
+        LoadTestError: The directory or the disk does not take the file; *path* is then unchanged.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

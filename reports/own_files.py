@@ -22,7 +22,7 @@ SUMMARY_FILE = "summary.md"
 REPORT_FILE = "report.html"
 COMPARISON_FILE = "comparison.json"
 OUTPUT_DIR = "verdict"
-"""Within a directory of another project."""
+"""The directory for the suite's files within a directory of another project."""
 
 _STATE = rb"(PASS|WARN|FAIL|NO VERDICT)"
 _MARKS = {
@@ -35,14 +35,14 @@ _MARKS = {
     ),
     COMPARISON_FILE: re.compile(rb'\A\{\s*"format": \d+,\s*"change": "'),
 }
-"""What stands in each of them from the first version on."""
+"""What each file holds in every version of the suite."""
 _OF_OUR_MANIFEST = frozenset({"run_id", "journeys"})
 _OF_DAMAGED_MANIFEST = re.compile(rb'"run_id"|"journeys"')
-"""Of a file that is cut off or otherwise no JSON any more, what is left."""
+"""What is still found in a manifest that is cut off or otherwise no longer JSON."""
 
 
 def is_own_run(run_dir: Path) -> bool:
-    """Whether this suite made the run, however damaged; web applications have a ``manifest.json`` of their own."""
+    """Whether this suite made the run, damaged or not; web applications have a ``manifest.json`` of their own."""
     if (run_dir / MEASUREMENTS).exists():
         return True
     try:
@@ -59,16 +59,16 @@ def is_own_run(run_dir: Path) -> bool:
 
 def output_directory(run_dir: Path, names: Iterable[str], *, own: bool) -> Path:
     """
-    Where files of these names may be written about a run; the directory is there afterwards.
+    The directory in which files of these names may be written about a run; it exists afterwards.
 
     Args:
-        run_dir: Of the run.
-        names: Of the files.
+        run_dir: The directory of the run.
+        names: Names of the files.
         own: Whether this suite made the run.
 
     Returns:
-        The run directory, where the suite made the run and each of the files that are there; ``verdict`` within it
-        otherwise.
+        The run directory, if the suite made the run and all of these files that exist; otherwise ``verdict`` within
+        it.
 
     Raises:
         LoadTestError: ``verdict`` holds such a file of another program too, or cannot be made.
@@ -91,7 +91,7 @@ def output_directory(run_dir: Path, names: Iterable[str], *, own: bool) -> Path:
 
 
 def _foreign(directory: Path, names: Iterable[str]) -> Path | None:
-    """The first of these files that this suite did not write; it never makes a link."""
+    """The first of these files that this suite did not write; a link counts, since the suite makes none."""
     for name in names:
         path = directory / name
         try:

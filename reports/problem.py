@@ -8,7 +8,7 @@ from typing import Self
 
 
 class ManifestWord(StrEnum):
-    """A word of a manifest: one that this suite does not know, since another version made the run, is read as OTHER."""
+    """A word of a manifest; a word of another version, which this suite does not know, is read as OTHER."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -32,7 +32,7 @@ class ProblemCode(ManifestWord):
     SUITE_FAILED = "suite_failed"
     """A part of the suite failed while it made or measured the load."""
     UNACCOUNTED = "unaccounted"
-    """A process has not as many results of an operation as it began."""
+    """A process does not have as many results of an operation as it began."""
     USERS_FAILED = "users_failed"
     """Users could not begin."""
 
@@ -40,7 +40,7 @@ class ProblemCode(ManifestWord):
     AMBIGUOUS_CRITERION = "ambiguous_criterion"
     """A criterion names several rows of the statistics that have the same name."""
     CUT_OFF = "cut_off"
-    """What the end of the run cut off would decide a criterion."""
+    """Requests that the end of the run cut off would decide a criterion."""
     DAMAGED_FILE = "damaged_file"
     """A file of the run is missing, damaged or cut off."""
     EXCEPTIONS = "exceptions"
@@ -54,7 +54,7 @@ class ProblemCode(ManifestWord):
     MISSED_STARTS = "missed_starts"
     """Planned starts were not made, since all users were busy."""
     NEVER_MEASURED = "never_measured"
-    """A criterion is about something of which there is no result."""
+    """A criterion is about something without any result."""
     NOT_RECONCILED = "not_reconciled"
     """Results are missing: two counts of the same results differ. The owner notes it too."""
     NOTHING_JUDGED = "nothing_judged"
@@ -69,7 +69,7 @@ class ProblemCode(ManifestWord):
     """A worker went, and more of the load was missing than the settings allow."""
 
     OTHER = "other"
-    """What a manifest names and this suite does not know: another version of the suite made the run."""
+    """A code in a manifest that this suite does not know: another version of the suite made the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Problem:
     Args:
         message: One sentence; begins with the place where there is one.
         next_step: What to do about it, as a command where one exists.
-        at: When, as ISO 8601; empty where no moment can be named.
+        at: When it happened, as ISO 8601; empty where no moment can be named.
     """
 
     code: ProblemCode

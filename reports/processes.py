@@ -27,7 +27,7 @@ class MemoryRow:
     Resident memory of one process; MB are 10**6 bytes.
 
     Args:
-        series_mb: The course of the run in at most 60 parts, the largest value of each.
+        series_mb: The largest value in each of at most 60 consecutive parts of the run.
         slope: MB per hour (Theil-Sen, 95 % interval); None with fewer than ten samples.
     """
 
@@ -40,7 +40,7 @@ class MemoryRow:
     slope: Slope | None = None
 
     def value(self, metric: Metric) -> float | None:
-        """In the metric's unit; None where it cannot be said."""
+        """The value of *metric* in its unit; None where it is not known."""
         if metric.kind is MetricKind.RSS_SLOPE:
             return self.slope.mb_per_hour if self.slope else None
         return self.peak_mb
@@ -56,7 +56,7 @@ class HealthRow:
         cpu_peak_ratio: Largest share in one reading.
         open_files_peak: Files and sockets open at once, at most.
         open_files_limit: How many it may have; None where unknown.
-        lag: How late its event loop was, in milliseconds: up to that much of a latency is the generator's own;
+        lag: How late its event loop was, in milliseconds: up to that much of a latency is the generator's own time.
             None where it was never sampled.
     """
 

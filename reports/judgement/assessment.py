@@ -36,13 +36,13 @@ def assess_subject(
     subject: str, samples: Sequence[Sample], demands: Mapping[str, Limits], minimum_requests: int
 ) -> list[Finding]:
     """
-    Judge some of a run's results by all that is demanded of them.
+    Judge the results of one subject by all that is demanded of them.
 
     Args:
         subject: As the settings spell it.
-        samples: The results; several where Locust's statistics have them under several names.
+        samples: The results; several samples where Locust's statistics have them under several names.
         demands: Limits by metric.
-        minimum_requests: Of fewer results nothing is judged, and no latency of fewer answers.
+        minimum_requests: With fewer results nothing is judged, and with fewer answers no latency.
     """
     findings = (
         assess_demand(subject, samples, name, limits, minimum_requests) for name, limits in demands.items()
@@ -52,10 +52,10 @@ def assess_subject(
 
 def assess_state(findings: Collection[Finding]) -> State | None:
     """
-    The state of what all *findings* are about: a FAIL, else NO VERDICT where one is undecided, else the worst.
+    The state of all *findings* together: a FAIL, otherwise NO VERDICT where one is undecided, otherwise the worst.
 
     Returns:
-        None where nothing is judged.
+        None where no finding is judged.
     """
     states = [finding.state for finding in findings if finding.state is not None]
     if State.FAIL in states:
@@ -66,7 +66,7 @@ def assess_state(findings: Collection[Finding]) -> State | None:
 
 
 class _Judged(NamedTuple):
-    """One criterion before it is asked how sure it is."""
+    """One criterion, judged, but without its certainty."""
 
     measured: Measured | None
     state: State | None
@@ -77,7 +77,7 @@ class _Judged(NamedTuple):
 def assess_demand(
     subject: str, samples: Sequence[Sample], name: str, limits: Limits, minimum_requests: int
 ) -> Finding:
-    """As `assess_subject` judges one metric, but for how sure it is."""
+    """Judge one metric as `assess_subject` does, but without its certainty."""
     measured, state, note, undecided = _judge(samples, parse_metric(name), limits, minimum_requests)
     if limits.optional:
         state, undecided = State.WARN if state is None else _milder(state), None
@@ -87,7 +87,7 @@ def assess_demand(
 
 
 def _with_certainty(finding: Finding, samples: Sequence[Sample]) -> Finding:
-    """With the interval of what was judged."""
+    """The finding with the interval of its value."""
     value, limits, metric = finding.value, finding.limits, parse_metric(finding.metric)
     if value is None or limits is None or finding.note:
         return finding
@@ -133,7 +133,7 @@ def _judge_measured(measured: Measured, limits: Limits, cut_off: CutOff) -> _Jud
 
 
 def _assess_any(value: float, limits: Limits) -> State:
-    """As `assess_metric`; a latency without an end is beyond every limit."""
+    """Like `assess_metric`; an infinite latency is beyond every limit."""
     return assess_metric(min(value, sys.float_info.max), limits)
 
 
@@ -141,8 +141,8 @@ def _is_certain(value: float, interval: Interval | None, limits: Limits) -> bool
     """
     Whether the whole interval is judged as the value is.
 
-    None where all must succeed: that is demanded of these very results, and no number of successes would make it
-    certain of further ones.
+    None where all must succeed: the demand is about these results alone, and no number of successes makes it
+    certain for further results.
     """
     if limits.pass_at_least == 1:
         return None
@@ -158,7 +158,7 @@ def _milder(state: State) -> State:
 
 
 def assess_isolation(rows: Iterable[OperationRow], failures: Iterable[FailureGroup]) -> list[Finding]:
-    """A FAIL for each name under which somebody else's data was seen, however rarely."""
+    """A FAIL for each name under which an answer had data of another development or tenant, however rarely."""
     seen = {row.name: row.isolation for row in rows}
     listed: dict[str, int] = {}
     for group in failures:
@@ -175,9 +175,9 @@ def assess_success(
     rows: Sequence[OperationRow], findings: Collection[Finding], minimum_requests: int
 ) -> list[Finding]:
     """
-    A FAIL for each operation of which not one attempt succeeded, where no criterion about its successes says so.
+    A FAIL for each operation without a successful attempt, where no criterion about its successes fails already.
 
-    Names that are none of the suite's operations are looked at together: one of them may be meant to fail.
+    Names that are no operation of the suite are looked at together: one of them may be meant to fail.
     """
     said = {finding.subject for finding in findings if finding.state is State.FAIL and _is_success(finding)}
     others = [row for row in rows if row.operation is None]
@@ -204,7 +204,7 @@ def _is_success(finding: Finding) -> bool:
 
 
 def assess_stop(stop: Stop | None, thresholds: Thresholds) -> list[Finding]:
-    """A FAIL for the criterion that ended the run, by its value over the window that did it."""
+    """A FAIL for the criterion that ended the run, with its value over the window in which it failed."""
     if stop is None:
         return []
     limits = thresholds.get(stop.subject, {}).get(stop.metric)
@@ -220,11 +220,11 @@ def assess_memory(
     """
     Judge the memory of the portal, where the journeys load it, and of the processes that generate load.
 
-    Memory that could not be seen is reported as such and changes no verdict: it is an optional observation.
+    Memory that could not be read is reported as such and changes no verdict: it is an optional observation.
     """
     rows = list(memory)
     findings = []
-    if any(journey.destination is Destination.PORTAL for journey in journeys):  # others go past its process
+    if any(journey.destination is Destination.PORTAL for journey in journeys):  # other journeys do not load its process
         unseen = (
             "not seen, so not judged: the run was given neither the portal's process nor its metrics page"
         )
@@ -252,7 +252,7 @@ def _assess_processes(
 def judged_subjects(
     thresholds: Thresholds, journeys: Collection[Journey], rows: Iterable[OperationRow]
 ) -> list[str]:
-    """Criteria's subjects whose operation belongs to a journey of the run, or was seen in it."""
+    """Subjects of criteria about operations that belong to a journey of the run, or were seen in it."""
     seen = {row.operation for row in rows}
     operations = [(text, parse_subject(text).operation) for text in thresholds]
     return [
@@ -264,13 +264,13 @@ def judged_subjects(
 
 
 def worst_state(findings: Collection[Finding], problems: Collection[Problem]) -> State:
-    """The state of a run: any problem, or nothing judged, is NO VERDICT; otherwise that of `assess_state`."""
+    """The state of a run: NO VERDICT with any problem, or with nothing judged; otherwise that of `assess_state`."""
     state = assess_state(findings)
     return State.NO_VERDICT if problems or state is None else state
 
 
 def exit_code(verdict: Verdict, *, strict: bool) -> ExitCode:
-    """What a process exits with; *strict* makes a WARN fail, and a PASS that is not certain."""
+    """The exit code for a verdict; *strict* makes a WARN fail, and a PASS that is not certain."""
     match verdict.state:
         case State.PASS:
             return ExitCode.FAIL if strict and uncertain(verdict.findings) else ExitCode.OK

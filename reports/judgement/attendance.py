@@ -1,4 +1,4 @@
-"""Workers that came and went during a run: whether it still is the test that was asked for."""
+"""Workers that came and went during a run: whether the run is still the test that was asked for."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def assess_attendance(manifest: Manifest) -> list[Problem]:
 
 
 def attendance_notes(manifest: Manifest) -> Iterator[str]:
-    """What is no problem: workers that came, and those that went where the settings allow it."""
+    """Notes that are no problems: workers that came, and workers that went where the settings allow it."""
     gone = any(change.event in _GONE for change in manifest.worker_changes)
     if gone and _is_tolerated(manifest):
         allowed = f"generator.missing_load_ratio allows {manifest.settings.generator.missing_load_ratio:.1%}"

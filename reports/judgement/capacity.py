@@ -1,4 +1,4 @@
-"""How far it carries: from the steps of a run to the largest load at which the criteria hold."""
+"""From the steps of a run to the largest load at which the criteria hold."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from reports.rows import StepRow
 
 _RANDOM_SEED = 17
-"""Of the bootstrap: the same run is always judged the same."""
+"""Seed of the bootstrap, so that the same run is always judged the same."""
 
 
 def build_capacities(steps: Iterable[StepRow]) -> list[Capacity]:
-    """One for each operation whose steps are judged; *steps* are in order, those of an operation together."""
+    """The capacity of each operation with judged steps; *steps* are in order, grouped by operation."""
     groups = [(operation, list(rows)) for operation, rows in groupby(steps, key=lambda row: row.operation)]
     return [
         Capacity(
@@ -47,7 +47,7 @@ def _fails(row: StepRow) -> bool:
 
 
 def _levels(rows: Iterable[StepRow]) -> list[LoadLevel]:
-    """Results of a step are taken to come independently: their number scatters by its square root."""
+    """The loads of the steps; results are taken to be independent, so their number scatters by its square root."""
     return [
         LoadLevel(row.users, row.per_second, math.sqrt(row.successes) / row.length_s)
         for row in rows

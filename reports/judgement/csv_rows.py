@@ -1,4 +1,4 @@
-"""Criteria about rows of Locust's statistics: another project's requests, judged under the names they have there."""
+"""Criteria about rows of Locust's statistics: requests of another project, judged under the names that it gave them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _EXAMPLE = (
 )
 _MOST_NAMED = 8
 _ALL = 100.0
-"""Percent: the maximum, which has a metric of its own."""
+"""The maximum, in per cent as a percentile; it has a metric of its own."""
 
 
 class JudgedRows(NamedTuple):
-    """What became of the criteria about rows."""
+    """The findings and problems of the criteria about rows."""
 
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -44,8 +44,8 @@ def judge_rows(run: RunFiles, thresholds: Thresholds, minimum_requests: int) -> 
     """
     Judge the rows that criteria name, each by itself.
 
-    A criterion that names no row is a problem: what is demanded was not measured. So is a name that rows of several
-    types have. In a run of this suite only rows count that are none of its operations.
+    A criterion that names no row is a problem: what is demanded was not measured. A name that rows of several types
+    have is a problem too. In a run of this suite, rows of its own operations do not count.
     """
     if not run.finished:
         return JudgedRows()  # there are no statistics yet
@@ -88,7 +88,7 @@ def _named(run: RunFiles, text: str) -> tuple[list[StatsRow], Problem | None]:
 
 
 def _with_percentiles(finding: Finding, row: StatsRow) -> Finding:
-    """Where a percentile is missing, with the names of those that the row has."""
+    """The finding; where its percentile is missing, the note names the percentiles that the row has."""
     if finding.note != NOT_THERE or parse_metric(finding.metric).percent is None:
         return finding
     names = ", ".join(
@@ -106,7 +106,7 @@ def _missing(run: RunFiles, text: str) -> Problem:
 
 
 def nothing_judged(run: RunFiles) -> Problem:
-    """No criterion is about anything in the run."""
+    """The problem that no criterion is about anything in the run."""
     if run.own:
         next_step = (
             "Name one under [thresholds] in a file, and judge again: loadtest report RUN_DIR --config FILE"
@@ -124,7 +124,7 @@ def nothing_judged(run: RunFiles) -> Problem:
 
 
 def advise_criteria(run: RunFiles, problems: Iterable[Problem]) -> tuple[Advice, ...]:
-    """How to name criteria in another project's run, where none was: a file, and the command that judges by it."""
+    """How to state criteria for another project's run that has none: a file, and the command that judges by it."""
     if run.own or not run.stats or ProblemCode.NOTHING_JUDGED not in {problem.code for problem in problems}:
         return ()
     shown = run.stats[:_MOST_NAMED]
@@ -166,5 +166,5 @@ def _key(method: str, name: str) -> str:
 
 
 def _toml_key(text: str) -> str:
-    """A key of TOML; JSON's way of quoting is one of TOML's."""
+    """The text as a key of TOML, quoted as in JSON, which TOML reads too."""
     return text if text == AGGREGATED else json.dumps(text, ensure_ascii=False)

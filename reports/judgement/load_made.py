@@ -1,4 +1,4 @@
-"""Whether the load was made as it was meant to be, and whether the files of a run agree about it."""
+"""Whether the load was made as planned, and whether the files of a run agree about it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 _MISSED_TOLERATED = 0.01
 """Share of planned starts that may be missing."""
 _LAST_MOMENT_S = 0.1
-"""Starts of the run's last moment, and one in each process, may be missing all the same: it ended before them."""
+"""Starts of the run's last moment, and one in each process, may be missing too: the run ended before them."""
 
 
 def assess_load(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
-    """What the files of a run say about each other, and what the load itself failed at."""
+    """Problems where the files of a run contradict each other, and where the load itself failed."""
     if not run.own:
         unlisted = unlisted_failures(run)
         if unlisted is None or any(finding.state is State.FAIL for finding in findings):
@@ -55,7 +55,7 @@ def assess_load(run: RunFiles, findings: Iterable[Finding]) -> list[Problem]:
 
 
 def unlisted_failures(run: RunFiles) -> str | None:
-    """Of another project's run: what its failures were decides no FAIL, but without their messages nothing passes."""
+    """Why another project's failures are unknown, else None: a FAIL needs no messages of failures, a PASS does."""
     failed = sum(row.failures for row in run.stats)
     if not failed or run.failures or run.problems:
         return None

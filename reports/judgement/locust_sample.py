@@ -1,4 +1,4 @@
-"""What Locust's own statistics say of a criterion."""
+"""What Locust's own statistics say about a criterion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LocustSample:
-    """Results of which there is only a row of Locust's statistics: no outcomes, no steps, no planned starts."""
+    """Results known only from a row of Locust's statistics: without outcomes, steps or planned starts."""
 
     row: StatsRow
 
@@ -33,7 +33,7 @@ class LocustSample:
 
     @property
     def cut_off(self) -> CutOff:
-        """Locust does not count it."""
+        """Always empty: Locust does not count requests that were cut off."""
         return CutOff()
 
     def measured(self, metric: Metric, _: Limits) -> Measured | None:
@@ -54,18 +54,18 @@ class LocustSample:
         return None if value is None else Measured(value)
 
     def _successes_per_second(self) -> float | None:
-        """Locust's rate is of all requests, failed ones too."""
+        """Successes per second, as a share of Locust's rate of all requests."""
         rate = self.row.per_second
         return rate * self.successes / self.attempts if rate is not None and self.attempts else None
 
     def judged_count(self, metric: Metric) -> int:
-        """How many results there are to judge the metric by; a latency is one of failures too, but for answers."""
+        """How many results the metric is judged by; the answers for a latency, although Locust mixes failures in."""
         return self.successes if metric.is_latency else self.attempts
 
     def count(self, metric: Metric) -> int | None:
-        """Known for the share of successes alone: of the latencies Locust keeps too little."""
+        """Known for the share of successes alone: Locust keeps too little of the latencies."""
         return self.attempts if metric.kind is MetricKind.SUCCESS_RATIO else None
 
     def interval(self, metric: Metric, _: Limits) -> Interval | None:
-        """Of the share of successes."""
+        """The interval of the share of successes; None for every other metric."""
         return share_interval(self.successes, self.attempts) if self.count(metric) is not None else None

@@ -1,4 +1,4 @@
-"""Results that the suite measured itself, and what a criterion's metric makes of them."""
+"""Results that the suite measured itself, and the figures that metrics make of them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class MeasuredSample:
     Results that the suite measured itself.
 
     Args:
-        subject: What was selected.
-        results: By outcome, from sending.
-        planned: By outcome, from the planned start; empty where flows had none.
+        subject: The subject of a criterion that the results belong to.
+        results: By outcome, with durations from sending.
+        planned: By outcome, with durations from the planned start; empty where flows had none.
         length_s: Length of the selected part of the run; None where unknown.
     """
 
@@ -57,7 +57,7 @@ class MeasuredSample:
 
     @property
     def cut_off(self) -> CutOff:
-        """What the end of the run cut off."""
+        """Requests that the end of the run cut off."""
         series = self.results.get(Outcome.CUT_OFF)
         return CutOff(series.count, series.whole.latency().max_ms) if series else CutOff()
 
@@ -69,15 +69,15 @@ class MeasuredSample:
         slower_than_ms: float | None = None,
     ) -> Latencies:
         """
-        What a latency is computed from: the answers, and what was waited for in vain.
+        The results that a latency is computed from: the answers, and requests waited for in vain.
 
-        Of a subject that names an outcome, it is the results with that outcome as they are.
+        If the subject names an outcome, they are the results with that outcome, unchanged.
 
         Args:
-            metric: Says from where latencies count, and whether a failure counts as never answered.
-            cut_off_lost: Whether what the end of the run cut off counts as never answered.
-            slower_than_ms: A failure of any other kind that took longer was waited for in vain too; quicker ones, and
-                without a limit all of them, have no latency.
+            metric: Says whether latencies count from the planned start, and whether a failure counts as never answered.
+            cut_off_lost: Whether requests that were cut off count as never answered.
+            slower_than_ms: A failure of any other kind that took longer counts as waited for in vain too. Quicker ones
+                have no latency; without this limit, none of them has one.
         """
         results = self.planned if metric and metric.planned else self.results
         if self.subject.outcome is not None:
@@ -117,7 +117,7 @@ class MeasuredSample:
         return Measured(counted / decided, cut_off_failed=tuple(worst)) if decided else None
 
     def judged_count(self, metric: Metric) -> int | None:
-        """How many results there are to judge the metric by: of a latency those that it is computed from."""
+        """How many results the metric is judged by: for a latency, the results that it is computed from."""
         if metric.planned and not self.planned:
             return None
         if metric.is_latency and self.subject.outcome is None:
@@ -163,7 +163,7 @@ class MeasuredSample:
         return Measured(counted / self.length_s, cut_off_failed=((counted + more) / self.length_s,))
 
     def _counted(self, metric: Metric, limits: Limits) -> int:
-        """What a share is of: these results among those that are decided."""
+        """The number of decided results that belong to a share."""
         if metric.kind is not MetricKind.GOODPUT_RATIO:
             return self._count(self.subject.outcome or Outcome.SUCCESS)
         assert limits.within_ms is not None
@@ -172,9 +172,9 @@ class MeasuredSample:
 
     def _decided(self, metric: Metric, limits: Limits) -> int:
         """
-        Results of which it is known whether they belong to a share.
+        The number of results of which it is known whether they belong to a share.
 
-        What was cut off is not decided; but where it had waited for longer than an answer may take, no quick answer.
+        A request that was cut off is undecided, unless it had already waited longer than a quick answer may take.
         """
         if self.subject.outcome is Outcome.CUT_OFF:
             return self.requests

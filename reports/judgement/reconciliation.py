@@ -1,4 +1,4 @@
-"""Whether a run's two accounts agree: our own measurements, and Locust's statistics."""
+"""Whether the two counts of a run's results agree: our own measurements, and Locust's statistics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEXT_STEP = "Results are missing from one of the two. Run the journey again; if
 
 
 class Count(NamedTuple):
-    """Results of one operation."""
+    """How many results one operation has, and how many of them failed."""
 
     requests: int
     failures: int

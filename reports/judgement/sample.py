@@ -1,4 +1,4 @@
-"""What a criterion is judged by: the figure that its metric makes of the results that it is about."""
+"""What a criterion is judged by: results, and the figure that its metric makes of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 class Measured(NamedTuple):
     """
-    A figure, and what else it may be; in the metric's unit.
+    A figure, and the other values that it might have; all in the metric's unit.
 
     Args:
         value: Infinite where it lies among requests that were never answered.
         at_least: Whether the value is a lower bound.
-        cut_off_failed: What it would be if all that the end of the run cut off had failed, at worst.
-        never_answered: What it would be if what timed out had never been answered either.
+        cut_off_failed: The worst value if all requests that were cut off had failed.
+        never_answered: The value if requests that timed out had never been answered either.
     """
 
     value: float
@@ -42,22 +42,22 @@ class Sample(Protocol):
 
     @property
     def cut_off(self) -> CutOff:
-        """What the end of the run cut off."""
+        """Requests that the end of the run cut off."""
 
     def measured(self, metric: Metric, limits: Limits) -> Measured | None:
         """The figure; None where it was not measured."""
 
     def judged_count(self, metric: Metric) -> int | None:
-        """How many results there are to judge the metric by; None where the metric does not apply to them."""
+        """How many results the metric is judged by; None where the metric does not apply to them."""
 
     def count(self, metric: Metric) -> int | None:
-        """How many results the value rests on; None where that says nothing of how sure it is."""
+        """How many results the value rests on; None where their number does not show how sure it is."""
 
     def interval(self, metric: Metric, limits: Limits) -> Interval | None:
         """The value's 95 % interval; None where there is none, or too few results for one."""
 
 
 def share_interval(count: int, requests: int) -> Interval | None:
-    """The 95 % interval of a share; None where there is nothing that it is of."""
+    """The 95 % interval of a share; None where there are no requests."""
     ends = ratio_interval(count, requests)
     return Interval(*ends, Method.CLOPPER_PEARSON) if ends else None

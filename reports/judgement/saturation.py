@@ -1,4 +1,4 @@
-"""Whether a load generator was itself at its limits: then the figures are its own, not the portal's."""
+"""Whether a load generator was itself at its limits: the figures then describe it, not the portal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MORE_PROCESSES = "Spread the load: more processes (--processes N), or workers o
 def assess_saturation(
     readings: Iterable[Readings], rows: Iterable[HealthRow], limits: GeneratorSettings
 ) -> list[Problem]:
-    """A problem for each limit that a process went beyond, with the moment at which it first did."""
+    """A problem for each limit that a process exceeded, with the first moment at which it did."""
     summaries = {row.process: row for row in rows}
     return [problem for one in readings for problem in _assess_process(one, summaries[one.process], limits)]
 
@@ -59,7 +59,7 @@ def _assess_process(one: Readings, row: HealthRow, limits: GeneratorSettings) ->
 
 
 def _first_stretch(time_s: NDArray[np.float64], above: NDArray[np.bool_], least_s: float) -> float | None:
-    """When the first stretch of readings began that are all *above* and together last *least_s* or longer."""
+    """The begin of the first stretch of at least *least_s* in which all readings are *above*; None without one."""
     began: float | None = None
     for previous_s, now_s, is_above in zip(time_s[:-1], time_s[1:], above[1:], strict=True):
         if not is_above:

@@ -21,7 +21,7 @@ def select_sample(measurements: Measurements, subject: Subject, manifest: Manife
     """
     The results of *subject*; those of the warm-up are never among them.
 
-    A step is named by its number of users; where several steps have as many, it is all of them.
+    A step is named by its number of users; several steps with the same number are taken together.
     """
     spans = [span for span in manifest.steps if subject.users in {None, span.users}] if manifest else []
     steps = None if subject.users is None else {span.index for span in spans}
@@ -45,10 +45,10 @@ def build_sample(
     The results of a subject's operation.
 
     Args:
-        measurements: Where they are.
-        subject: Its operation and outcome count; its users are what *steps* stands for.
-        steps: Only these; None: all but the warm-up.
-        length_s: How long these steps were.
+        measurements: The measurements to select from.
+        subject: Its operation and outcome count; its users do not, since *steps* stands for them.
+        steps: The steps that count; None for everything outside of the warm-up.
+        length_s: How long these steps were together.
     """
     chosen = {
         tag: series

@@ -1,4 +1,4 @@
-"""Where the target's time went: its own account of each answer (``Server-Timing``), step by step."""
+"""Where the target's time went, step by step, as the target reports it with each answer (``Server-Timing``)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from reports.reading.measurement_log import Measurements
 
 REST = ""
-"""The name of what no step accounts for."""
+"""The name of the time that belongs to no step."""
 
 
 def build_server_step_rows(measurements: Measurements, manifest: Manifest | None) -> list[ServerStepRow]:
     """
-    One row per operation and step, in the contract's order, and one for the rest; of successful requests alone.
+    One row per operation and step, in the contract's order, and one for the rest; only successful requests count.
 
     Args:
-        measurements: The whole run's; results of the warm-up are left out.
-        manifest: Says what people call the steps.
+        measurements: The measurements of the whole run; results of the warm-up are left out.
+        manifest: Gives the labels of the steps.
     """
     named = manifest.server_step_labels if manifest else {}
     return [
@@ -56,7 +56,7 @@ def _rows(
     for name in known:
         latency = steps[name].whole.latency()
         assert latency.mean_ms is not None
-        # A step that only some answers had counts as nothing in the others.
+        # A step that only some answers name counts as zero in the others.
         per_answer_ms = latency.mean_ms * steps[name].count / max(total.count, 1)
         spent_ms += per_answer_ms
         share = per_answer_ms / whole_ms if whole_ms else None
@@ -68,6 +68,6 @@ def _rows(
 
 
 def slowest_step(rows: Iterable[ServerStepRow], operation: Operation) -> ServerStepRow | None:
-    """The step, or the rest, that takes the largest share of *operation*; None where the target does not say."""
+    """The step, or the rest, with the largest share of *operation*; None where the target reports no steps."""
     known = [row for row in rows if row.operation is operation and row.share is not None]
     return max(known, key=lambda row: row.share or 0.0, default=None)

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 _METRIC = "success_ratio"
 _MS_PER_S = 1000
 _LEAST_S = 5.0
-"""Also how exactly it is known when a result came."""
+"""The shortest silence; also how exactly it is known when a result came."""
 _LEAST_GAPS = 10
 """A silence is longer than so many of the usual gaps between two successes."""
 _LEAST_FAILURES = 3
 _LEAST_RATIO = 0.25
-"""So much of what the users can ask at once must have been asked after the last success, and have failed."""
+"""A silence is broad if so much of what the users can ask at once was asked after the last success, and failed."""
 _LEAST_TOGETHER_RATIO = 0.5
 """
-Or so much of it was asked at about the time of the last success. Where only some users of a round wait in vain while the
-others think, no request is made to the end of the load, and nothing is silent.
+A silence is also broad if so much of it was asked at about the time of the last success, and failed. A smaller share
+may be some users of a round that wait in vain while the others think until the end of the load: nothing is silent then.
 """
 
 
@@ -38,8 +38,8 @@ class _Silence(NamedTuple):
     """
     Args:
         length_s: From the last success to the end of the load.
-        together: Failed attempts that ended in it, begun at about the time of the last success or later.
-        later: Of these, begun after the last success.
+        together: Failed attempts that ended in the silence and began at about the time of the last success or later.
+        later: Failed attempts that began after the last success.
     """
 
     length_s: float
@@ -47,7 +47,7 @@ class _Silence(NamedTuple):
     later: int
 
     def is_broad(self, at_once: float) -> bool:
-        """Whether enough failed of the *at_once* requests that the users can have in flight."""
+        """Whether enough of the *at_once* requests failed that the users can have in flight."""
         return any(
             count >= max(_LEAST_FAILURES, ratio * at_once)
             for count, ratio in ((self.later, _LEAST_RATIO), (self.together, _LEAST_TOGETHER_RATIO))
@@ -60,11 +60,11 @@ def assess_silence(
     """
     Judge each operation that failed from some moment to the end of the load by its success rate over that time.
 
-    Users that wait for an answer in vain ask rarely: over the whole run, many quick answers outweigh a minute of silence.
-    Where iterations end the run each user makes as many attempts as ever, and nothing is outweighed.
+    Users that wait in vain ask rarely: over the whole run, many quick answers outweigh a minute of silence. A run that
+    its iterations end has no such finding: each user makes all of its attempts, and nothing is outweighed.
 
     Returns:
-        A FAIL for each, or a WARN where the criterion can only warn.
+        A FAIL for each such operation, or a WARN where the criterion can only warn.
     """
     if manifest is None or manifest.ended_by is EndedBy.ITERATIONS:
         return []
@@ -97,7 +97,7 @@ def _most_at_once(manifest: Manifest, operation: Operation, length_s: float) -> 
     """
     Requests that the operation's users can have in flight.
 
-    Of planned starts, whose users are a ceiling, no more than are planned in *length_s*.
+    In an open workload users are only a ceiling: there are no more requests than starts are planned in *length_s*.
     """
     journeys = max(len(manifest.journeys), 1)
     users = manifest.users_by_journey.get(operation.journey, manifest.users_wanted / journeys)

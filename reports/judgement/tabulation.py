@@ -37,13 +37,13 @@ def build_operation_rows(
     measurements: Measurements, stats: Sequence[StatsRow], contract: Contract, manifest: Manifest | None
 ) -> list[OperationRow]:
     """
-    One row per operation: measured ourselves where we did, Locust's where we did not.
+    One row per operation: from our own measurements where there are any, otherwise from Locust's statistics.
 
     Args:
         measurements: Empty for another project's run.
         stats: Locust's own rows.
-        contract: Says which names in *stats* are operations.
-        manifest: Says how long the run was.
+        contract: Gives the names in *stats* that are operations.
+        manifest: Gives the length of the run.
     """
     methods = {row.name: row.method for row in stats}
     measured = {tag.operation for tag in measurements}
@@ -108,10 +108,10 @@ def build_step_rows(
     One row per operation and step, of runs that have more than one step.
 
     Args:
-        measurements: The whole run's.
-        manifest: Says when the steps were, and how many users they had.
-        thresholds: The criteria about whole operations judge each step too.
-        minimum_requests: As for the whole run.
+        measurements: The measurements of the whole run.
+        manifest: Gives the times of the steps, and their users.
+        thresholds: Criteria; those about whole operations judge each step too.
+        minimum_requests: The same number as for the whole run.
     """
     spans = {span.index: span for span in manifest.steps} if manifest else {}
     indices = sorted({tag.step for tag in measurements if tag.is_judged} | set(spans))
@@ -165,7 +165,7 @@ def _step_row(
 
 
 def _is_certain(findings: Iterable[Finding], state: State | None, *, broken: bool) -> bool:
-    """Of a PASS, whether all findings are certain; of anything worse, whether one that is worse is."""
+    """Whether *state* is: a PASS if all findings are certain, a worse state if one of the worse findings is."""
     if state is State.PASS:
         return all(finding.certain is not False for finding in findings)
     return broken or any(
@@ -174,7 +174,7 @@ def _is_certain(findings: Iterable[Finding], state: State | None, *, broken: boo
 
 
 def build_failure_groups(failures: Sequence[FailureRow], contract: Contract) -> list[FailureGroup]:
-    """Failures with the same operation and message as one group; the largest first."""
+    """Failures with the same operation and message as one group; the largest group first."""
     counts: Counter[tuple[str, str, Outcome | None, str]] = Counter()
     for row in failures:
         counts[row.name, row.method, row.outcome, row.message] += row.count

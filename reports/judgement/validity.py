@@ -23,7 +23,7 @@ _LONGER_RUN = (
     "Judge a longer run, or set run.minimum_requests in a file: loadtest report RUN_DIR --config FILE"
 )
 _PROFILES = ("phase17", "capacity")
-"""Of little load, and of more."""
+"""The profile with little load, and the profile with more."""
 
 
 def assess_validity(
@@ -34,10 +34,10 @@ def assess_validity(
     profile: str = "",
 ) -> list[Problem]:
     """
-    What makes the test itself invalid: nothing that is judged, too few requests to judge by, or nothing decided.
+    What makes the test itself invalid: nothing is judged, there are too few requests, or a criterion is undecided.
 
-    A FAIL stands, whatever else could not be judged. Only an operation that was hardly asked is a problem then, if it
-    belongs to a journey in which nothing failed; in one that fails, it is a consequence. *profile* is the run's.
+    A FAIL stands, whatever else could not be judged. The only problem besides it is an operation with too few requests
+    in a journey without a FAIL; in a journey that fails, they are a consequence. *profile* is the run's.
     """
     binding = [finding for finding in findings if finding.limits is not None and not finding.limits.optional]
     failed = [finding for finding in findings if finding.state is State.FAIL]
@@ -87,7 +87,7 @@ def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: 
 
 
 def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profile: str) -> Iterator[Problem]:
-    """One for each subject and reason, with the figures that it is about."""
+    """One problem for each subject and reason, with the figures that are undecided."""
     groups: dict[tuple[str, Undecided], list[Finding]] = {}
     for finding in findings:
         assert finding.undecided is not None
@@ -128,7 +128,7 @@ def _more_load(operation: Operation, profile: str) -> str:
 
 
 def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:
-    """A sentence for each operation whose requests the end of the run cut off."""
+    """A sentence for each operation with requests that the end of the run cut off."""
     for row in rows:
         if row.cut_off.count:
             waited = seconds((row.cut_off.longest_ms or 0.0) / _MS_PER_S)
