@@ -1,4 +1,4 @@
-"""The record in the middle: everything a report says about a run. JSON, HTML and terminal are functions of it."""
+"""The record in the middle: everything that a report says about a run. JSON, HTML and terminal are functions of it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """
-    How far one operation carries, by the steps of the run.
+    How many users one operation carries, by the steps of the run.
 
     Args:
-        holds_up_to: Most users at which, and at all fewer, every criterion certainly passes; None where not at the
-            fewest.
-        fails_from: Fewest users at which one certainly does not pass; None where that is so at none.
-        tried: Numbers of users, ascending. One between the two above, or beyond the only one, is undecided.
-        scalability: The law fitted to the steps' throughput; None where the steps are too few.
+        holds_up_to: Largest number of users up to which every criterion certainly passes; None where one does not at
+            the smallest number.
+        fails_from: Smallest number of users at which a criterion certainly does not pass; None where there is none.
+        tried: All numbers of users, ascending. A number is undecided if it is above ``holds_up_to`` and below
+            ``fails_from``.
+        scalability: The law fitted to the throughput of the steps; None where the steps are too few.
     """
 
     operation: Operation
@@ -45,9 +46,9 @@ class FailureGroup:
     Failures of one operation with the same message.
 
     Args:
-        outcome: None in another project's CSV, which does not say it.
-        code: For machines: ``http_401``, ``sqlstate_42P05``, or a `conf.failures.Cause`; empty where the outcome says it
-            all, and where the message tells nothing.
+        outcome: None in another project's CSV, which has no outcomes.
+        code: For machines: ``http_401``, ``sqlstate_42P05``, or a `conf.failures.Cause`; empty where the outcome says
+            enough, and where the message shows no cause.
     """
 
     name: str
@@ -62,14 +63,14 @@ class FailureGroup:
 @dataclass(frozen=True, slots=True)
 class TrackedErrors:
     """
-    Errors of one kind, route, step and message that the portal wrote down while the run went on.
+    Errors of one kind, route, step and message that the portal logged during the run.
 
     Args:
         kind: ``api``, ``llm`` or ``database``.
-        route: Its template.
-        step: Step of its work in which the error happened; empty where it is not known.
+        route: Template of the route.
+        step: Step of the portal's work in which the error happened; empty where it is not known.
         status: Status of the answer; None where it is not known.
-        last_at: When last, as ISO 8601.
+        last_at: Time of the last error, as ISO 8601.
     """
 
     kind: str
@@ -83,7 +84,7 @@ class TrackedErrors:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What was seen, what probably causes it, and what to do; *commands* are ready to paste."""
+    """What was seen, its probable cause, and what to do; *commands* are ready to paste."""
 
     code: str
     title: str
@@ -95,12 +96,12 @@ class Advice:
 @dataclass(frozen=True, slots=True)
 class FigureBeside:
     """
-    A figure of the run and that of a baseline.
+    A figure of the run, and the same figure of a baseline.
 
     Args:
         subject: An operation, or one with its number of users.
         metric: A metric's name; the values are in its unit.
-        ratio: New to old, with its 95 % interval; None of a share, and where a figure has no interval.
+        ratio: New divided by old, with its 95 % interval; None for a share, and where a figure has no interval.
         at_least: Which of ``baseline`` and ``value`` are lower bounds.
         change: ``NO CHANGE``, ``IMPROVED``, ``REGRESSED`` or ``NOT DECIDABLE``.
     """
@@ -119,11 +120,11 @@ class FigureBeside:
 @dataclass(frozen=True, slots=True)
 class Beside:
     """
-    The run compared with the baseline that its settings name; changes no verdict.
+    The run compared with the baseline that its settings name; the comparison changes no verdict.
 
     Args:
-        baseline: Its name.
-        change: Of the whole; ``NOT COMPARABLE`` with the reasons.
+        baseline: Name of the baseline.
+        change: Change of the whole; ``NOT COMPARABLE`` with the reasons.
         made: How the baseline was made, in words.
     """
 
@@ -141,7 +142,7 @@ class Verdict:
 
     Args:
         manifest: How the run was made; None for another project's CSV, or where it cannot be read.
-        journeys: What the run set out to do, or was seen to do where no manifest says it.
+        journeys: Journeys of the manifest; without a manifest, the journeys that were seen.
         judged_by: Where the limits come from, in words.
         problems: Each makes the state NO VERDICT.
         notes: What a reader must know to read the figures rightly; they change no state.
@@ -172,7 +173,7 @@ class Verdict:
 
     @property
     def asked(self) -> tuple[int, int]:
-        """What was asked of the target: requests and failures; flows and waits are made of these."""
+        """Requests to the target, and how many failed; flows and waits do not count, since they are no requests."""
         asked = [
             row for row in self.operations if row.operation is None or row.operation.kind is Kind.REQUEST
         ]

@@ -33,8 +33,8 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
     """
     Write the record's files, the report last; each is complete or not there.
 
-    They go into the run directory; where it is another project's, or holds such a file of another program, into
-    ``verdict`` within it.
+    The files go into the run directory. If it is another project's, or holds such a file of another program, they go
+    into ``verdict`` within it.
 
     Returns:
         The path of the report.
@@ -47,7 +47,7 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
         rendered = {name: render(verdict) for name, render in _OUTPUTS.items()}
     except Exception as error:
         if any(problem.code == ProblemCode.UNEXPECTED for problem in verdict.problems):
-            raise  # not even that can be said
+            raise  # not even the broken verdict can be rendered
         broken = replace(broken_verdict(verdict.run_id, verdict.problems, error), own=verdict.own)
         write_reports(broken, run_dir)
         raise NoVerdictError(broken.problems[-1].message, broken.problems[-1].next_step) from None
@@ -58,7 +58,7 @@ def write_reports(verdict: Verdict, run_dir: Path) -> Path:
 
 
 def write_what_fits(verdict: Verdict, run_dir: Path) -> None:
-    """As `write_reports`, on a full disk: what cannot be written is removed, so that no file says anything else."""
+    """Like `write_reports`, on a full disk: a file that cannot be written is removed, so that no old one is left."""
     try:
         directory = output_directory(run_dir, _OUTPUTS, own=verdict.own)
     except LoadTestError:

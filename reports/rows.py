@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Source(StrEnum):
-    """Where an operation's figures were read."""
+    """Where an operation's figures come from."""
 
     MEASUREMENTS = "measurements"
-    """Our own histograms: three significant digits; quick failures are in no latency, slow ones are "at least"."""
+    """Our own histograms: three significant digits; quick failures are in no latency, slow ones are lower bounds."""
     LOCUST_CSV = "locust_csv"
     """Locust's statistics: two significant digits, failures mixed in."""
 
@@ -51,12 +51,12 @@ class OperationRow(CountedRequests):
     Args:
         name: The operation's value; in another project's CSV, the name given there.
         method: Locust's type: an HTTP method, SQL, FLOW or WAIT.
-        operation: None where the name is none that this suite knows.
-        requests: All results, successes, failures and what was cut off, but those of the warm-up.
+        operation: None where this suite does not know the name.
+        requests: All results outside of the warm-up: successes, failures, and requests that were cut off.
         per_second: All results per second of the run; None where the length is unknown.
-        latency: Of answers and of what was waited for in vain, or of all requests if *source* is a Locust CSV.
-        isolation: Failures of the kind that is never tolerated, those of the warm-up included.
-        warm_up: Results that began before the figures count, and how many of them failed.
+        latency: Of answers and requests waited for in vain; of all requests if *source* is a Locust CSV.
+        isolation: Failures of isolation, which are never tolerated; those of the warm-up are included.
+        warm_up: Results of the warm-up, which are in no figure, and how many of them failed.
         planned: Latency from the planned start of the flow; None where flows had none.
     """
 
@@ -75,7 +75,7 @@ class OperationRow(CountedRequests):
 
     @property
     def success_ratio(self) -> float | None:
-        """Of the attempts, 0..1; None where there were none."""
+        """Share of the attempts that succeeded, 0..1; None without attempts."""
         return self.successes / self.attempts if self.attempts else None
 
 
@@ -86,11 +86,11 @@ class StepRow(CountedRequests):
 
     Args:
         users: Concurrent users; None where the manifest does not list the step.
-        length_s: How long the step lasted; None likewise.
+        length_s: How long the step lasted; None where the manifest does not list the step.
         per_second: Successful requests that began in the step, per second of it.
-        latency: Of answers and of what was waited for in vain.
-        planned: Likewise, from the planned start; None where flows had none.
-        state: By the criteria about the whole run, applied to this step; None where there are none.
+        latency: Of answers and requests waited for in vain.
+        planned: Latency from the planned start; None where flows had none.
+        state: By the criteria about the whole run, applied to this step; None where there are no criteria.
         certain: Whether the intervals of the figures are judged as the figures are.
     """
 
@@ -114,11 +114,11 @@ class ServerStepRow:
     Part of an operation's work, as the target itself timed it in its answers.
 
     Args:
-        name: As the target spells it; empty for the rest, which no step accounts for.
-        label: What people call it.
-        requests: Successful requests that named it.
-        latency: Of these; of the rest only the mean is known.
-        share: Of the operation's mean latency, 0..1; None where that is not known.
+        name: As the target spells it; empty for the rest, which belongs to no step.
+        label: The name that people read.
+        requests: Successful requests that named the part.
+        latency: Latency of the part in these requests; of the rest only the mean is known.
+        share: Share of the operation's mean latency, 0..1; None where that mean is not known.
     """
 
     operation: Operation

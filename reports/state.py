@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class State(IntEnum):
-    """How a finding, or a whole run, is judged; the larger is the worse."""
+    """How a finding, or a whole run, is judged; the larger value is the worse."""
 
     PASS = 0
     WARN = 1
@@ -15,10 +15,10 @@ class State(IntEnum):
 
     @property
     def word(self) -> str:
-        """As people read it."""
+        """The state as people read it."""
         return self.name.replace("_", " ")
 
     @property
     def shape(self) -> str:
-        """What tells the states apart without colour."""
+        """A shape that distinguishes the states without colour."""
         return "●▲■◇"[self]

@@ -74,17 +74,18 @@ def judge_run(
     """
     Judge a finished run by its files alone.
 
-    A file that is missing or damaged, and whatever else makes the test invalid, is a problem in the verdict
-    (NO VERDICT); the figures that could be read are in it all the same.
+    A file that is missing or damaged, and anything else that makes the test invalid, is a problem in the verdict
+    (NO VERDICT). The figures that could be read are in the verdict all the same.
 
     Args:
         run_dir: A run directory of this suite, or one with the CSV files of any Locust run.
-        thresholds: What is demanded. By default what the run was configured with; for another project's run, what
-            the suite itself comes with.
-        minimum_requests: Requests that an operation must have to be judged, and answers for its latencies; same
-            default.
+        thresholds: What is demanded. By default the thresholds of the run's settings; for another project's run, those
+            that the suite ships.
+        minimum_requests: Requests that an operation must have to be judged, and answers for its latencies. The default
+            comes from the same settings.
 
-        contract: Says which names of another project's run are operations of the suite; same default.
+        contract: Gives the names of another project's run that are operations of the suite. The default comes from
+            the same settings.
 
     Raises:
         LoadTestError: *run_dir* does not hold exactly one run.
@@ -96,7 +97,7 @@ def judge_run(
         return judge_files(run, thresholds, minimum_requests=minimum_requests, contract=contract)
     except LoadTestError:
         raise
-    except Exception as error:  # noqa: BLE001 - figures that no run can have: whatever they lead to is no verdict
+    except Exception as error:  # noqa: BLE001 - figures that no run can have may raise anything: that is no verdict
         return replace(broken_verdict(run_dir.resolve().name, problems, error), own=is_own_run(run_dir))
 
 
@@ -107,7 +108,7 @@ def judge_files(
     minimum_requests: int | None = None,
     contract: Contract | None = None,
 ) -> Verdict:
-    """Judge what the files of a run say, as `judge_run` does; of a run under way, what they would say now."""
+    """Judge the files of a run as `judge_run` does; for a run in progress, the files that it would have now."""
     contract = contract or _shipped().contract
     demands = _demands(run, thresholds, minimum_requests)
     rows = build_operation_rows(run.measurements, run.stats, contract, run.manifest)
@@ -160,19 +161,19 @@ def judge_files(
 
 
 def _run_log(run: RunFiles) -> str:
-    """The path of what Locust said; empty where that went elsewhere."""
+    """The path of Locust's own log; empty where the log went elsewhere."""
     path = Path(run.path) / LOG
     return str(path) if run.own and run.path and path.is_file() else ""
 
 
 @cache
 def _shipped() -> Settings:
-    """What the suite comes with; read once, for a run under way is judged every few seconds."""
+    """The settings that the suite ships; read once, since a run in progress is judged every few seconds."""
     return load_settings(environ={})
 
 
 def _demands(run: RunFiles, thresholds: Thresholds | None, minimum_requests: int | None) -> _Demands:
-    """What was given, else what the run was configured with, else what the suite comes with."""
+    """What was given, otherwise what the run's settings say, otherwise what the suite ships."""
     recorded = run.manifest.settings if run.manifest else _shipped()
     return _Demands(
         thresholds if thresholds is not None else recorded.thresholds,
@@ -188,7 +189,7 @@ def _demands(run: RunFiles, thresholds: Thresholds | None, minimum_requests: int
 def _judge_subjects(
     run: RunFiles, rows: Sequence[OperationRow], contract: Contract, demands: _Demands
 ) -> Iterable[Finding]:
-    # Without a manifest nothing is claimed: what was not seen is then not missing.
+    # Without a manifest the run claims no journey: an operation that was not seen is then not missing.
     claimed = run.manifest.journeys if run.manifest else ()
     for text in judged_subjects(demands.thresholds, claimed, rows):
         samples = _samples(run, parse_subject(text), contract)
@@ -196,7 +197,7 @@ def _judge_subjects(
 
 
 def _samples(run: RunFiles, subject: Subject, contract: Contract) -> list[Sample]:
-    """Our own measurements; where there are none, Locust's rows, which know neither outcomes nor steps."""
+    """Our own measurements; where there are none, Locust's rows, which have neither outcomes nor steps."""
     if any(tag.operation is subject.operation for tag in run.measurements):
         return [select_sample(run.measurements, subject, run.manifest)]
     if subject.outcome or subject.users:

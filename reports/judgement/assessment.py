@@ -224,7 +224,7 @@ def assess_memory(
     """
     rows = list(memory)
     findings = []
-    if any(journey.destination is Destination.PORTAL for journey in journeys):  # other journeys do not load its process
+    if any(journey.destination is Destination.PORTAL for journey in journeys):  # others do not load it
         unseen = (
             "not seen, so not judged: the run was given neither the portal's process nor its metrics page"
         )

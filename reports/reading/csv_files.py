@@ -1,4 +1,4 @@
-"""Which files of a directory are the CSV files of one Locust run, by their headers: names differ between versions."""
+"""Finds the CSV files of one Locust run in a directory by their headers: file names differ between versions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HEADER_BYTES = 65_536
 _LONGEST_HEADER = 10_000
 _MOST_NAMED = 5
 _WORDS = re.compile(r"requests|stats|failures|exceptions|distribution|report|\d+(?:\.\d+)?|[\W_]+")
-"""What is left of a file's name tells runs apart; a download from the web UI has its own time in it."""
+"""Removed from a file's name to compare runs; each download from the web UI has a time of its own in its name."""
 
 
 class Content(Enum):
@@ -37,7 +37,7 @@ class Content(Enum):
 
 
 class CsvFiles(NamedTuple):
-    """The files of one run; None, or a name that is not there, where there is none."""
+    """The files of one run; a missing file is None, or a path where no file is."""
 
     stats: Path
     failures: Path
@@ -50,7 +50,7 @@ def find_csv_files(run_dir: Path) -> CsvFiles:
     Find the CSV files of the one Locust run in a directory.
 
     Raises:
-        LoadTestError: There is none, or there are several, or a spreadsheet has saved them anew.
+        LoadTestError: The directory holds no run or several, or a spreadsheet has saved the files anew.
     """
     found: dict[Content, list[Path]] = {content: [] for content in Content}
     for path in sorted(run_dir.iterdir()):
@@ -76,7 +76,7 @@ def find_csv_files(run_dir: Path) -> CsvFiles:
 
 
 def header_content(names: Iterable[str]) -> Content | None:
-    """What a CSV file with these columns holds; None if it is none of Locust's."""
+    """What a CSV file with these columns holds; None if it is not a file of Locust."""
     columns = {name.strip().lower() for name in names}
     if "timestamp" in columns and "user count" in columns:
         return Content.HISTORY
@@ -90,7 +90,7 @@ def header_content(names: Iterable[str]) -> Content | None:
 
 
 def _content(path: Path) -> Content | None:
-    named_stats = path.name.endswith("_stats.csv")  # damage is reported when it is read
+    named_stats = path.name.endswith("_stats.csv")  # its damage is reported when it is read
     try:
         with path.open("rb") as file:
             text = decode_text(file.read(_HEADER_BYTES), cut=True)
@@ -104,7 +104,7 @@ def _content(path: Path) -> Content | None:
 
 
 def _belonging(stats: Path, candidates: list[Path], word: str) -> Path:
-    """The candidate that belongs to the statistics; else the name that it would have."""
+    """The candidate that belongs to the statistics; without one, the path that it would have."""
     if len(candidates) == 1:
         return candidates[0]
     same = [path for path in candidates if _WORDS.sub("", path.stem) == _WORDS.sub("", stats.stem)]
@@ -135,6 +135,6 @@ def _listed(paths: list[Path]) -> str:
 
 
 def _shared_name(stats: Path) -> str:
-    """A pattern for the shell that matches all files of a run, where its names say so."""
+    """A shell pattern for all files of a run; for the statistics alone if their name has no common beginning."""
     prefix = stats.name.removesuffix("_stats.csv")
     return shlex.quote(f"{prefix}_") + "*.csv" if prefix != stats.name else shlex.quote(stats.name)

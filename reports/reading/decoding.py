@@ -11,7 +11,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""UTF-32 before UTF-16: the one's mark begins with the other's."""
+"""UTF-32 comes before UTF-16, since a byte order mark of UTF-32 begins with one of UTF-16."""
 _LOOKED_AT_BYTES = 4096
 
 
@@ -19,15 +19,15 @@ def decode_text(content: bytes, *, cut: bool = False) -> str:
     """
     The text of a CSV file, its line breaks as they are; lone carriage returns become line breaks.
 
-    What is neither UTF-8 nor UTF-16 is read as Windows-1252. Numbers are the same in every code page; of a name, a letter
-    beyond ASCII may be another one.
+    Text that is neither UTF-8 nor UTF-16 is read as Windows-1252. Numbers are the same in every code page; in a name,
+    a letter beyond ASCII may become another letter.
 
     Args:
-        content: Of the file.
-        cut: Whether it is only the beginning of the file, which may end within a letter.
+        content: The bytes of the file.
+        cut: Whether *content* is only the beginning of the file, which may end within a letter.
 
     Raises:
-        UnicodeDecodeError: It is no text.
+        UnicodeDecodeError: *content* is no text.
     """
     text = content.decode(_encoding(content), "ignore" if cut else "strict")
     if "\0" in text:

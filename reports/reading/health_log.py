@@ -30,10 +30,10 @@ class Readings:
     One process over the run, in the order of time; arrays of the same length.
 
     Args:
-        time_s: Seconds since the epoch; a reading is about the time since the one before.
+        time_s: Seconds since the epoch; a reading covers the time since the reading before.
         cpu_ratio: Share of one core.
-        open_files: Files and sockets.
-        lag_p99_ms: Event-loop lag.
+        open_files: Open files and sockets.
+        lag_p99_ms: 99th percentile of the event-loop lag.
     """
 
     process: str
@@ -56,7 +56,7 @@ def _readings(process: str, group: pd.DataFrame) -> Readings:
 
 
 def build_health_rows(readings: list[Readings], manifest: Manifest | None) -> list[HealthRow]:
-    """One row per process; its lag over the whole run, and its limit of files, are the manifest's."""
+    """One row per process; the manifest gives its lag over the whole run, and its limit of files."""
     processes = {process.id: process for process in manifest.processes} if manifest else {}
     return [_row(one, processes.get(one.process)) for one in readings]
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _AGGREGATED = "Aggregated"
 _LONGEST_COUNT = 15
-"""Digits."""
+"""Digits; a longer number is no count."""
 _TOTALS = frozenset({_AGGREGATED, "Total"})
-"""What versions of Locust call the sum of all rows; its type is empty or ``None``."""
+"""Names of the sum of all rows in the versions of Locust; its type is empty or ``None``."""
 _STATS_COLUMNS = ("Type", "Name", "Request Count", "Failure Count")
 _FAILURES_COLUMNS = ("Method", "Name", "Error", "Occurrences")
 _EXCEPTIONS_COLUMNS = ("Count", "Message")
@@ -57,7 +57,7 @@ _LATENCY_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class StatsRow:
-    """One name of ``…_stats.csv``; latencies are of all requests, failed ones too."""
+    """One name of ``…_stats.csv``; latencies are of all requests, including failures."""
 
     method: str
     name: str
@@ -66,7 +66,7 @@ class StatsRow:
     per_second: float | None
     latency: Latency
     percentiles: Mapping[float, float] = field(default_factory=dict)
-    """Percent → milliseconds, of those that Locust writes."""
+    """Percent → milliseconds, for the percentiles that Locust writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ def load_stats(
     """
     Read ``…_stats.csv``.
 
-    Locust writes the sum of all rows last; where that is missing or differs, rows are missing too.
+    Locust writes the sum of all rows last; where the sum is missing or differs, rows are missing too.
 
     Args:
-        path: Of the statistics.
-        problems: Receives what is wrong.
-        own: Whether this suite made the file; if not, it is of any version of Locust.
-        distribution: The percentiles in a file of their own; not read where the statistics hold percentiles.
+        path: The file with the statistics.
+        problems: Receives the problems of the files.
+        own: Whether this suite made the file; otherwise any version of Locust may have made it.
+        distribution: A separate file with the percentiles; not read where the statistics hold percentiles.
 
     Returns:
-        One row per type and name, and the sum; None where that is missing.
+        One row per type and name, and the sum; None where the sum is missing.
     """
     noted = len(problems)
     table = load_table(path, _STATS_COLUMNS, problems, aliases=None if own else _ALIASES)
@@ -109,7 +109,7 @@ def load_stats(
     named = [row for row in named if row not in totals]
     total = totals[0] if totals else None
     if len(problems) > noted:
-        return named, total  # what is wrong has been said
+        return named, total  # the problem is noted already
     if total is None:
         problems.append(_damage(path, "has no Aggregated row, which Locust writes last: lines are missing"))
     elif (total.requests, total.failures) != (
@@ -125,10 +125,10 @@ def load_failures(
     path: Path, stats: list[StatsRow], problems: list[Problem], *, own: bool = False
 ) -> list[FailureRow]:
     """
-    Read ``…_failures.csv`` and hold its counts against the statistics.
+    Read ``…_failures.csv`` and compare its counts with the statistics.
 
-    A file that is missing is damage in a run directory of our own (*own*) only: in another project's the statistics
-    count the failures too, and whether their messages are needed depends on the verdict.
+    A missing file is damage only in a run directory of our own (*own*). In another project's, the statistics count
+    the failures too, and whether their messages are needed depends on the verdict.
     """
     failed = sum(row.failures for row in stats)
     if not own and not path.exists():
@@ -149,8 +149,8 @@ def load_exceptions(path: Path, problems: list[Problem], *, own: bool = False) -
     """
     Read ``…_exceptions.csv``: how often, and the message.
 
-    Where there is no such file nothing was raised; but Locust always writes it, so that a run directory of our own
-    (*own*) has lost it.
+    In another project's run, a missing file means that nothing was raised. In our own (*own*) it is damage, since
+    Locust always writes the file.
     """
     if not own and not path.exists():
         return []
@@ -163,7 +163,7 @@ def load_users(path: Path) -> list[tuple[float, int]]:
     """
     Read from ``…_stats_history.csv`` how many users there were, and when, in seconds since the epoch.
 
-    A picture is made of it and no figure: what is missing or damaged is left out, and no problem.
+    The numbers are drawn, and are in no figure: a missing or damaged line is left out and is no problem.
     """
     table = load_numbers(path, ["Name"], ["Timestamp", "User Count"], [])
     total = table[table["Name"] == _AGGREGATED]
@@ -173,7 +173,7 @@ def load_users(path: Path) -> list[tuple[float, int]]:
 
 
 def _with_percentiles(table: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
-    """The statistics with the columns of ``…_distribution.csv``, whose names are type and name together."""
+    """The statistics with the columns of ``…_distribution.csv``, where a name is type and name together."""
     percentiles = load_table(path, ["Name", "Request Count"], problems, aliases=_ALIASES)
     columns = [column for column in percentiles.columns if _PERCENTILE.fullmatch(str(column))]
     percentiles = percentiles.drop_duplicates("Name").set_index("Name")
@@ -219,7 +219,7 @@ def _failure_row(record: Mapping[Hashable, str]) -> FailureRow | None:
 
 
 def parse_failure(method: str, name: str, error: str, count: int) -> FailureRow:
-    """A failure as Locust spells it, its outcome before its message where it is one of the suite's."""
+    """A failure from Locust's words; a failure of the suite has its outcome before its message."""
     kind, separator, message = error.partition(": ")
     outcome = Outcome(kind) if separator and kind in set(Outcome) else None
     return FailureRow(method, redact(name), outcome, redact(message if outcome else error), count)
@@ -230,7 +230,7 @@ def _count(text: str) -> int | None:
 
 
 def _number(text: str | None) -> float | None:
-    """A number of Locust's, None for its ``N/A`` and for columns that are not there."""
+    """A number as Locust writes it; None for ``N/A`` and for missing columns."""
     try:
         value = float(text or "")
     except ValueError:

@@ -31,7 +31,7 @@ _CAUSES = (
 
 
 def foreign_code(message: str) -> str:
-    """The code of a failure, by its message; empty where it tells none. A number in an address is no status."""
+    """The code of a failure, by its message; empty where it has none. A number in an address is no status."""
     if match := _STATUS.search(message):
         return next(status_code(int(digits)) for digits in match.groups() if digits)
     return next((cause for cause, pattern in _CAUSES if re.search(pattern, message)), "")

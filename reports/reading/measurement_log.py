@@ -26,10 +26,10 @@ _NAME = "Tag="
 _LINE = re.compile(
     rf"({_NAME}[^,]+),({_NUMBER}),({_NUMBER}),{_DIGITS.pattern},([^\s,]+)\s*|[#\"].*|\s*", re.ASCII
 )
-"""Tag, start and length in seconds, longest in milliseconds, histogram; or a comment, the legend, or nothing."""
+"""A line: tag, start and length in seconds, longest in milliseconds, histogram; or a comment, the legend, or nothing."""
 _BREAK, _SPACES = "\n", " \t\r\f\v"
 _AT_ONCE = 1 << 22
-"""Bytes."""
+"""Bytes that are read at once."""
 _NEXT_STEP = "The figures below are what could still be read. Run the journey again for a verdict."
 
 Measurements = dict[Tag, Series]
@@ -39,12 +39,12 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
     """
     Merge all intervals of the log, per tag.
 
-    hdrh's own reader passes silently over lines that it cannot parse; here each of them is a problem, and the
-    rest is still returned.
+    hdrh's own reader silently skips lines that it cannot parse. Here each such line is a problem, and the results of
+    the other lines are still returned.
 
     Args:
-        path: The log; lines without a tag of this suite are damage, comments and the legend are not.
-        problems: Receives what is wrong.
+        path: The log. A line without a tag of this suite is damage, except for comments and the legend.
+        problems: Receives the problems of the log.
     """
     measurements: Measurements = {}
     damaged: list[int] = []
@@ -73,7 +73,7 @@ def load_measurements(path: Path, problems: list[Problem]) -> Measurements:
 
 
 class _Lines(NamedTuple):
-    """Lines that hold a histogram each, column by column; *numbers* says where they are in the file."""
+    """Lines with one histogram each, column by column; *numbers* are their line numbers in the file."""
 
     numbers: Sequence[int]
     tags: Sequence[str]
@@ -83,7 +83,7 @@ class _Lines(NamedTuple):
 
 
 def _add_text(text: str, first: int, measurements: Measurements) -> list[int]:
-    """Add whole lines; returns the numbers of those that could not be read, of which nothing is added."""
+    """Add whole lines; returns the numbers of lines that could not be read, of which nothing is added."""
     text = text.removesuffix(_BREAK)
     damaged: list[int] = []
     if (lines := _plain_lines(text, first)) is None:
@@ -107,7 +107,7 @@ def _add_text(text: str, first: int, measurements: Measurements) -> list[int]:
 
 
 def _plain_lines(text: str, first: int) -> _Lines | None:
-    """Histograms and nothing else, read three times as quickly; None where a line is in doubt."""
+    """Lines with nothing but histograms, read three times as quickly; None where a line is in doubt."""
     cells = text.replace(_BREAK, f",{_BREAK},").split(",")
     tags, starts, lengths, longest, payloads, breaks = (cells[place::6] for place in range(6))
     is_plain = (
@@ -123,7 +123,7 @@ def _plain_lines(text: str, first: int) -> _Lines | None:
 
 
 def _any_lines(text: str, first: int) -> tuple[_Lines, list[int]]:
-    """One line at a time; also returns the numbers of those that are damaged."""
+    """Lines of any kind, read one at a time; also returns the numbers of damaged lines."""
     matches = [(number, _LINE.fullmatch(line)) for number, line in enumerate(text.split(_BREAK), first)]
     found = [(number, *match.groups()) for number, match in matches if match and match[1]]
     columns = zip(*found, strict=True) if found else [()] * len(_Lines._fields)
@@ -131,6 +131,6 @@ def _any_lines(text: str, first: int) -> tuple[_Lines, list[int]]:
 
 
 def _parse_numbers(texts: Sequence[str]) -> NDArray[np.float64]:
-    """All lines of an interval have the same."""
+    """The texts as numbers, each distinct text parsed once: all lines of an interval have the same."""
     values = {text: float(text) for text in set(texts)}
     return np.fromiter(map(values.__getitem__, texts), dtype=np.float64)

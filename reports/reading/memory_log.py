@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reports.problem import Problem
 
 BYTES_PER_MB = 1_000_000
-"""A megabyte is 10**6 bytes, here and in the thresholds: the stricter of the two readings."""
+"""A megabyte is 10**6 bytes, here and in the thresholds: the stricter of its two meanings."""
 _POINTS = 60
 _LEAST_FOR_SLOPE = 10
 _MOST_FOR_SLOPE = 400
@@ -40,12 +40,12 @@ def load_memory(path: Path, problems: list[Problem]) -> list[MemoryRow]:
 
 
 def portal_first(rows: Iterable[MemoryRow]) -> list[MemoryRow]:
-    """What is judged comes before what is only shown."""
+    """The rows with the portal's first, since its memory is what a reader looks for."""
     return sorted(rows, key=lambda row: row.process != PORTAL)
 
 
 def build_memory_row(process: str, time_s: NDArray[np.float64], rss_bytes: NDArray[np.float64]) -> MemoryRow:
-    """One process from its samples, in the order of time; both arrays have one value per sample, at least one."""
+    """One process from its samples, in the order of time; each array has a value for each of at least one sample."""
     rss_mb = rss_bytes / BYTES_PER_MB
     parts = np.array_split(rss_mb, min(_POINTS, len(rss_mb)))
     return MemoryRow(
@@ -62,9 +62,9 @@ def build_memory_row(process: str, time_s: NDArray[np.float64], rss_bytes: NDArr
 def _slope(time_s: NDArray[np.float64], rss_mb: NDArray[np.float64]) -> Slope | None:
     """
     The median of the slopes between all pairs of samples (Theil 1950, Sen 1968): a single peak does not bend it.
-    scipy.stats has it too, and takes a second to import.
+    scipy.stats has it too, but takes a second to import.
 
-    Of a long run every n-th sample is taken, so that there are at most so many pairs.
+    Of a long run only every n-th sample is taken, which bounds the number of pairs.
     """
     step = -(-len(rss_mb) // _MOST_FOR_SLOPE)
     hours, values = time_s[::step] / 3600, rss_mb[::step]

@@ -1,4 +1,4 @@
-"""What somebody else's Locust run calls our operations."""
+"""Finds the suite's operations in another project's Locust run, by the names that it gave them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 def parse_operation(method: str, name: str, contract: Contract) -> Operation | None:
     """
-    The operation that a row of a Locust CSV is about; None if it is none of ours.
+    The operation that a row of a Locust CSV is about; None if it is no operation of the suite.
 
     Args:
-        method: Locust's type; must be the contract's where it is an HTTP method.
+        method: Locust's type; an HTTP method must be the contract's.
         name: An operation's value, or a path of the contract, perhaps behind a method or a host.
-        contract: Says which paths there are; a placeholder stands for any one part of a path.
+        contract: Gives the paths; a placeholder stands for any one part of a path.
     """
     if name in set(Operation):
         return Operation(name)

@@ -1,4 +1,4 @@
-"""A run directory, read: every file of it once, and all that is wrong with them."""
+"""A run directory, read: every file once, and all problems of the files."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class RunFiles:
     Args:
         run_id: The directory's name.
         own: Whether this suite made the run; if not, there are only Locust's CSV files.
-        total: Locust's sum of all rows; None where it is missing, and of a run under way.
-        exceptions: What user classes raised instead of finishing: how often, and the message.
-        users: Moment in seconds since the epoch, and users then.
-        problems: What is wrong with the files, and what the manifest lists.
-        tracked: What was written down while the run went on.
-        path: Of the directory, as it was given; empty of a run under way.
-        finished: Whether there is anything to reconcile; a run under way has no statistics yet.
+        total: Locust's sum of all rows; None where it is missing, and for a run in progress.
+        exceptions: Exceptions that user classes raised: how often, and the message.
+        users: Moments in seconds since the epoch, with the number of users.
+        problems: Problems of the files, and problems that the manifest lists.
+        tracked: Errors that were logged during the run.
+        path: Path of the directory, as it was given; empty for a run in progress.
+        finished: Whether the run is over; a run in progress has no statistics to reconcile yet.
     """
 
     run_id: str
@@ -75,7 +75,7 @@ def load_run(run_dir: Path) -> RunFiles:
     """
     Read a run directory of this suite, or a directory with the CSV files of any Locust run.
 
-    A file that is missing or damaged becomes a problem; what could be read is there all the same.
+    A missing or damaged file becomes a problem; everything that could be read is returned all the same.
 
     Raises:
         LoadTestError: *run_dir* is no directory, or holds nothing of a run, or several Locust runs.

@@ -34,17 +34,17 @@ def load_table(
     """
     Read a CSV file as text.
 
-    Whatever is wrong with the file is noted as a problem; the records that are whole are returned all the same.
+    Damage of the file is noted as a problem; the records that are whole are returned all the same.
 
     Args:
         path: The file.
-        columns: Those that must be there; there may be others.
-        problems: Receives what is wrong.
-        aliases: Given for a file of another project, which may have been saved anew by another program: in another
-            encoding, or without its last line break. Other names of columns, in lower case, with ours.
+        columns: Columns that must be there; there may be others.
+        problems: Receives the problems of the file.
+        aliases: Other names of columns, in lower case, with ours; only for a file of another project. Another program
+            may have saved such a file anew, in another encoding or without its last line break.
 
     Returns:
-        One row per record, all values str. No rows, but *columns*, where nothing could be read.
+        One row per record, all values str. If nothing could be read, there are *columns* and no rows.
     """
     try:
         with open_file(path) as file:
@@ -76,10 +76,10 @@ def load_numbers(
     path: Path, texts: Sequence[str], numbers: Sequence[str], problems: list[Problem]
 ) -> pd.DataFrame:
     """
-    Read a CSV file whose columns *numbers* hold finite numbers from 0 up.
+    Read a CSV file with finite numbers from 0 up in its columns *numbers*.
 
     Returns:
-        One row per record that does; the others are noted as one problem.
+        One row per record with such numbers; the other records are noted as one problem.
     """
     if (plain := _plain_numbers(path, texts, numbers)) is not None:
         return plain
@@ -95,7 +95,7 @@ def load_numbers(
 
 
 def _plain_numbers(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame | None:
-    """A file of which nothing is in doubt, ten times as quickly; None of any other, which is looked at closely."""
+    """A file without anything in doubt, read ten times as quickly; None for any other, which is then read closely."""
     try:
         with open_file(path) as file:
             content = file.read()
@@ -111,7 +111,7 @@ def _plain_numbers(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> 
 
 
 def _are_counted(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which are finite, from 0 up, and no larger than a second, a byte or a file of this world is counted."""
+    """Which values are finite, from 0 up, and no larger than any real time, size or number of files."""
     return (values >= 0) & (values <= _LARGEST)
 
 
@@ -123,8 +123,8 @@ def _parse(
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", pd.errors.ParserWarning)
-            # Only the Python engine tells a field that is missing from one that is empty; and a request may well be
-            # called "NA".
+            # Only the Python engine distinguishes a missing field from an empty field. "NA" is a text, since a request
+            # may well be called so.
             table = pd.read_csv(
                 io.StringIO(text),
                 engine="python",
@@ -152,7 +152,7 @@ def _parse(
 
 
 def _end_of_whole_records(text: str) -> int:
-    """Where the last record ends that is whole: after a line break that no quotation mark holds open."""
+    """Where the last whole record ends: after a line break outside of quotation marks."""
     end = text.rfind("\n") + 1
     while text.count('"', 0, end) % 2:
         end = text.rfind("\n", 0, end - 1) + 1
@@ -160,7 +160,7 @@ def _end_of_whole_records(text: str) -> int:
 
 
 def _ends_whole(text: str, last_begins: int) -> bool:
-    """Whether the last line, which no line break ends, has all of its fields."""
+    """Whether the last line, which has no line break at its end, has all of its fields."""
     try:
         last = list(csv.reader([text[last_begins:]]))
         first = next(csv.reader(io.StringIO(text)), [])

@@ -1,4 +1,4 @@
-"""``errors.jsonl`` of a run directory: what the portal and the load wrote down while the run went on."""
+"""``errors.jsonl`` of a run directory: errors that the portal and the load logged during the run."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def load_tracked_errors(run_dir: Path) -> list[TrackedErrors]:
     """
     The errors by kind, route and message, the most frequent first, at most twenty groups.
 
-    Failed requests as the load's users saw them are left out: they are among the failures. A file that is not there,
-    or a line that is damaged, is no problem of the run: its figures do not come from the log.
+    Failed requests as the load's users saw them are left out: they are among the failures. A missing file or a damaged
+    line is no problem of the run, since no figure comes from the log.
     """
     groups: Counter[_Group] = Counter()
     last: dict[_Group, str] = {}
@@ -61,7 +61,7 @@ class _Group(NamedTuple):
 
 
 def _counted(groups: object) -> dict[_Group, tuple[int, str]]:
-    """Groups of the summary with how many there were, and when last; what is no such group is left out."""
+    """Groups of the summary with the number of their errors and the last time; everything else is left out."""
     found = {}
     for row in groups if isinstance(groups, list) else []:
         match row:
@@ -91,7 +91,7 @@ def _records(path: Path) -> Iterator[Record]:
 
 
 def _summary(line: bytes) -> Record | None:
-    """The last line, which is no record of the tracker's."""
+    """The last line, which is a summary and no record of the tracker."""
     try:
         summary: Record = json.loads(line)
     except (ValueError, RecursionError):

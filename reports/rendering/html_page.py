@@ -32,14 +32,14 @@ def render_html(verdict: Verdict) -> str:
     """
     The whole record as a page.
 
-    Everything is inline and nothing is loaded from anywhere; texts from outside are escaped.
+    Everything is inline and nothing is loaded from elsewhere; texts from outside are escaped.
     """
     context = _context(verdict) | {"galleries": _galleries(verdict)}
     return template_environment().get_template("report.html.j2").render(context)
 
 
 def render_parts(verdict: Verdict, *names: str) -> str:
-    """Some blocks of the page's template alone, in this order."""
+    """Only the named blocks of the page's template, in this order."""
     template = template_environment().get_template("report.html.j2")
     context = template.new_context(_context(verdict))
     return "".join(part for name in names for part in template.blocks[name](context))
@@ -61,7 +61,7 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(drawing=drawing, figures=figures, wording=wording)
-    # A block that is rendered by itself sees no macro of its template, but every global.
+    # A block that is rendered by itself sees every global, but no macro of its template.
     marks = environment.get_template("marks.html.j2").module
     environment.globals.update({name: getattr(marks, name) for name in ("shape", "badge", "bar")})
     return environment
@@ -117,7 +117,7 @@ def _by_subject(findings: Iterable[Finding]) -> list[tuple[str, list[Finding]]]:
 
 
 def _breakdowns(rows: Iterable[OperationRow]) -> list[tuple[Journey, list[OperationRow], list[float | None]]]:
-    """Journeys made of several operations: their rows, and all the values that share one scale."""
+    """Journeys with several operations: their rows, and all values that share one scale."""
     journeys = {
         journey: [row for row in rows if row.operation and row.operation.journey is journey]
         for journey in Journey

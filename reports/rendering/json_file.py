@@ -31,7 +31,7 @@ def render_json(verdict: Verdict) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold."""
+    """The value in types that JSON can hold."""
     match value:
         case State():
             return value.word

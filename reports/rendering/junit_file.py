@@ -1,8 +1,8 @@
 """
-``junit.xml``: the record, for what CI shows of tests.
+``junit.xml``: the record as test results, which CI shows.
 
-The dialect that GitLab, Jenkins and most actions read: attributes and elements that all of them know, and each text
-in full, since GitLab shows the text of an element and not its ``message``.
+It is the dialect that GitLab, Jenkins and most actions read, with attributes and elements that all of them know. Each
+text is written in full, since GitLab shows the text of an element and not its ``message``.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def render_junit(verdict: Verdict) -> str:
     """
     One test case per criterion, and one per problem.
 
-    PASS and WARN are passed, FAIL is a failure, NO VERDICT and each problem an error, a criterion that was not judged
-    is skipped. So there is a failure or an error exactly where the verdict is FAIL or NO VERDICT, and ``--strict``
+    PASS and WARN are passed, FAIL is a failure, NO VERDICT and each problem an error, and a criterion that was not
+    judged is skipped. So there is a failure or an error exactly where the verdict is FAIL or NO VERDICT. ``--strict``
     changes nothing here: it is about the exit code.
 
-    A case's name is its criterion's, its class the journeys': both stay the same from run to run, so that CI can
-    follow them, and differ between the journeys of one job. Its time is 0: the run's own is the suite's.
+    A case is named after its criterion, and its class after the journeys. Both stay the same from run to run, so that
+    CI can follow them, and differ between the journeys of one job. A case's time is 0; the suite has the run's time.
     """
     manifest = verdict.manifest
     length_s = f"{manifest.length_s if manifest else 0:.3f}"
@@ -71,7 +71,7 @@ def _class_name(verdict: Verdict) -> str:
 
 
 def _properties(verdict: Verdict) -> dict[str, str]:
-    """What tells this run from others, by the record's own names."""
+    """What distinguishes this run from others, by the record's own names."""
     properties = {"run_id": verdict.run_id, "state": verdict.state.word, "judged_by": verdict.judged_by}
     if manifest := verdict.manifest:
         properties |= {
@@ -112,7 +112,7 @@ def _case(name: str) -> ET.Element:
 
 
 def _add_outcome(case: ET.Element, tag: str, kind: str, message: str, more: str = "") -> None:
-    """An element with the whole text, and its beginning as the message."""
+    """Add an element with the whole text, and the text's beginning as the message."""
     element = _add_text(case, tag, f"{message}\n{more}" if more else message)
     element.set("message", " ".join(_legal(message).split()))
     element.set("type", _legal(kind))
@@ -161,5 +161,5 @@ def _count(cases: Iterable[ET.Element], tag: str) -> int:
 
 
 def _legal(text: str) -> str:
-    """The text with ``?`` for what XML cannot hold, as control characters are shown everywhere."""
+    """The text with ``?`` for each character that XML cannot hold; every output shows control characters so."""
     return _NOT_XML.sub("?", text)

@@ -54,15 +54,15 @@ _NAMED = (
     State,
     StepRow,
 )
-"""What the record's annotations name, and the record itself imports for type checkers only."""
+"""Types that the record's annotations name, but the record imports for type checkers only."""
 
 
 def build_schema() -> dict[str, Any]:
     """
     The schema of what `render_json` writes, draft 2020-12.
 
-    Every key is required and no other is allowed, except for limits: of these, only what differs from the default is
-    written.
+    Every key is required and no other is allowed. Only limits are an exception: those with their default value are
+    not written.
     """
     adapter = TypeAdapter(Verdict)
     adapter.rebuild(_types_namespace={named.__name__: named for named in _NAMED})
@@ -79,13 +79,13 @@ def render_schema() -> str:
 
 
 class _RenderedSchema(GenerateJsonSchema):
-    """Where `render_json` writes something else than pydantic would."""
+    """The differences between what `render_json` writes and what pydantic would write."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the name says what a title would
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Written whether it is the default or not."""
+        """The schema of the value itself, which is written even if it is the default."""
         return self.generate_inner(schema["schema"])
 
     def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
@@ -120,7 +120,7 @@ def _returned(computed: property) -> JsonSchemaValue:
 
 
 def _without_null(rendered: JsonSchemaValue) -> JsonSchemaValue:
-    """The default of a limit is null, and is not written."""
+    """The schema without null: it is the default of a limit, which is not written."""
     others = [choice for choice in rendered.get("anyOf", ()) if choice != {"type": "null"}]
     return others[0] if len(others) == 1 else rendered
 

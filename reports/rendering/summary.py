@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from reports.state import State
 
 _MOST_ROWS = 20
-"""Of everything that a run may have any number of; the rest is counted."""
+"""Most rows of a list that may have any length; the rest is only counted."""
 _MOST_FAILURES = 5
 _MOST_CHARACTERS = 300
-"""Of one text from outside."""
+"""Most characters of one text from outside."""
 _LEFT_OUT = "… and {count:,} more in `verdict.json`."
 _BLANK = re.compile(r"[^\S\u00a0]+")
 _ACTIVE = re.compile(r"[\\`*\[<&|~$]|(?<![^\W_])_|_(?![^\W_])")
@@ -42,7 +42,8 @@ def render_summary(verdict: Verdict) -> str:
     """
     Headline, criteria, problems, notes, advice, failures, steps, and how the run was made.
 
-    Texts from outside are cut off after 300 characters, and are text: no character of theirs is Markdown or HTML.
+    Texts from outside are cut off after 300 characters and shown as they are: none of their characters acts as Markdown
+    or HTML.
     """
     parts = [
         f"## {_state(verdict.state)}: {_text(journeys_text(verdict))}",
@@ -111,7 +112,7 @@ def _criterion(finding: Finding) -> str:
 
 
 def _measured(finding: Finding) -> str:
-    # What is not certain says its interval where it says so.
+    # A finding that is not certain shows its interval with the reason.
     interval = "" if figures.certainty_text(finding) else figures.interval_text(finding)
     return "<br>".join(_text(line) for line in (figures.finding_value(finding), interval) if line)
 
@@ -212,7 +213,7 @@ def _left_out(rows: Sequence[object], most: int) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """One line, as text: every character that could be Markdown or HTML as a reference to it."""
+    """One line of plain text: every character that could be Markdown or HTML is written as a reference."""
     return _ACTIVE.sub(lambda match: _REFERENCES.get(match[0], f"&#{ord(match[0])};"), _cut(_line(text)))
 
 
@@ -227,7 +228,7 @@ def _line(text: str) -> str:
 
 
 def _code(commands: Iterable[str]) -> str:
-    """Ready to paste; the fence is longer than any row of backticks within."""
+    """A block of commands, ready to paste; its fence is longer than any row of backticks in it."""
     code = "\n".join(map(_line, commands))
     fence = "`" * max([3, *(len(row) + 1 for row in re.findall("`+", code))])
     return f"{fence}sh\n{code}\n{fence}"

@@ -49,7 +49,7 @@ def print_verdict(
     console: Console, verdict: Verdict, report: Path | None = None, *, strict: bool = False
 ) -> None:
     """
-    One run: its verdict, every criterion, why it is invalid where it is, and what to do next.
+    Print one run: its verdict, every criterion, why the test is invalid if it is, and what to do next.
 
     Commands and paths are never broken into lines, so that they can be copied.
 
@@ -97,7 +97,7 @@ def _remarks(verdict: Verdict) -> Iterator[tuple[str, str]]:
 
 def print_verdicts(console: Console, runs: Sequence[tuple[Verdict, Path]]) -> None:
     """
-    Several runs, one line each: journey, verdict, requests, failures and what decided it; then the reports' paths.
+    Print several runs, one line each: journey, verdict, requests, failures and what decided it; then the reports' paths.
 
     Args:
         console: Where to print.
@@ -158,7 +158,7 @@ def _criteria(findings: Iterable[Finding]) -> Table:
 
 
 def _unjudged(rows: Sequence[OperationRow]) -> Table:
-    """What was measured, without limits: there is no criterion about it."""
+    """What was measured without any criterion about it, and so without limits."""
     table = _borderless_table()
     for heading in ("Request", *UNJUDGED_COLUMNS):
         table.add_column(heading, justify="left" if heading == "Request" else "right")

@@ -1,4 +1,4 @@
-"""How sure a percentile, a mean or a share is: the interval that holds the true one in 95 of 100 runs."""
+"""How sure a percentile, a mean or a share is: the interval that holds the true value in 95 of 100 runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_WINDOWS = 8
-"""With fewer, the scatter of windows says nothing."""
+"""With fewer windows, their scatter says nothing."""
 Z_95 = 1.959963984540054
 """Standard deviations of the normal distribution on either side of its mean that hold 95 % of it."""
 _SIGNIFICANCE = 0.005
@@ -29,23 +29,23 @@ class Method(StrEnum):
     """How an interval was found."""
 
     ORDER_STATISTICS = "order_statistics"
-    """Two of the results themselves, by rank; they are taken to be independent."""
+    """Two of the results themselves, by rank; results are taken to be independent."""
     BLOCK_BOOTSTRAP = "block_bootstrap"
     """From resampled blocks of windows; results may depend on others of about the same time."""
     CLOPPER_PEARSON = "clopper_pearson"
     """The exact interval of a share; results are taken to be independent."""
     NORMAL = "normal"
-    """Student's t; of a mean, where there are too few windows to resample. Results are taken to be independent."""
+    """Student's t, for a mean with too few windows to resample; results are taken to be independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """
-    Both ends belong to it; milliseconds, or 0..1 for a share.
+    An interval with both of its ends; in milliseconds, or 0..1 for a share.
 
     Args:
-        at_least: Whether the upper end may be larger, for all that is known: it lies among requests that were
-            waited for in vain.
+        at_least: Whether the true upper end may be larger, because it lies among requests that were waited for in
+            vain.
     """
 
     low: float
@@ -107,11 +107,11 @@ def least_count(percent: float, confidence: float = 0.95) -> int:
 
 def quantile_ranks(count: int, percent: float, confidence: float = 0.95) -> tuple[int, int] | None:
     """
-    The ranks, from 1, of the two results that the true percentile lies between.
+    The ranks, from 1, of the two results between which the true percentile lies.
 
-    For independent results of whatever distribution: the number of them below the true percentile is binomial
-    (David & Nagaraja, Order Statistics, 3rd ed., 7.1). Of the pairs that reach the confidence, the closest
-    together; of those, the one around the nearest rank.
+    For independent results of any distribution, the number of results below the true percentile is binomial
+    (David & Nagaraja, Order Statistics, 3rd ed., 7.1). Of the pairs that reach the confidence, the closest pair is
+    taken; of equally close pairs, the pair around the nearest rank.
 
     Returns:
         None where no pair reaches the confidence: there are fewer results than ``least_count``.
@@ -152,11 +152,11 @@ def is_dependent(windows: Windows, percent: float) -> bool:
     """
     Whether results depend on others of about the same time.
 
-    The results above the percentile are counted per window, and the same results are dealt out to the same
-    windows at random 399 times, which holds for few results per window too. They are dependent if the counts
-    scatter more (Pearson's chi-square), or neighbours are more alike, than in 99.5 % of the deals. Likewise for
-    the median, which shows it with fewer results; of independent ones, at most 2 in 100 are taken for dependent.
-    The deals do not change from call to call: the same results are judged alike.
+    The results above the percentile are counted per window. Then the same results are dealt to the same windows at
+    random, 399 times; this is valid for few results per window too. Results are dependent if the counts scatter more
+    (Pearson's chi-square), or neighbours are more alike, than in 99.5 % of the deals. The same is done for the median,
+    which shows dependence with fewer results. Of independent runs, at most 2 in 100 are taken for dependent. The deals
+    do not change from call to call: the same results are judged alike.
 
     Returns:
         False also where it is not known: fewer than 8 windows hold results.
@@ -179,9 +179,9 @@ def bootstrap_interval(
     """
     The interval of a percentile, in milliseconds, where results depend on others of about the same time.
 
-    From the nearest-rank percentiles of resampled blocks of windows; see ``_draw_weights`` and ``_ends``. Needs at
-    least one result. No resampling knows of spells that are rarer than the run is long: where slow and fast ones
-    last a sixth of it, the true percentile is within in 85 of 100 runs.
+    It is made from the nearest-rank percentiles of resampled blocks of windows; see ``_draw_weights`` and ``_ends``.
+    It needs at least one result. Resampling cannot show spells that are rarer than the run is long: where slow and
+    fast spells last a sixth of the run, the interval holds the true percentile in 85 of 100 runs.
     """
     windows = windows.held()
     cumulative = np.cumsum(windows.counts, axis=1, dtype=np.float64)
@@ -199,7 +199,7 @@ def percentile_interval(
     """
     The interval of a percentile, in milliseconds; the measured percentile is always in it.
 
-    Dependence makes it wider than that of as many independent results, never narrower.
+    Dependence makes the interval wider than that of as many independent results, never narrower.
 
     Returns:
         None with fewer results than ``least_count``.
@@ -240,10 +240,10 @@ def mean_interval(
 
 def _draw_weights(count: int, random: np.random.Generator, resamples: int) -> list[NDArray[np.float64]]:
     """
-    How often each of *count* windows is drawn, part of the resamples by part; each of shape (resamples, count).
+    How often each of *count* windows is drawn; one array of shape (resamples, count) for each part of the resamples.
 
-    A circular block bootstrap (Politis & Romano 1992) of blocks as long as the square root of *count*: the cube
-    root gives the best variance, but intervals that hold the true value too rarely.
+    It is a circular block bootstrap (Politis & Romano 1992). A block is as long as the square root of *count*: the cube
+    root gives the best variance, but its intervals hold the true value too rarely.
     """
     length = math.isqrt(count)
     starts = random.integers(count, size=(resamples, -(-count // length), 1))
@@ -255,10 +255,10 @@ def _draw_weights(count: int, random: np.random.Generator, resamples: int) -> li
 
 def _ends(found: NDArray[np.float64], count: int, confidence: float) -> tuple[float, float]:
     """
-    The quantiles of what the resamples gave, as far out as so few blocks of *count* windows demand.
+    The quantiles of the resampled figures, as far out as so few blocks of *count* windows demand.
 
-    Further than the confidence says by as much as Student's t is wider than the normal distribution (Hesterberg,
-    The American Statistician 69, 2015, "expanded percentile interval").
+    They are further out than the confidence says, by as much as Student's t is wider than the normal distribution
+    (Hesterberg, The American Statistician 69, 2015, "expanded percentile interval").
     """
     blocks = max(count / math.isqrt(count), 2)
     score = float(stdtrit(blocks - 1, (1 - confidence) / 2)) * math.sqrt(blocks / (blocks - 1))
@@ -268,7 +268,7 @@ def _ends(found: NDArray[np.float64], count: int, confidence: float) -> tuple[fl
 
 
 def _is_clustered(above: NDArray[np.int64], sizes: NDArray[np.int64]) -> bool:
-    """Whether those *above*, of windows of such *sizes*, are spread less evenly than chance would have it."""
+    """Whether the results *above*, in windows of such *sizes*, are spread less evenly than by chance."""
     dealt = np.random.default_rng(0).multivariate_hypergeometric(
         sizes, int(above.sum()), size=_DEALS, method="marginals"
     )
@@ -279,6 +279,6 @@ def _is_clustered(above: NDArray[np.int64], sizes: NDArray[np.int64]) -> bool:
 
 
 def _share_as_large(statistics: NDArray[np.float64]) -> float:
-    """The share of *statistics* that reach the first, which is among them; equal ones may differ by rounding."""
+    """The share of *statistics* that reach the first, itself included; equal values may differ by rounding."""
     first = statistics[0]
     return float(np.mean(statistics >= first - 1e-9 * abs(first)))

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 _US_PER_MS = 1000
 NEVER = BUCKETS
-"""A bucket behind those of HdrHistogram: results that will never be there. Its value is infinite."""
+"""A bucket behind those of HdrHistogram, for results that will never arrive; its value is infinite."""
 CELLS = BUCKETS + 1
-"""Buckets with this one."""
+"""Number of buckets, `NEVER` included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
     """
-    Milliseconds; None where the source does not say.
+    Figures in milliseconds; None where the source does not have the figure.
 
     Args:
-        at_least: Names of the figures that are lower bounds: they lie among requests that were waited for in vain.
+        at_least: Names of the figures that are lower bounds, because they lie among requests waited for in vain.
     """
 
     min_ms: float | None = None
@@ -43,7 +43,7 @@ class Latency:
 
 
 class Counts(NamedTuple):
-    """Results: buckets, ascending, and how many are in each."""
+    """Results: buckets, ascending, and how many results are in each."""
 
     buckets: NDArray[np.int64]
     counts: NDArray[np.int64]
@@ -61,7 +61,7 @@ def nearest_rank(count: int, percent: float) -> int:
     """
     The rank of a percentile among *count* results: count·percent/100, rounded up.
 
-    Percentages have at most three decimals; computed in integers, so that 95 % of 20 is 19 and not 20.
+    Percentages have at most three decimals. The rank is computed in integers, so that 95 % of 20 is 19 and not 20.
     """
     return max(-(-count * round(percent * 1000) // 100_000), 1)
 
@@ -81,8 +81,8 @@ class Distribution:
     """
     An HdrHistogram of microseconds with three significant digits, read in milliseconds.
 
-    Histograms are merged, percentiles never are. A value stands for the upper edge of its bucket, as HDR tools
-    show it: at most 0.1 % too large, and never too small.
+    Histograms are merged, percentiles never are. A value is shown as the upper edge of its bucket, as HDR tools do:
+    at most 0.1 % too large, and never too small.
     """
 
     def __init__(self) -> None:
@@ -101,7 +101,7 @@ class Distribution:
         self._counts += other._counts
 
     def add_counts(self, buckets: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-        """Add so many results to each of these buckets; one may be named more than once."""
+        """Add *counts* to *buckets*, one each; a bucket may be named more than once."""
         np.add.at(self._counts, buckets, counts)
 
     def add_encoded(self, payload: str | bytes) -> None:
@@ -117,7 +117,7 @@ class Distribution:
         self.add_counts(held.buckets, held.counts)
 
     def as_histogram(self) -> HdrHistogram:
-        """As hdrh has it, in microseconds."""
+        """The results as a histogram of hdrh, in microseconds."""
         histogram, (held, counts) = new_histogram(), self.bucket_counts()
         np.ctypeslib.as_array(histogram.counts)[:] = self._counts[:BUCKETS]
         if len(held):
@@ -151,7 +151,7 @@ class Distribution:
         return self.value_at_rank(nearest_rank(self.count, percent))
 
     def latency(self) -> Latency:
-        """Every figure that a report shows; all None where there are no results. None may be in `NEVER`."""
+        """Every figure that a report shows; all None where there are no results. No result may be in `NEVER`."""
         held, counts = self.bucket_counts()
         if not len(held):
             return Latency()
@@ -168,11 +168,11 @@ class Distribution:
 
 @cache
 def _edges_ms() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The smallest and the largest value of each bucket; both infinite of `NEVER`."""
+    """The smallest and the largest value of each bucket; both are infinite for `NEVER`."""
     lowest_us, highest_us = edges_us()
     return np.append(lowest_us / _US_PER_MS, np.inf), np.append(highest_us / _US_PER_MS, np.inf)
 
 
 def upper_edges_ms(buckets: NDArray[np.int64] | np.int64) -> NDArray[np.float64]:
-    """The values that stand for buckets, in milliseconds; all histograms have the same."""
+    """The values that stand for buckets, in milliseconds; they are the same in all histograms."""
     return np.asarray(_edges_ms()[1][buckets])

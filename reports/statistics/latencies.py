@@ -1,8 +1,8 @@
 """
-How long requests took, also where all that is known is "at least": what was waited for in vain.
+How long requests took, also where only a lower bound is known, because they were waited for in vain.
 
-A timeout, and a request that the end of the run cut off, has no latency but was waited for: its result is censored.
-It stands in every figure with the time that it waited, as far as it waited; so no slow failure makes a figure better.
+A timeout, or a request that the end of the run cut off, has no latency but was waited for: its result is censored.
+It counts in every figure up to the time that it waited, so that no slow failure makes a figure better.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 _RESOLUTION = 1e-3
 SHOWN = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0}
-"""The percentiles of every table."""
+"""The percentiles in every table."""
 _RANDOM_SEED = 17
-"""Of the bootstrap: the same run is always judged the same."""
+"""Seed of the bootstrap, so that the same run is always judged the same."""
 
 
 class Bound(NamedTuple):
@@ -41,8 +41,8 @@ class Bound(NamedTuple):
     A latency in milliseconds.
 
     Args:
-        value: Infinite where it lies among results that will never be there.
-        worst: What it would be if all that waited had never been answered; infinite likewise.
+        value: Infinite where it lies among results that will never arrive.
+        worst: The value if all that waited had never been answered; it may be infinite.
     """
 
     value: float
@@ -50,7 +50,7 @@ class Bound(NamedTuple):
 
     @property
     def at_least(self) -> bool:
-        """Whether the latency may be larger, for all that is known."""
+        """Whether the true latency may be larger than the value."""
         return self.worst > self.value * (1 + _RESOLUTION)
 
 
@@ -58,14 +58,14 @@ def percentile(answered: Counts, waited: Counts, percent: float) -> Bound:
     """
     A percentile by nearest rank; there must be at least one result.
 
-    A result that waited counts among those that are larger than a value as long as it waited for longer than that,
-    and not at all beyond: Kaplan and Meier's reduced-sample estimate (Journal of the American Statistical
-    Association 53, 1958, section 3). So another result that waited never makes the percentile smaller. It is "at least"
-    where it would be larger, had all that waited never been answered.
+    For values up to the time that it waited, a result that waited counts among the larger results; for values beyond,
+    it does not count at all. This is Kaplan and Meier's reduced-sample estimate (Journal of the American Statistical
+    Association 53, 1958, section 3). So another result that waited never makes the percentile smaller. The percentile
+    is a lower bound if it would be larger, had all that waited never been answered.
 
     Args:
-        answered: Results whose duration is known.
-        waited: Results of which only a lower bound is.
+        answered: Results with a known duration.
+        waited: Results of which only a lower bound is known.
         percent: 0..100.
     """
     if not waited.total:
@@ -98,8 +98,8 @@ class Latencies:
     The results that a latency is computed from.
 
     Args:
-        answered: Ranks of results with a known duration; infinite for a rank that will never have one.
-        waited: Those of which only a lower bound is: timeouts, and what the end of the run cut off.
+        answered: Results with a known duration; it is infinite for results that will never arrive.
+        waited: Results of which only a lower bound is known: timeouts, and requests that the end of the run cut off.
     """
 
     answered: Series = field(default_factory=Series)
@@ -107,15 +107,15 @@ class Latencies:
 
     @property
     def count(self) -> int:
-        """All of them."""
+        """Number of results, answered or waited for in vain."""
         return self.answered.count + self.waited.count
 
     def percentile(self, percent: float) -> Bound | None:
-        """See `percentile`; None where there is no result."""
+        """The percentile, as `percentile` computes it; None where there is no result."""
         return percentile(*self._counts(), percent) if self.count else None
 
     def mean(self) -> Bound | None:
-        """The mean; what waited counts with the time it waited, and only where that makes the mean larger."""
+        """The mean; a result that waited counts with the time it waited, but only where that makes the mean larger."""
         known_ms = self.answered.whole.latency().mean_ms
         if not self.waited.count:
             return None if known_ms is None else Bound(known_ms, known_ms)
@@ -125,7 +125,7 @@ class Latencies:
         return Bound(max(float(means.max()), known_ms or 0.0), math.inf)
 
     def maximum(self) -> Bound | None:
-        """The longest of all."""
+        """The longest of all results; None where there is no result."""
         parts = [part for part in self._counts() if part.total]
         if not parts:
             return None
@@ -133,7 +133,7 @@ class Latencies:
         return Bound(longest, math.inf if self.waited.count else longest)
 
     def summary(self) -> Latency | None:
-        """Every figure that a report shows; None where there is no result. The fastest is that of the answers."""
+        """Every figure that a report shows; None where there is no result. The fastest is the fastest answer."""
         bounds = {name: self.percentile(percent) for name, percent in SHOWN.items()}
         bounds |= {"mean_ms": self.mean(), "max_ms": self.maximum()}
         known = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -149,11 +149,11 @@ class Latencies:
         """
         The 95 % interval; the percentile is always in it.
 
-        Its upper end is "at least" where it lies among results that waited or will never be there: it is then the
-        longest time that is known.
+        Its upper end is a lower bound where it lies among results that waited or will never arrive: it is then the
+        longest known time.
 
         Returns:
-            None with too few results, and where all of it lies among results that will never be there.
+            None with too few results, and where the whole interval lies among results that will never arrive.
         """
         value, low = self.percentile(percent), self._interval(percent, self.waited)
         if value is None or low is None or math.isinf(value.value):
@@ -164,7 +164,7 @@ class Latencies:
         return Interval(min(low.low, value.value), end, low.method, at_least=value.at_least or beyond)
 
     def mean_interval(self) -> Interval | None:
-        """The 95 % interval of the mean; its upper end is "at least" where any result waited."""
+        """The 95 % interval of the mean; its upper end is a lower bound where any result waited."""
         value, found = self.mean(), mean_interval(self._windows(self.waited), random=_random())
         if value is None or found is None:
             return None

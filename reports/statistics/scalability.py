@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_LEVELS = 4
-"""One more than the law has parameters."""
+"""One level more than the law has parameters."""
 _LEAST_ERROR_RATIO = 0.001
-"""No level is held so long and so evenly that its throughput is known better."""
+"""Smallest error of a throughput: no level is held so long and so evenly that it is known better."""
 _LEAST_DRAWN_RATIO = 0.001
-"""Of the fitted throughput; noise makes none that is negative."""
+"""Smallest drawn throughput, as a share of the fitted one: noise must not make it negative."""
 _FARTHEST_RATIO = 10.0
-"""A peak at so many times the largest level, or more, is a guess."""
+"""A peak at so many times the largest level, or beyond, is a guess."""
 _TAIL = 0.025
 _MOST_ITERATIONS = 50
 _SMALLEST_STEP = 1e-4
 _TOLERANCE = 1e-9
-"""Share of the misfit; a smaller gain ends the fit."""
+"""Gain of a step, as a share of the misfit; a smaller gain ends the fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LoadLevel:
     What was measured with so many concurrent users.
 
     Args:
-        standard_error: Of *per_second*; 0 where it is unknown.
+        standard_error: Standard error of *per_second*; 0 where it is unknown.
     """
 
     users: int
@@ -64,10 +64,10 @@ class Scalability:
         per_user: Results per second of a single user.
         contention: 0..1, the share of the work that waits its turn.
         coherency: What every pair of users costs; only where it is not 0 does throughput ever fall.
-        peak_users: Where throughput is largest; None where that is beyond ten times the largest level.
-        peak_per_second: Throughput there; None likewise.
-        peak_users_interval: 95 %. None where a peak beyond ten times the largest level cannot be ruled out: a peak
-            without an interval is not established.
+        peak_users: Users at the largest throughput; None where that is beyond ten times the largest level.
+        peak_per_second: Throughput of *peak_users*; None where there is no such number.
+        peak_users_interval: 95 % interval of *peak_users*. None where a peak beyond ten times the largest level cannot
+            be ruled out: a peak without an interval is not established.
         residual_ratio: Root mean square of the residuals, each as a share of the fitted throughput.
     """
 
@@ -91,12 +91,12 @@ def fit_scalability(
     """
     Fit the law by weighted least squares, with a contention of 0..1 and a coherency of at least 0.
 
-    Intervals are those of a parametric bootstrap. Its noise is as large as the standard errors; where the residuals
-    are larger than these explain, as the residuals show, by Student's t for as few levels.
+    Intervals come from a parametric bootstrap. Its noise is as large as the standard errors. Where these do not explain
+    the residuals, its noise is as large as the residuals show, by Student's t for as few levels.
 
     Returns:
         None with fewer than four different numbers of users, where a level has no users or no throughput, and where
-        the levels leave open what a user alone gets.
+        the levels do not determine the throughput of a single user.
     """
     users = np.array([level.users for level in levels], dtype=np.float64)
     measured = np.array([level.per_second for level in levels], dtype=np.float64)
@@ -128,14 +128,14 @@ def fit_scalability(
 
 def largest_holding(levels: Sequence[tuple[int, bool]]) -> int | None:
     """
-    Up to how many users at once the criteria hold: at that level and at every lower one.
+    The number of users up to which the criteria hold: at that level and at every lower level.
 
     Args:
-        levels: Users, and whether the criteria hold, in any order; a level that was tried twice holds if it did
+        levels: Users, and whether the criteria hold, in any order; a level that was tried twice holds if it held
             both times.
 
     Returns:
-        None where they do not hold at the lowest level either, or there is none.
+        None where the criteria do not hold at the lowest level, or there is no level.
     """
     least_failing = min((users for users, holds in levels if not holds), default=math.inf)
     return max((users for users, _ in levels if users < least_failing), default=None)
@@ -143,10 +143,10 @@ def largest_holding(levels: Sequence[tuple[int, bool]]) -> int | None:
 
 def _terms(users: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    What the three costs are multiplied with: N / X(N) = (1-contention)/per_user + N·contention/per_user
+    The factors of the three costs: N / X(N) = (1-contention)/per_user + N·contention/per_user
     + N(N-1)·coherency/per_user.
 
-    In these costs, the bounds of the law all say the same: none is negative.
+    In terms of these costs, all bounds of the law say the same: no cost is negative.
     """
     return np.stack((np.ones_like(users), users, users * (users - 1)), axis=-1)
 
@@ -160,7 +160,7 @@ def _throughput(terms: NDArray[np.float64], costs: NDArray[np.float64]) -> NDArr
 def _rough_costs(
     terms: NDArray[np.float64], measured: NDArray[np.float64], errors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The costs that fit N / X(N) best, in which they are linear; a user alone costs something."""
+    """The costs that fit N / X(N) best, which is linear in them; a single user always costs something."""
     users = terms[:, 1]
     weights = measured**2 / users / errors
     costs = nnls(terms * weights[:, np.newaxis], users / measured * weights)[0]
@@ -175,7 +175,7 @@ def _fit_costs(
     costs: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """
-    The costs that fit *measured* best: Gauss-Newton from *costs* on, each step a least-squares problem with bounds.
+    The costs that fit *measured* best: Gauss-Newton, starting at *costs*; each step is a bounded least-squares problem.
 
     A step that does not improve the fit is halved until it does, or ends the search.
     """
@@ -201,7 +201,7 @@ def _fit_costs(
 
 
 def _noise_scale(residuals: NDArray[np.float64]) -> float:
-    """By how much the noise is larger than the standard errors, of which *residuals* are multiples; at least 1."""
+    """How many times as large as the standard errors the noise is, at least 1; *residuals* are multiples of these."""
     free = len(residuals) - 3
     scatter = math.sqrt(float((residuals**2).sum()) / free)
     return scatter * float(stdtrit(free, 1 - _TAIL) / ndtri(1 - _TAIL)) if scatter > 1 else 1.0
@@ -209,9 +209,9 @@ def _noise_scale(residuals: NDArray[np.float64]) -> float:
 
 def _parameters(costs: NDArray[np.float64]) -> NDArray[np.float64]:
     """
-    Per user, contention and coherency; shape (…, 3), as *costs*.
+    Throughput per user, contention and coherency; shape (…, 3), as *costs*.
 
-    The first is infinite where a user alone costs nothing, as may be where no level is near 1.
+    The throughput per user is infinite where a single user costs nothing, as may be where no level is near 1.
     """
     alone = costs[..., 0] + costs[..., 1]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -219,7 +219,7 @@ def _parameters(costs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _peak_users(costs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """√((1-contention)/coherency), at least 1; infinite where throughput never falls. Shape (…), of (…, 3)."""
+    """√((1-contention)/coherency), at least 1; infinite where throughput never falls. Shape (…) from shape (…, 3)."""
     squares = np.full(costs.shape[:-1], np.inf)
     np.divide(costs[..., 0], costs[..., 2], out=squares, where=costs[..., 2] > 0)
     peaks: NDArray[np.float64] = np.maximum(np.sqrt(squares), 1)

@@ -1,4 +1,4 @@
-"""Results of one kind over the course of a run: the whole, and its consecutive windows of time."""
+"""Results of one kind over the time of a run: the whole run, and its consecutive windows of time."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class _Cells(NamedTuple):
     Results by window and bucket.
 
     Args:
-        keys: Number of the window times `CELLS`, and the bucket.
-        counts: For each of them.
+        keys: Number of the window times `CELLS`, plus the bucket.
+        counts: Results with each key.
     """
 
     keys: NDArray[np.int64]
@@ -35,7 +35,7 @@ class _Cells(NamedTuple):
 
     @classmethod
     def added_up(cls, parts: Iterable[Self]) -> Self:
-        """Each key once, ascending."""
+        """The sum of *parts*: each key once, ascending."""
         keys, counts = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.argsort(keys, kind="stable")
         keys, counts = keys[order], counts[order]
@@ -55,9 +55,9 @@ class _Spans(NamedTuple):
     The time that windows cover.
 
     Args:
-        numbers: Of the windows.
-        begins_s: When the first interval of each began, since the epoch.
-        ends_s: When its last one ended.
+        numbers: Numbers of the windows.
+        begins_s: When the first interval of each window began, in seconds since the epoch.
+        ends_s: When the last interval of each window ended, in seconds since the epoch.
     """
 
     numbers: NDArray[np.int64]
@@ -66,7 +66,7 @@ class _Spans(NamedTuple):
 
     @classmethod
     def joined(cls, parts: Iterable[Self]) -> Self:
-        """Each window once, ascending."""
+        """The spans of all *parts*: each window once, ascending."""
         numbers, begins_s, ends_s = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         order = np.argsort(numbers, kind="stable")
         first = np.flatnonzero(np.diff(numbers[order], prepend=-1))
@@ -85,9 +85,9 @@ class _Spans(NamedTuple):
 
 class Series:
     """
-    Results by windows of five seconds; of a long run by windows twice, four times … as long, 240 at most.
+    Results by windows of five seconds; in a long run, windows are twice, four times … as long, at most 240 of them.
 
-    Windows begin at multiples of their width since the epoch, so that those of several series fit together.
+    Windows begin at multiples of their width since the epoch, so that windows of several series fit together.
     """
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Series:
         self._width_s = _WIDTH_S
         nothing = np.empty(0, dtype=np.int64)
         self._cells: list[_Cells] = [_Cells(nothing, nothing)]
-        """Those that are added up, and those that came since."""
+        """The cells that are added up, and the cells that came since."""
         self._spans = _Spans(nothing, np.empty(0), np.empty(0))
 
     @classmethod
@@ -108,14 +108,14 @@ class Series:
 
     @classmethod
     def never(cls, asked: Self) -> Self:
-        """As many results at the same times as *asked* has, of which none will ever be there."""
+        """As many results as *asked* has, at the same times, of which none will ever arrive."""
         lost = cls()
         lost._add_never(asked)
         return lost
 
     @classmethod
     def beyond(cls, asked: Self, limit_ms: float) -> Self:
-        """Those results of *asked* that took longer than *limit_ms*, at the same times."""
+        """The results of *asked* that took longer than *limit_ms*, at the same times."""
         longer = cls()
         longer._add_beyond(asked, bucket_beyond(limit_ms))
         return longer
@@ -131,7 +131,7 @@ class Series:
         held: Held,
         lengths_s: Sequence[float] | NDArray[np.float64] | float = 0,
     ) -> None:
-        """Add the results of several intervals; an entry of *held* says which of them it belongs to."""
+        """Add the results of several intervals; an entry of *held* says to which interval a result belongs."""
         self.whole.add_counts(held.buckets, held.counts)
         begins_s = np.array(starts_s, dtype=np.float64)
         numbers = np.floor_divide(begins_s, self._width_s).astype(np.int64)
@@ -149,7 +149,7 @@ class Series:
         return self._width_s
 
     def counts(self, width_s: float) -> dict[int, Counts]:
-        """Number of a window of *width_s*, twice, four times … as long as here → what is in it."""
+        """Number of a window → its results; *width_s* is the own width, or twice, four times … as long."""
         keys, counts = self._added_up().grouped(self._times(width_s))
         if not len(keys):
             return {}
@@ -162,12 +162,12 @@ class Series:
         }
 
     def spans_s(self, width_s: float) -> dict[int, tuple[float, float]]:
-        """Number of such a window → when its first interval began and its last one ended, since the epoch."""
+        """Number of a window of *width_s* → when its first interval began and its last ended, since the epoch."""
         numbers, *ends_s = self._spans.grouped(self._times(width_s))
         return dict(zip(numbers.tolist(), zip(*(ends.tolist() for ends in ends_s), strict=True), strict=True))
 
     def windows(self) -> Windows:
-        """The results by window and value; a window without results is not among them."""
+        """The results by window and value; windows without results are left out."""
         keys, counts = self._added_up()
         (numbers, rows), (buckets, columns) = (
             np.unique(part, return_inverse=True) for part in np.divmod(keys, CELLS)
@@ -221,5 +221,5 @@ class Series:
             self._spans, self._width_s = self._spans.grouped(times), width_s
 
     def _times(self, width_s: float) -> int:
-        """How often a window fits into one of *width_s*."""
+        """How many of the series' windows fit into a window of *width_s*."""
         return round(width_s / self._width_s)

@@ -47,9 +47,9 @@ _METRIC_LABELS = {
 
 
 _PASSES = {"pass_below": "<", "pass_above": ">", "pass_at_least": "≥", "fail_above": "<", "fail_below": ">"}
-"""Limit → the sign of what passes. Where no limit says where PASS ends, whatever does not fail passes."""
+"""Limit → the sign of values that pass. Where no limit says where PASS ends, every value that does not fail passes."""
 _FAILS = {"fail_above": ">", "fail_below": "<"}
-"""Limit → the sign of what fails."""
+"""Limit → the sign of values that fail."""
 
 
 def metric_label(name: str, limits: Limits | None = None) -> str:
@@ -72,7 +72,7 @@ def metric_label(name: str, limits: Limits | None = None) -> str:
 
 
 def subject_label(subject: str) -> str:
-    """The name of what a finding is about; a name that is none of ours stands as it is."""
+    """The label of what a finding is about; a name that the suite does not know stays as it is."""
     if subject in _PROCESS_LABELS:
         return _PROCESS_LABELS[subject]
     try:
@@ -89,7 +89,7 @@ def subject_label(subject: str) -> str:
 
 
 def finding_value(finding: Finding) -> str:
-    """The measured value, with as many decimals as it takes to stand on its own side of a limit."""
+    """The measured value, with enough decimals to stay on its own side of a limit."""
     if finding.never_answered:
         return "never answered"
     return figure(finding.metric, finding.value, finding.limits, at_least=finding.at_least)
@@ -123,7 +123,7 @@ def latency_figure(latency: Latency, name: str) -> str:
 
 
 def _rounded_down(value: float) -> float:
-    """To three digits: how long a request was waited for is known to be no shorter."""
+    """The value, rounded down to three digits: a request was waited for at least that long."""
     if value <= 0:
         return value
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)
@@ -153,7 +153,7 @@ def certainty_text(finding: Finding) -> str:
 
 
 def _scale(metric: str) -> tuple[int, str]:
-    """What a metric's value is multiplied by to be shown, and the unit it then has."""
+    """The factor by which a metric's value is multiplied to be shown, and the unit that it then has."""
     match metric.rpartition("_")[2]:
         case "ratio":
             return 100, "%"
@@ -174,7 +174,7 @@ def _decimals(shown: float, metric: str) -> int:
 
 
 def _faithful(rounded: float, value: float, metric: str, limits: Limits | None) -> bool:
-    """Whether the rounded value is judged as the value is, and does not claim a whole that is not one."""
+    """Whether the rounded value is judged as the value is, and is not 0 or 100 % where the value is not."""
     if metric.endswith("_ratio") and rounded in {0, 1} and value not in {0, 1}:
         return False
     return limits is None or assess_metric(rounded, limits) is assess_metric(value, limits)
@@ -197,7 +197,7 @@ def fails_text(metric: str, limits: Limits | None) -> str:
 
 
 def _first_limit(metric: str, limits: Limits, signs: Mapping[str, str]) -> str:
-    """The first of these limits that is given, behind its sign; a dash where none is."""
+    """The first of these limits that is given, after its sign; a dash where none is given."""
     for name, sign in signs.items():
         value: float | None = getattr(limits, name)
         if value is not None:
@@ -211,7 +211,7 @@ def _limit(metric: str, value: float) -> str:
 
 
 def ratio_text(found: FigureBeside) -> str:
-    """New to old, with its interval, e.g. ``1.04 (0.98 ... 1.11)``; a dash where there is none."""
+    """New divided by old, with its interval, e.g. ``1.04 (0.98 ... 1.11)``; a dash where there is none."""
     if found.ratio is None:
         return NONE
     ends = (NONE if end is None else f"{end:.2f}" for end in (found.low, found.high))
@@ -247,7 +247,7 @@ def seconds(length_s: float | None) -> str:
 
 class Column:
     """
-    Milliseconds of one table, all with the same decimals, so that the digits line up.
+    Milliseconds of one table, all with the same number of decimals, so that the digits line up.
 
     Args:
         typical_ms: Typical values of the table; where one is below 10 ms, tenths are shown.

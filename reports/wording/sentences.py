@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reports.statistics.scalability import Scalability
 
 CONSEQUENCES = {ProblemCode.TOO_FEW_REQUESTS, ProblemCode.NEVER_MEASURED}
-"""Problems that something else has caused."""
+"""Problems that are a consequence of something else."""
 
 
 def journeys_text(verdict: Verdict) -> str:
@@ -32,17 +32,17 @@ def journeys_text(verdict: Verdict) -> str:
 
 
 UNJUDGED_COLUMNS = ("Requests", "Success rate", "p50, ms", "p95, ms", "p99, ms")
-"""Of what was measured and is not judged; the name stands before them."""
+"""Columns of figures that are measured and not judged; a column with the name stands before them."""
 MOST_UNJUDGED = 20
 
 
 def is_judged(verdict: Verdict) -> bool:
-    """Whether the criteria show the figures; without any about another project's run, all figures are shown."""
+    """Whether the criteria show the figures; another project's run without criteria shows all of its figures."""
     return verdict.own or any(finding.limits for finding in verdict.findings)
 
 
 def row_label(row: OperationRow | FailureGroup) -> str:
-    """An operation by its label; what has another name, by its method and name."""
+    """The label of an operation; for a name that is no operation, the method and the name."""
     if row.operation and row.name == row.operation:
         return row.operation.label
     return f"{row.method} {row.name}".strip()
@@ -90,7 +90,7 @@ def reason(verdict: Verdict) -> str:
 
 
 def beside_text(beside: Beside) -> str:
-    """What became of the run beside its baseline, in one sentence."""
+    """How the run compares with its baseline, in one sentence."""
     if beside.reasons:
         return f"{beside.baseline}: not comparable: {'; '.join(beside.reasons)}."
     return f"{beside.baseline}: {beside.change.lower()} (recorded {beside.made})."
@@ -108,7 +108,7 @@ def strict_text(verdict: Verdict) -> str:
 
 
 def made_by(verdict: Verdict) -> list[tuple[str, str]]:
-    """How the run was made, as pairs of what and how; times are UTC."""
+    """How the run was made, as pairs of a label and a text; times are UTC."""
     manifest = verdict.manifest
     if manifest is None:
         return [("Run", verdict.run_id), ("Judged by", verdict.judged_by)]
@@ -157,7 +157,7 @@ def capacity_text(capacity: Capacity) -> str:
 
 
 def server_steps_text(verdict: Verdict) -> list[str]:
-    """What each answer's time went into as the portal tells it, the largest share first; a line per operation."""
+    """Where the time of the answers went, as the portal reports it, the largest share first; a line per operation."""
     lines = []
     for operation, found in groupby(verdict.server_steps, key=lambda row: row.operation):
         rows = sorted((row for row in found if row.share is not None), key=lambda row: -(row.share or 0.0))
@@ -168,7 +168,7 @@ def server_steps_text(verdict: Verdict) -> list[str]:
 
 
 def scalability_text(scalability: Scalability) -> str:
-    """What the Universal Scalability Law makes of the steps, in a few sentences."""
+    """What the Universal Scalability Law says about the steps, in a few sentences."""
     contention, coherency = scalability.contention, scalability.coherency
     law = (
         f"Universal Scalability Law: {scalability.per_user.value:,.4g} per second of a user who is alone, contention "
