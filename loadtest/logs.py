@@ -60,8 +60,8 @@ def command(  # noqa: PLR0913 - one parameter per option
     Reads errors.jsonl or performance.jsonl in monitoring.log_dir, with their older segments; sends and writes nothing.
     Prints the newest records, oldest first.
 
-    Exits with 0; with 1 when --verify finds that a record is missing; with 2 when there is nothing to verify, or the
-    options are not in order.
+    Exits with 0; with 2 when --verify finds that a record is missing, when there is nothing to verify, or the options
+    are not in order.
     """
     directory = load_settings(config_files=config or ()).monitoring.log_dir
     if verify:

@@ -77,6 +77,7 @@ def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
 
 
 COMMANDS = commands_of(typer.main.get_command(app))
+_CODES = re.compile(r"\b(?:0|1|2|3|130)\b")
 
 
 # --- what the pages say
@@ -119,6 +120,14 @@ def test_every_option_of_a_command_is_documented_and_no_unknown_one_is(command: 
     assert terms(text) == names
     assert all(f"**{word}**" in text for word in ("Reads", "Writes", "Exits"))
     assert "Exits with" in COMMANDS[command].help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_page_and_help_of_a_command_have_the_same_exit_codes(command: str) -> None:
+    helped = COMMANDS[command].help.split("Exits")[1].split("\n\n")[0]
+    told = section(page("commands.md"), f"loadtest {command}").split("**Exits** ")[1].split("\n\n")[0]
+    of_verdict = {"0", "1", "3"} if "verdict's code" in told else set()
+    assert {*_CODES.findall(told)} | of_verdict == {*_CODES.findall(helped)}
 
 
 # --- settings
