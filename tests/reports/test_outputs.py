@@ -23,7 +23,7 @@ from conf.layers import CONF_DIR
 from conf.operations import Journey
 from conf.thresholds import Limits
 from loadtest.app import app
-from reports import verdict as judging
+from reports import own_files
 from reports.finding import ISOLATION, Finding
 from reports.problem import Problem
 from reports.record import Advice, FailureGroup
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = (ROOT / ".github" / "workflows" / "loadtest.yml").read_text(encoding="utf-8")
-WRITTEN = {judging.VERDICT_FILE, judging.JUNIT_FILE, judging.SUMMARY_FILE, judging.REPORT_FILE}
+WRITTEN = {own_files.VERDICT_FILE, own_files.JUNIT_FILE, own_files.SUMMARY_FILE, own_files.REPORT_FILE}
 OUTCOMES = {
     State.PASS: None,
     State.WARN: None,
@@ -552,7 +552,7 @@ def test_the_workflow_tests_first_and_every_command_of_it_exists() -> None:
 
 def test_the_workflow_names_files_that_a_run_writes() -> None:
     named = re.findall(r"runs/\*/([\w.]+)", WORKFLOW)
-    assert set(named) == {judging.SUMMARY_FILE, judging.JUNIT_FILE}
+    assert set(named) == {own_files.SUMMARY_FILE, own_files.JUNIT_FILE}
     assert set(named) <= WRITTEN
 
 
