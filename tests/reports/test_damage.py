@@ -66,7 +66,7 @@ def test_the_undamaged_runs_have_a_verdict(finished_run: Path, foreign_run: Path
     assert judge_run(foreign_run).state is State.PASS
 
 
-@pytest.mark.parametrize("name", ["somebody_stats.csv", "somebody_failures.csv"])
+@pytest.mark.parametrize("name", ["theirs_stats.csv", "theirs_failures.csv"])
 def test_a_csv_cut_anywhere_has_no_verdict_or_the_same_figures(foreign_run: Path, name: str) -> None:
     whole = judge_run(foreign_run)
     for length in cuts(foreign_run / name):
@@ -121,7 +121,7 @@ def test_every_damaged_file_is_named_with_a_next_step(finished_run: Path, name: 
 
 
 def test_the_records_before_a_cut_are_still_shown(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     path.write_bytes(path.read_bytes()[:-20])
     verdict = judge_run(foreign_run)
     assert verdict.state is State.NO_VERDICT
@@ -130,7 +130,7 @@ def test_the_records_before_a_cut_are_still_shown(foreign_run: Path) -> None:
 
 
 def test_the_records_before_a_cut_inside_of_quotation_marks_are_still_shown(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_failures.csv"
+    path = foreign_run / "theirs_failures.csv"
     text = path.read_text()
     first = "POST,/api/chat,HTTP 500,7,,\n"
     header, rest = text.split("\n", 1)
@@ -141,7 +141,7 @@ def test_the_records_before_a_cut_inside_of_quotation_marks_are_still_shown(fore
 
 
 def test_lines_with_too_many_or_too_few_fields_are_said(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_failures.csv"
+    path = foreign_run / "theirs_failures.csv"
     path.write_text(path.read_text() + "POST,/a,b,1,,,7\nPOST,/a\n")
     messages = " ".join(problem.message for problem in judge_run(foreign_run).problems)
     assert "too many fields" in messages
@@ -178,11 +178,11 @@ def test_a_line_that_is_no_measurement_of_ours_is_damage(finished_run: Path, lin
 
 @pytest.mark.parametrize("column", ["Type", "Name", "Request Count", "Failure Count"])
 def test_a_missing_column_is_named(foreign_run: Path, column: str) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     path.write_text(path.read_text().replace(column, "Other", 1))
     verdict = judge_run(foreign_run)
     assert verdict.state is State.NO_VERDICT
-    assert f"somebody_stats.csv: has no column '{column}'" in [
+    assert f"theirs_stats.csv: has no column '{column}'" in [
         problem.message for problem in verdict.problems
     ]
 
@@ -199,7 +199,7 @@ def test_a_missing_column_is_named(foreign_run: Path, column: str) -> None:
     ],
 )
 def test_counts_that_cannot_be_are_noticed(foreign_run: Path, old: str, new: str) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
@@ -207,14 +207,14 @@ def test_counts_that_cannot_be_are_noticed(foreign_run: Path, old: str, new: str
 
 
 def test_more_failures_than_requests_cannot_be_even_where_the_sums_agree(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     text = (
         path.read_text()
         .replace("/api/chat,41,1,", "/api/chat,1,41,")
         .replace("Aggregated,42,1,", "Aggregated,2,41,")
     )
     path.write_text(text)
-    assert "somebody_stats.csv: has counts that cannot be" in [
+    assert "theirs_stats.csv: has counts that cannot be" in [
         problem.message for problem in judge_run(foreign_run).problems
     ]
 
@@ -240,14 +240,14 @@ def test_memory_that_is_no_number_is_noticed(finished_run: Path) -> None:
 
 
 def test_a_foreign_run_that_lost_its_failures_has_no_verdict(foreign_run: Path) -> None:
-    (foreign_run / "somebody_failures.csv").unlink()
+    (foreign_run / "theirs_failures.csv").unlink()
     assert judge_run(foreign_run).state is State.NO_VERDICT
 
 
 def test_a_foreign_run_without_failures_needs_no_failures_file(tmp_path: Path) -> None:
     directory = BuiltRun(evenly("/api/chat", 900)).write_csv(tmp_path / "theirs")
-    (directory / "somebody_failures.csv").unlink()
-    (directory / "somebody_exceptions.csv").unlink()
+    (directory / "theirs_failures.csv").unlink()
+    (directory / "theirs_exceptions.csv").unlink()
     assert judge_run(directory).state is State.PASS
 
 

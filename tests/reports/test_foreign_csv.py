@@ -78,11 +78,11 @@ def test_a_replacement_character_that_was_written_is_text() -> None:
 
 
 def test_null_bytes_are_no_text(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_failures.csv"
+    path = foreign_run / "theirs_failures.csv"
     path.write_bytes(path.read_bytes() + b"\0" * 9)
     verdict = judge_run(foreign_run)
     assert verdict.state is State.NO_VERDICT
-    assert "somebody_failures.csv: is not text" in [problem.message for problem in verdict.problems]
+    assert "theirs_failures.csv: is not text" in [problem.message for problem in verdict.problems]
 
 
 OLD_HEADER = (
@@ -169,7 +169,7 @@ def test_a_file_of_percentiles_beside_statistics_that_hold_them_changes_nothing(
 ) -> None:
     whole = in_short(judge_run(foreign_run))
     distributions(tmp_path / "old")
-    (tmp_path / "old" / "b_distribution.csv").rename(foreign_run / "somebody_distribution.csv")
+    (tmp_path / "old" / "b_distribution.csv").rename(foreign_run / "theirs_distribution.csv")
     assert in_short(judge_run(foreign_run)) == whole
 
 
@@ -202,7 +202,7 @@ def test_downloads_from_the_web_ui_are_known_by_their_columns(
 ) -> None:
     whole = in_short(judge_run(foreign_run))
     for kind, name in (("stats", stats), ("failures", failures), ("exceptions", exceptions)):
-        (foreign_run / f"somebody_{kind}.csv").rename(foreign_run / name)
+        (foreign_run / f"theirs_{kind}.csv").rename(foreign_run / name)
     (foreign_run / "prices.csv").write_text("article,price\nbread,3\n")
     (foreign_run / "requests_full_history_1.csv").write_text("Timestamp,User Count,Type,Name\n")
     assert in_short(judge_run(foreign_run)) == whole
@@ -219,8 +219,8 @@ def test_several_runs_in_a_directory_are_refused_with_their_names(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
     directory = BuiltRun(evenly("/api/chat", 900)).write_csv(tmp_path / "theirs")
-    stats = (directory / "somebody_stats.csv").read_bytes()
-    (directory / "somebody_stats.csv").unlink()
+    stats = (directory / "theirs_stats.csv").read_bytes()
+    (directory / "theirs_stats.csv").unlink()
     for name in names:
         (directory / name).write_bytes(stats)
     with pytest.raises(LoadTestError, match=f"several Locust runs: {', '.join(names)}") as caught:
@@ -259,7 +259,7 @@ def test_a_directory_without_locusts_statistics_is_refused(tmp_path: Path, files
 def test_statistics_that_a_spreadsheet_saved_anew_are_refused_as_that(
     foreign_run: Path, separator: str
 ) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     path.write_text(path.read_text().replace(",", separator))
     with pytest.raises(LoadTestError, match="a spreadsheet has saved it"):
         judge_run(foreign_run)
@@ -283,6 +283,6 @@ def test_exceptions_of_user_classes_count_as_in_a_run_of_the_suite(tmp_path: Pat
 
 
 def test_a_stats_file_that_ends_within_its_last_line_is_cut_off(foreign_run: Path) -> None:
-    path = foreign_run / "somebody_stats.csv"
+    path = foreign_run / "theirs_stats.csv"
     path.write_bytes(path.read_bytes()[:-30])
     assert re.search("cut off", judge_run(foreign_run).problems[0].message)

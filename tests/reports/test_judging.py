@@ -248,7 +248,7 @@ def test_two_names_of_one_operation_have_no_verdict(tmp_path: Path) -> None:
 
 def test_a_csv_without_a_judged_percentile_has_no_verdict(tmp_path: Path) -> None:
     directory = BuiltRun(evenly("/api/chat", 900)).write_csv(tmp_path / "theirs")
-    path = directory / "somebody_stats.csv"
+    path = directory / "theirs_stats.csv"
     path.write_text(path.read_text().replace("99%", "97%", 1))
     verdict = judge_run(directory)
     assert verdict.state is State.NO_VERDICT
