@@ -115,9 +115,11 @@ def parse_host(text: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether a parsed host is this machine."""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return host == "localhost"
+    # From Python 3.13 on, 127.0.0.1 as it is spelled in IPv6 is loopback too; a name of it that no one needs is refused.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 def _parse_ipv6(text: str, host: str) -> str:

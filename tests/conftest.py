@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg2
 import pytest
 import warm_python
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from loadtest.embedded import Stack
 
 pytest_plugins = ["needs"]
+
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 
 _numbers = itertools.count(1)
 

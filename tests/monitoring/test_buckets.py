@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 from hdrh.histogram import HdrHistogram
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.buckets import BUCKETS, decode_histograms, edges_us
@@ -38,7 +38,6 @@ def table(payloads: list[bytes]) -> list[list[int]]:
     return [row.tolist() for row in counts]
 
 
-@settings(deadline=None)
 @given(st.lists(recorded, max_size=6))
 def test_histograms_are_read_as_hdrh_reads_them(several: list[list[tuple[int, int]]]) -> None:
     made = [histogram(results) for results in several]

@@ -85,7 +85,7 @@ def at_rank(histogram: HdrHistogram, rank: int) -> int:
     return int(histogram.get_highest_equivalent_value(histogram.get_value_from_index(index)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recorded=results)
 def test_however_results_are_split_counts_are_exact_and_percentiles_true_to_a_thousandth(
     recorded: list[Result], tmp_path_factory: pytest.TempPathFactory
@@ -103,7 +103,7 @@ def test_however_results_are_split_counts_are_exact_and_percentiles_true_to_a_th
             assert exact <= at_rank(histogram, rank) <= exact * 1.001
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(recorded=results)
 def test_a_split_gives_the_very_histograms_that_one_process_and_one_interval_give(
     recorded: list[Result], tmp_path_factory: pytest.TempPathFactory

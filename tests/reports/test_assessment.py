@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.errors import ExitCode
@@ -101,7 +101,6 @@ def test_no_data_is_never_a_pass(limits: Limits, value: float | None) -> None:
     assert assess_metric(value, limits) is State.NO_VERDICT
 
 
-@settings(deadline=None)
 @given(st.one_of(small_limits(), large_limits()))
 def test_no_limits_make_a_pass_of_no_data(limits: Limits) -> None:
     assert assess_metric(None, limits) is State.NO_VERDICT
@@ -147,21 +146,18 @@ def test_a_value_on_a_limit_belongs_to_the_milder_side(limits: Limits, value: fl
     assert assess_metric(value, limits) is state
 
 
-@settings(deadline=None)
 @given(small_limits(), positive, positive)
 def test_a_larger_duration_is_never_judged_better(limits: Limits, one: float, other: float) -> None:
     better, worse = sorted((one, other))
     assert assess_metric(better, limits) <= assess_metric(worse, limits)
 
 
-@settings(deadline=None)
 @given(large_limits(), st.floats(0, 1), st.floats(0, 1))
 def test_a_smaller_ratio_is_never_judged_better(limits: Limits, one: float, other: float) -> None:
     worse, better = sorted((one, other))
     assert assess_metric(better, limits) <= assess_metric(worse, limits)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 200), st.integers(0, 50), st.integers(1, 50), st.sampled_from([100, 3500, 6000]))
 def test_further_failures_never_make_a_verdict_one_to_deploy_by(
     successes: int, failures: int, further: int, p95_ms: float
@@ -171,14 +167,12 @@ def test_further_failures_never_make_a_verdict_one_to_deploy_by(
     assert min(after, State.FAIL) >= min(before, State.FAIL)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 100))
 def test_fewer_requests_than_the_minimum_are_no_verdict(successes: int, failures: int, further: int) -> None:
     minimum = successes + failures + further
     assert chat_state(chat_row(successes + failures, failures), minimum) is State.NO_VERDICT
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 100))
 def test_fewer_answers_than_the_minimum_are_never_a_pass(successes: int, failures: int, further: int) -> None:
     minimum = successes + further

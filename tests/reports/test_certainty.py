@@ -130,7 +130,7 @@ def test_ranks_are_those_found_by_trying_every_pair(percent: int) -> None:
     }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.integers(1, 20_000), st.sampled_from([1, 25, 50, 75, 90, 95, 99, 99.5, 99.9]))
 def test_ranks_reach_the_confidence_and_no_closer_pair_does(count: int, percent: float) -> None:
     ranks = quantile_ranks(count, percent)
@@ -280,7 +280,7 @@ def test_dependence_never_makes_an_interval_narrower_than_that_of_independent_re
         assert interval.low <= low <= high <= interval.high
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(8, 40), st.sampled_from([1, 5, 30]), st.sampled_from([50, 95, 99]))
 def test_the_measured_percentile_is_always_within(
     seed: int, windows: int, each: float, percent: float

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from built_run import STARTED, BuiltRun, Result, evenly, failing, write_run
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from measured_series import distribution, series
 
@@ -106,7 +106,6 @@ def test_a_curve_ends_where_its_results_end(tmp_path: Path) -> None:
     assert all(before.value_ms <= after.value_ms for before, after in pairwise(points))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 300_000), min_size=1, max_size=60), st.integers(0, 3))
 def test_every_success_is_in_one_bin(values_ms: list[int], power: int) -> None:
     values = [value / 10**power for value in values_ms]

@@ -182,9 +182,7 @@ def test_a_missing_column_is_named(foreign_run: Path, column: str) -> None:
     path.write_text(path.read_text().replace(column, "Other", 1))
     verdict = judge_run(foreign_run)
     assert verdict.state is State.NO_VERDICT
-    assert f"theirs_stats.csv: has no column '{column}'" in [
-        problem.message for problem in verdict.problems
-    ]
+    assert f"theirs_stats.csv: has no column '{column}'" in [problem.message for problem in verdict.problems]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.thresholds import Limits
@@ -52,7 +52,6 @@ def test_a_value_is_never_rounded_across_its_limit(
     assert plain(figure(metric, value, limits)) == text
 
 
-@settings(deadline=None)
 @given(st.floats(2990, 3010) | st.floats(4990, 5010))
 def test_what_is_shown_is_judged_as_what_was_measured(value: float) -> None:
     shown = float(plain(figure("p95_ms", value, P95)).removesuffix(" ms").replace(",", ""))

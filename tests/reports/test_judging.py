@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from built_run import BuiltRun, Result, evenly, failing
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.errors import LoadTestError
@@ -69,7 +69,6 @@ def record(distribution: Distribution, us: int) -> None:
     distribution.add_encoded(histogram.encode())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 600_000_000), min_size=1, max_size=120), st.sampled_from([50, 95, 99]))
 def test_a_percentile_is_the_nearest_rank_and_never_too_small(values_us: list[int], percent: int) -> None:
     distribution = Distribution()
@@ -79,7 +78,6 @@ def test_a_percentile_is_the_nearest_rank_and_never_too_small(values_us: list[in
     assert truth_ms <= distribution.percentile(percent) <= truth_ms * 1.001
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 600_000_000), min_size=1, max_size=60), st.integers(0, 60))
 def test_merging_distributions_loses_nothing(values_us: list[int], cut: int) -> None:
     whole, first, second = Distribution(), Distribution(), Distribution()

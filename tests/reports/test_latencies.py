@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from measured_series import series
 
@@ -72,7 +72,6 @@ def judged(
     return {finding.metric: finding for finding in findings}
 
 
-@settings(deadline=None)
 @given(answers, waits, durations, percents)
 def test_another_slow_failure_never_makes_a_latency_smaller(
     answered: list[int], waited: list[int], further: int, percent: float
@@ -83,7 +82,6 @@ def test_another_slow_failure_never_makes_a_latency_smaller(
     assert bound(after.maximum()).value >= bound(before.maximum()).value
 
 
-@settings(deadline=None)
 @given(answers, st.integers(0, 30), durations, percents)
 def test_timeouts_have_their_place_behind_all_answers(
     answered: list[int], timeouts: int, longer_ms: int, percent: float
@@ -96,7 +94,6 @@ def test_timeouts_have_their_place_behind_all_answers(
     assert found.at_least is (rank > len(answered))
 
 
-@settings(deadline=None)
 @given(answers, waits, percents)
 def test_a_latency_that_is_not_at_least_holds_however_long_what_waited_would_have_taken(
     answered: list[int], waited: list[int], percent: float
@@ -108,7 +105,6 @@ def test_a_latency_that_is_not_at_least_holds_however_long_what_waited_would_hav
         assert found.value == pytest.approx(forever.value, rel=2e-3)
 
 
-@settings(deadline=None)
 @given(answers, waits, st.lists(durations, max_size=30), st.sampled_from(QUICK))
 def test_quick_failures_change_no_latency(
     answered: list[int], waited: list[int], failed: list[int], outcome: Outcome
@@ -122,7 +118,6 @@ def test_quick_failures_change_no_latency(
     assert after.latencies().summary() == before.latencies().summary()
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 6000), min_size=20, max_size=80),
     st.lists(st.integers(1, 8000), max_size=6),
@@ -144,7 +139,6 @@ def test_no_verdict_to_deploy_by_survives_better_than_if_all_that_was_cut_off_ha
         assert worse <= state
 
 
-@settings(deadline=None)
 @given(answers, waits, percents)
 def test_an_interval_holds_its_figure_and_is_finite(
     answered: list[int], waited: list[int], percent: float
@@ -219,7 +213,6 @@ def test_a_percentile_of_attempts_that_lies_among_failures_fails(limits: Limits)
     assert (never.value, never.state, never.never_answered) == (None, State.FAIL, True)
 
 
-@settings(deadline=None)
 @given(answers, waits, waits, st.sampled_from(["attempt_p50_ms", "attempt_p99_ms", "p99_ms", "mean_ms"]))
 def test_whatever_is_never_answered_no_figure_is_infinite(
     answered: list[int], timeouts: list[int], failed: list[int], name: str

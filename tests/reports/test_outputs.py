@@ -14,7 +14,7 @@ import pytest
 import typer
 from built_run import BuiltRun, evenly, failing
 from built_verdicts import HOSTILE, SECRETS, VERDICTS
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
@@ -259,7 +259,6 @@ def test_a_suite_says_which_run_it_was(passed: Verdict) -> None:
 
 
 @given(st.lists(FINDING, max_size=4), st.lists(PROBLEM, max_size=4), TEXT)
-@settings(deadline=None)
 def test_whatever_texts_hold_the_xml_has_the_same_cases(
     passed: Verdict, findings: list[Finding], problems: list[Problem], note: str
 ) -> None:
@@ -367,7 +366,6 @@ def test_a_hostile_text_is_text_in_a_summary(verdicts: dict[str, Verdict]) -> No
         }
     )
 )
-@settings(deadline=None)
 def test_whatever_texts_hold_a_summary_shows_them_as_they_are(
     passed: Verdict, outside: dict[str, Any]
 ) -> None:

@@ -107,7 +107,7 @@ def least_misfit(measured: Sequence[LoadLevel]) -> float:
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from([0, 0.01, 0.2, 0.9]),
     st.sampled_from([0, 1e-5, 1e-3, 0.05]),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from measured_series import distribution, series
 
@@ -36,7 +36,6 @@ def test_series_of_different_width_are_merged_window_by_window() -> None:
     assert windows.counts.sum() == 302
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 60_000)), min_size=1, max_size=50))
 def test_windows_hold_what_the_whole_holds(results: list[tuple[int, int]]) -> None:
     made = series(*((float(at), [float(ms)]) for at, ms in results))

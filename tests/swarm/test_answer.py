@@ -188,3 +188,19 @@ def test_the_jwt_goes_out_as_bearer_and_cookie_with_the_tenant_beside_it() -> No
 def test_an_endpoint_without_a_body_sends_none() -> None:
     request = build_request(CONTRACT.onboarding_page, HOUSE)
     assert (request.method, request.path, request.body) == ("GET", "/onboarding/qr", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"[" * 490 + b"]" * 490, Outcome.SUCCESS),
+        (b"[" * 501 + b"]" * 501, Outcome.VALIDATION),
+        (b"[" + b'{"a":[]},' * 5_000 + b"1]", Outcome.SUCCESS),
+        (b'"' + b"[{" * 5_000 + b'\\"[' + b'"', Outcome.SUCCESS),
+    ],
+    ids=["deep", "too deep", "wide", "a text"],
+)
+def test_the_depth_of_an_answer_that_can_be_read_is_the_same_for_each_python(
+    value: bytes, expected: Outcome
+) -> None:
+    assert outcome(200, chat_body().replace(b'"id": 1', b'"id": ' + value)) is expected

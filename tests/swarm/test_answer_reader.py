@@ -324,7 +324,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300) | damaged(), st.data())
 @example(b"", None)
 def test_whatever_comes_is_an_answer_or_a_failure_and_never_read_differently(

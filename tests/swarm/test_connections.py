@@ -292,7 +292,7 @@ def test_a_connection_is_closed_behind_whatever_is_not_exactly_one_answer(opened
     assert [len(asked) for asked in running.asked] == [1, 2]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=60) | st.binary(max_size=20).map(lambda odd: ANSWER + odd))
 def test_whatever_the_portal_sends_is_one_answer_or_one_failure(opened: Open, data: bytes) -> None:
     with portal([data], [ANSWER]) as running:

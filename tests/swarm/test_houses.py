@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from patience import TIMEOUT_S
 
@@ -125,7 +125,6 @@ def tenants(leases: Sequence[Lease]) -> Counter[str]:
     return Counter(lease.house.house_id for lease in leases)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.lists(st.integers(0, 15), min_size=1, max_size=6))
 def test_users_of_all_processes_share_evenly_and_only_when_all_houses_are_taken(
     houses: int, users: list[int]
@@ -140,7 +139,6 @@ def test_users_of_all_processes_share_evenly_and_only_when_all_houses_are_taken(
     assert table.dealer.leased == min(total, houses)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 12), st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=60), st.randoms())
 def test_no_two_live_users_hold_a_house_while_there_are_enough(
     houses: int, moves: list[tuple[int, bool]], random: Random

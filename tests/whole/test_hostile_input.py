@@ -53,7 +53,6 @@ RECORD = {
 TIMES = {**RECORD, "kind": "performance", "total_ms": 812.5, "steps_ms": {"auth": 1.5}, "status": 200}
 NOTHING_ODD = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
