@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from compose_project import COMMIT, Project, compose_project
+from locust_process import ROUTES
 from patience import TIMEOUT_S, UNHURRIED, await_true
 
 from reports.state import State
@@ -108,7 +109,7 @@ def env_file(project: Project) -> dict[str, str]:
 
 def counted(verdict: Verdict) -> dict[str, int]:
     rows = {row.name: row.requests for row in verdict.operations}
-    return {name: rows.get(name, 0) for name in ("chat", "onboarding_page", "onboarding_resolve")}
+    return {name: rows.get(name, 0) for name in ROUTES}
 
 
 def problems(verdict: Verdict) -> set[str]:
