@@ -80,6 +80,10 @@ class Answer(BaseModel):
             raise ValueError("source_development needs sources")
         if foreign := set(self.body_from) - set(self.statuses):
             raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
+        if self.gives and self.body_from and (unread := set(self.statuses) - set(self.body_from)):
+            raise ValueError(
+                f"gives needs the body of every accepted status; body_from leaves out {sorted(unread)}"
+            )
         if foreign := set(self.spent) - set(self.statuses):
             raise ValueError(f"spent names statuses that are not accepted: {sorted(foreign)}")
         return self

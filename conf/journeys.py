@@ -38,6 +38,8 @@ def choose_journeys(word: str, offered: Sequence[Journey], settings: Settings) -
     lacks = {journey: list(_lacks(journey, settings)) for journey in named}
     ready = tuple(journey for journey in named if not lacks[journey])
     sentences = [f"{journey}: {sentence}" for journey in named for sentence in lacks[journey]]
+    if not named:
+        raise LoadTestError("no user class names a journey", "Name one in each: journey = Journey.CHAT")
     if sentences and (word != ALL or not ready):
         raise LoadTestError("; ".join(sentences), "How a journey is added: docs/extending.md")
     left_out = [f"{sentence}; it is left out" for sentence in sentences]

@@ -193,7 +193,9 @@ def _run_all(
                 f"{run_dir}: the run has no verdict: Locust ended with exit code {code}, though the files say {verdict.state.word}",
                 f"Its reason is at the end of its log: less {run_dir / LOG}",
             )
-        if verdict.manifest is None:  # Locust broke off before it judged the run
+        if (
+            verdict.manifest is None or not (run_dir / REPORT_FILE).exists()
+        ):  # Locust was killed before it wrote them
             write_what_fits(verdict, run_dir)
         runs.append((verdict, run_dir / REPORT_FILE))
         if interrupted:

@@ -19,5 +19,5 @@ class OnboardingUser(PortalUser):
         house = self.fresh_house()
         with self.flow(Operation.ONBOARDING_FLOW) as flow:
             self.cookies.forget()
-            self.send(Operation.ONBOARDING_PAGE, house, flow).require()
-            self.send(Operation.ONBOARDING_RESOLVE, house, flow).require()
+            page = self.send(Operation.ONBOARDING_PAGE, house, flow).require()
+            self.send(Operation.ONBOARDING_RESOLVE, house, flow, **page.given).require()

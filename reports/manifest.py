@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from conf.operations import Journey, Operation
 from conf.settings import GeneratorSettings
+from conf.table_model import with_field_per
 from conf.thresholds import MetricName, SubjectText, Thresholds
 from reports.problem import ManifestWord, ProblemCode
 
@@ -198,14 +199,12 @@ class EndpointSettings(_Part):
     limit: str = ""
 
 
+@with_field_per((operation for operation in Operation if operation.is_portal_request), EndpointSettings)
 class ContractSettings(_Part):
     """The part of the contract that advice needs."""
 
     health: str = ""
     health_db: str = ""
-    chat: EndpointSettings = EndpointSettings()
-    onboarding_page: EndpointSettings = EndpointSettings()
-    onboarding_resolve: EndpointSettings = EndpointSettings()
 
     def limit(self, operation: Operation) -> str:
         """The limit of requests that the contract states; empty where it states none."""

@@ -120,6 +120,5 @@ def _fill_path(template: str, values: dict[str, object]) -> str:
 
 
 def _values(house: House, words: Mapping[str, str]) -> dict[str, object]:
-    values = {"question": "", **words} | {name: getattr(house, name) for name in _FIELDS}
-    values["house_type"] = house.house_type or ""
-    return values
+    values: dict[str, object] = {name: getattr(house, name) for name in _FIELDS}
+    return values | {"house_type": house.house_type or "", "question": "", **words}

@@ -115,9 +115,22 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
         LoadTestError: There is a criterion on something that it will not produce.
     """
     require_measurable(settings.thresholds, settings.profile, journeys)
+    _require_questions(settings, journeys)
     count = sum(map(len, settings.thresholds.values()))
     said = f"{count} criteria, all of them about what will be measured"
     return "; ".join(filter(None, (said, warn_of_short_timeout(settings, journeys))))
+
+
+def _require_questions(settings: Settings, journeys: Collection[Journey]) -> None:
+    """A user asks different questions at once: as many as there are, at most."""
+    known = len(sample_questions())
+    for journey in journeys:
+        load = settings.profile.loads.get(journey)
+        if load is not None and load.questions_in_flight > known:
+            raise LoadTestError(
+                f"profile: {journey}.questions_in_flight is {load.questions_in_flight}, and there are {known} questions",
+                "Ask fewer at once, or raise users",
+            )
 
 
 def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> str:

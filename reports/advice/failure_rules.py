@@ -60,9 +60,10 @@ FAILURE_RULES = (
     ),
     AdviceRule(
         "development_unknown",
-        "The development is not known to the portal",
+        "The portal does not know what is asked for",
         requests_failed("http_404", journeys={*OF_THE_PORTAL} - {Journey.ONBOARDING}),
-        "The fixture belongs to another database than the portal's, or the contract's path is not the portal's.",
+        "The development is not there since the fixture belongs to another database than the portal's, or the contract's "
+        "path is not the portal's.",
         ("loadtest seed", "loadtest check"),
     ),
     AdviceRule(

@@ -112,7 +112,7 @@ FIGURE_RULES = (
         "The portal's memory is high",
         memory_above,
         "A leak, or caches without a bound. Memory that still grows under a steady load is a leak.",
-        ("loadtest run chat --profile soak",),
+        ("loadtest run {journey} --profile soak",),
     ),
     AdviceRule(
         "memory_growing",
@@ -120,7 +120,7 @@ FIGURE_RULES = (
         memory_growing,
         "Under a steady load it should level off: a leak, or a cache without a bound. At this rate it reaches its limit "
         "some time after the run.",
-        ("loadtest run chat --profile soak",),
+        ("loadtest run {journey} --profile soak",),
     ),
     AdviceRule(
         "errors_tracked",

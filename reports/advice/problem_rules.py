@@ -23,7 +23,7 @@ PROBLEM_RULES = (
         ProblemCode.NOT_WRITTEN,
         "The run directory could not be written",
         "The disk is full, or takes no more from this user. The run was ended, with what was measured until then.",
-        ("df -h .", "loadtest run chat --output-dir DIR"),
+        ("df -h .", "loadtest run {journey} --output-dir DIR"),
     ),
     _rule(
         ProblemCode.SUITE_FAILED,

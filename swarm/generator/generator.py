@@ -37,6 +37,7 @@ from swarm.messages import (
     StepBegins,
     Trouble,
 )
+from swarm.provenance import load_digest
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -66,6 +67,7 @@ class Generator:
         self.settings = settings
         self.part: RunPart | None = None
         """This process's part in the latest run; None before the first run."""
+        self._run_id = ""
         self._finishing = RLock()
         self._users_seen = 0
         self._tracker = build_tracker(settings)
@@ -123,21 +125,21 @@ class Generator:
     def begin(self, msg: Any, **_: object) -> None:
         """Take part in a run as its owner's message says."""
         begin = Begin.unpack(msg.data)
-        self._load_profile(begin.profile)
-        self._tracker.run_id = begin.run_id
+        self._run_id = self._tracker.run_id = begin.run_id
+        self._load_settings(begin)
         if self.part is not None:
             self.part.close()
         failures = FailureLog(self._tracker, self.settings.monitoring.failures_per_second, self.index)
         self.part = RunPart(begin, self.settings, failures, self._runner.send_message)
         self._lag.take()  # lag from before the run does not belong to it
 
-    def _load_profile(self, profile: str) -> None:
-        """Load the profile of the run, if it changed. Where it is missing here, this process makes another load."""
-        if profile == self.settings.run.profile:
+    def _load_settings(self, begin: Begin) -> None:
+        """Load the run's settings where they changed. Where its profile is missing here, this process makes another load."""
+        if begin.profile == self.settings.run.profile and begin.load == load_digest(self.settings):
             return
         try:
             self.settings = load_settings(
-                {"run.profile": profile, "target.base_url": self.settings.target.base_url}
+                {"run.profile": begin.profile, "target.base_url": self.settings.target.base_url}
             )
         except LoadTestError as error:
             _log.error("%s", error)
@@ -177,8 +179,7 @@ class Generator:
         )
 
     def _report_trouble(self, code: ProblemCode, message: str) -> None:
-        run_id = self.part.run_id if self.part else ""
-        self._runner.send_message(Trouble.TYPE, Trouble(run_id, code.value, message).pack())
+        self._runner.send_message(Trouble.TYPE, Trouble(self._run_id, code.value, message).pack())
 
     def _on_report(self, data: dict[str, Any], **_: object) -> None:
         if self.part is not None:

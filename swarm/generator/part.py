@@ -129,5 +129,5 @@ def _plan_starts(begin: Begin, settings: Settings) -> dict[Journey, Schedule]:
             begin.shares,
         )
         for journey in map(Journey, begin.journeys)
-        if (load := settings.profile.load(journey)).arrival_rate is not None
+        if (load := settings.profile.loads.get(journey)) is not None and load.arrival_rate is not None
     }

@@ -69,7 +69,7 @@ class RequestWriter:
         try:
             request = build_request(endpoint, house, words)
         except ValueError as error:
-            raise RequestFailed(Outcome.CONNECTION, f"not sent: {error}") from None
+            raise RequestFailed(Outcome.VALIDATION, f"not sent: {error}") from None
         headers = {"Host": self._host, **_AGENT, "Accept-Encoding": ENCODINGS}
         if cookie:
             headers["Cookie"] = cookie

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError, NoVerdictError
-from conf.operations import Journey
 from conf.run_directory import RUN_DIR_VARIABLE
 from monitoring.journal.run_errors import copy_errors
 from monitoring.redaction.clean_console import CleanConsole
@@ -99,8 +98,8 @@ def _check_counts(run: Run) -> None:
 
 
 def _check_houses(run: Run) -> None:
-    at = run.dealer.reused_at
-    if at and not run.choice.settings.profile.load(Journey.ONBOARDING).reuse_houses:
+    at, loads = run.dealer.reused_at, run.choice.settings.profile.loads
+    if at and not any(loads[journey].reuse_houses for journey in run.choice.journeys if journey in loads):
         run.note_problem(
             ProblemCode.FIXTURE_EXHAUSTED,
             f"all {len(run.dealer):,} houses had been onboarded, and were onboarded again: no new homeowners",

@@ -206,9 +206,10 @@ class Owner:
         if self._run is not None:
             self._run.steps.reach(index)
 
-    def _on_spawning_complete(self, user_count: int, **_: object) -> None:
+    def _on_spawning_complete(self, **_: object) -> None:
+        """Count the users that are there: a master's event has the number that was asked for."""
         if self._run is not None:
-            self._run.users.look(self._runner, user_count)
+            self._run.users.look(self._runner, self._runner.user_count)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
         if (run := self._under_way) is not None and Report.KEY in data:

@@ -77,6 +77,8 @@ def _refuse_constant(name: str) -> None:
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 _LONGEST_GIVEN = 1_000
+_DOT_SEGMENTS = frozenset({".", ".."})
+"""In a path they stand for other pages, also percent-encoded."""
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _DEEPEST = 500
 """Lists and objects within each other."""
@@ -126,7 +128,7 @@ def read_given(expected: Answer, response: Response, random: Random) -> dict[str
         random: Chooses among a list's elements.
 
     Raises:
-        RequestFailed: A field is missing, or is neither a number nor a text that can be sent.
+        RequestFailed: A field is missing, or is neither a whole number nor a text that can be sent.
     """
     if not expected.gives or not expected.reads_body_of(response.status_code):
         return {}
@@ -140,7 +142,7 @@ def _pick(value: Any, path: str, random: Random) -> str:
         if isinstance(value, list):
             value = random.choice(value) if value else None
     text = str(value) if type(value) in {str, int} else ""
-    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN or text in _DOT_SEGMENTS:
         raise _invalid(f"{path} is not there, or is no short text")
     return text
 

@@ -41,7 +41,13 @@ class JourneyUser(User):
             raise StopTest("no houses are known to this process: the run could not begin; see the log above")
         self.part = self.generator.part
         self.settings = self.generator.settings
-        self.load = self.settings.profile.load(self.journey)
+        load = self.settings.profile.loads.get(self.journey)
+        if load is None:  # of a worker with another profile than the owner's
+            self.generator.give_up(
+                f"a user could not begin: its process has a profile without [{self.journey}]"
+            )
+            raise StopTest(f"profile {self.settings.run.profile} has no [{self.journey}]")
+        self.load = load
         number = self.generator.next_user_number()
         # Text seeds give the same random numbers in every process and version, so that runs can be repeated.
         self.random = Random(f"{self.settings.run.random_seed}/{self.generator.index}/{number}")  # noqa: S311 - no secret

@@ -60,7 +60,7 @@ class PortalUser(JourneyUser):
             raise StopUser
         return house
 
-    def send(self, operation: Operation, house: House, flow: dict[str, Any], **words: str) -> Attempt:
+    def send(self, operation: Operation, house: House, flow: dict[str, Any], /, **words: str) -> Attempt:
         """
         Make one request and record its result.
 

@@ -83,6 +83,7 @@ def test_an_answer_gives_to_later_requests_of_its_flow_and_to_no_others() -> Non
         {"gives": {"document_id": ""}},
         {"gives": {"document_id": "documents..id"}},
         {"gives": {"document_id": "id"}, "format": "any"},
+        {"gives": {"document_id": "id"}, "statuses": [200, 204], "body_from": [200]},
     ],
 )
 def test_what_an_answer_gives_has_a_name_of_its_own_and_a_place(answer: dict[str, Any]) -> None:

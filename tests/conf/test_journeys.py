@@ -45,6 +45,11 @@ def test_a_journey_that_is_named_is_refused_for_what_it_lacks(chat_alone: Settin
             choose_journeys(word, offered, chat_alone)
 
 
+def test_locustfiles_whose_users_name_no_journey_are_refused() -> None:
+    with pytest.raises(LoadTestError, match="no user class names a journey"):
+        choose_journeys(ALL, (), load_settings(environ={}))
+
+
 def test_a_contract_that_does_not_describe_a_request_leaves_its_journey_out() -> None:
     settings = load_settings(environ={})
     contract = settings.contract.model_copy(update={"documents_open": None})

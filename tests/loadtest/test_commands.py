@@ -271,6 +271,28 @@ def test_a_run_that_breaks_while_its_reports_are_written_has_no_verdict(
     assert "Traceback" not in ended.output
 
 
+KILLED_PAGES = """
+import jinja2, os, sys
+
+def killed(*_, **__):
+    os.kill(os.getpid(), 9)
+
+if "locust" in sys.orig_argv:
+    jinja2.Environment.get_template = killed
+"""
+
+
+def test_a_locust_that_is_killed_after_its_run_leaves_reports_of_it(
+    commands: Commands, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLED_PAGES)
+    ended = commands.run("loadtest", "run", "chat", "--profile", "smoke", PYTHONPATH=str(tmp_path))
+    assert ended.code == 0, ended.output
+    (report,) = commands.directory.glob("runs/*/report.html")
+    assert str(report.name) in ended.out
+    assert list(commands.directory.glob("runs/*/verdict.json"))
+
+
 def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> None:
     before = sorted(commands.directory.rglob("*"))
     ended = commands.run("loadtest", "check")

@@ -148,6 +148,14 @@ def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Set
     assert looked_at(prepare(session_secret=None), Journey.RAG)["secret"] == ""  # it cannot be told
 
 
+def test_no_more_questions_are_asked_at_once_than_there_are(prepare: Callable[..., Settings]) -> None:
+    settings = prepare()
+    load = settings.profile.load(Journey.CHAT).model_copy(update={"questions_in_flight": 400})
+    asking = settings.model_copy(update={"profile": settings.profile.model_copy(update={"chat": load})})
+    assert "chat.questions_in_flight is 400, and there are " in looked_at(asking, Journey.CHAT)["criteria"]
+    assert looked_at(asking, Journey.ONBOARDING)["criteria"] == ""
+
+
 def test_an_end_that_may_cut_requests_off_is_said_with_both_settings(
     prepare: Callable[..., Settings],
 ) -> None:

@@ -12,10 +12,11 @@ from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.failures import CLOSED_UNANSWERED, NOT_HTTP, REFUSED, sqlstate_words, status_words
 from conf.loading import load_settings
-from conf.operations import Journey, Outcome
+from conf.operations import Journey, Operation, Outcome
 from conf.trust import TlsFault
 from monitoring.measurement import WARM_UP
 from reports.advice.rules import RULES
+from reports.manifest import ContractSettings
 from reports.verdict import judge_run
 from seed.fixture import House
 from swarm.database.search import assess_rows, failure_of
@@ -327,3 +328,10 @@ def test_how_fast_search_must_be_is_what_the_run_was_configured_with(tmp_path: P
     settings = BuiltRun(answers).manifest_values("run")["settings"]
     settings["thresholds"]["rag_search"] = {"p95_ms": {"pass_below": 900}}
     assert "retrieval_slow" not in advice_on(tmp_path / "own", answers, **seen(settings=settings))
+
+
+@pytest.mark.parametrize("operation", [operation for operation in Operation if operation.is_portal_request])
+def test_the_contracts_limit_of_any_request_is_known_to_advice(operation: Operation) -> None:
+    contract = ContractSettings.model_validate({operation.value: {"limit": "10 a second"}})
+    assert contract.limit(operation) == "10 a second"
+    assert ContractSettings().limit(operation) == ""

@@ -157,7 +157,7 @@ def test_an_answer_gives_a_field_of_any_element_of_a_list() -> None:
     "documents",
     [
         [], None, "text", 17, [None], ["text"], [{}], [{"id": None}], [{"id": ""}], [{"id": "  "}], [{"id": True}],
-        [{"id": 1.5}], [{"id": {"x": 1}}], [{"id": "a\r\nb"}], [{"id": "x" * 1_001}],
+        [{"id": 1.5}], [{"id": {"x": 1}}], [{"id": "a\r\nb"}], [{"id": "x" * 1_001}], [{"id": ".."}], [{"id": "."}],
     ],
     ids=repr_of_first_letters,
 )  # fmt: skip

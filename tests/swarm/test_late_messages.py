@@ -126,6 +126,77 @@ print(worker.sent[0][1]["run_id"])
     assert outcome(WORKER + script) == ["one"]
 
 
+def test_a_worker_without_the_runs_profile_takes_part_and_says_that_it_differs() -> None:
+    """Another profile may lack a journey: a part that is not there could report nothing, and its users' end would be unheard."""
+    script = """
+said = Begin("two", [], False, 0, 0, 1, 0.0, 50, ["chat"], "/nowhere/docs.toml", "another", False)
+generator.settings = generator.settings.model_copy(
+    update={"profile": generator.settings.profile.model_copy(update={"chat": None})}
+)
+generator.begin(heard(said))
+print(generator.part.run_id, generator.report().differs)
+generator.give_up("no")
+print(worker.sent[-1][1]["run_id"])
+"""
+    assert outcome(WORKER + script) == ["two", "True", "two"]
+
+
+def test_settings_that_were_edited_since_the_last_run_are_read_anew() -> None:
+    script = """
+before = generator.settings
+begin("two")
+print(generator.settings is before)
+from swarm.provenance import load_digest
+before = generator.settings
+said = Begin("three", [], False, 0, 0, 1, 0.0, 50, [], "smoke", load_digest(before), False)
+generator.begin(heard(said))
+print(generator.settings is before)
+"""
+    assert outcome(WORKER + script) == ["False", "True"]
+
+
+def test_the_users_that_ran_are_counted_and_not_those_that_were_planned() -> None:
+    script = """
+from swarm.owner.user_counts import UserCounts
+run.users = UserCounts()
+owner._runner = SimpleNamespace(user_count=3, target_user_count=6, target_user_classes_count={}, user_classes=[])
+owner._on_spawning_complete(user_count=6)
+print(run.users.peak, run.users.wanted)
+"""
+    assert outcome(OWNER + script) == ["3", "6"]
+
+
+@pytest.mark.parametrize(
+    ("journeys", "onboarding", "problems"),
+    [
+        ("[Journey.DOCUMENTS]", "None", "['fixture_exhausted']"),
+        ("[Journey.DOCUMENTS]", "Load(iterations=1, reuse_houses=True)", "['fixture_exhausted']"),
+        ("[Journey.ONBOARDING]", "Load(iterations=1, reuse_houses=True)", "[]"),
+        ("[Journey.ONBOARDING]", "Load(iterations=1)", "['fixture_exhausted']"),
+    ],
+)
+def test_whether_houses_may_be_used_again_is_said_by_the_journeys_that_run(
+    journeys: str, onboarding: str, problems: str
+) -> None:
+    script = f"""
+from conf.operations import Journey
+from conf.profile import Load
+from swarm.owner.finishing import _check_houses
+loads = {{Journey.DOCUMENTS: Load(iterations=1), Journey.ONBOARDING: {onboarding}}}
+profile = SimpleNamespace(loads={{journey: load for journey, load in loads.items() if load}})
+run.choice = SimpleNamespace(settings=SimpleNamespace(profile=profile), journeys={journeys})
+class Dealer:
+    reused_at = "t"
+    def __len__(self):
+        return 20
+run.dealer = Dealer()
+run.note_problem = lambda code, *_, **__: run.problems.append(code.value)
+_check_houses(run)
+print(run.problems)
+"""
+    assert outcome(OWNER + script) == [problems]
+
+
 @pytest.mark.parametrize("run_id", ["one", "two", ""])
 def test_results_and_troubles_of_another_run_are_not_this_ones(run_id: str) -> None:
     script = f"""

@@ -15,7 +15,7 @@ from conf.address import parse_origin
 from conf.contract import Answer, Endpoint
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from conf.operations import Operation
+from conf.operations import Operation, Outcome
 from seed.fixture import House
 from seed.request import require_sendable
 from swarm.failure import RequestFailed
@@ -124,6 +124,7 @@ def test_a_post_without_a_body_says_so_and_a_get_says_nothing() -> None:
 def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
     with pytest.raises(RequestFailed, match="not sent: header Authorization of the contract") as caught:
         written(RequestWriter(ADDRESS, Cookies(LIMITS)), house=dataclasses.replace(HOUSE, jwt=jwt))
+    assert caught.value.outcome is Outcome.VALIDATION
     assert jwt not in str(caught.value)
     with pytest.raises(LoadTestError, match="fixture: jwt of 1 houses") as refused:
         require_sendable(SETTINGS.contract, [HOUSE, dataclasses.replace(HOUSE, jwt=jwt)], [])

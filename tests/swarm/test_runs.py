@@ -17,6 +17,7 @@ from locust_process import LOCUSTFILES, ROUTES, free_port, run, served
 from patience import TIMEOUT_S, await_true
 from quick_stack import QUICK, stack_with
 
+from conf.layers import CONF_DIR
 from conf.operations import Outcome
 from reports.state import State
 
@@ -59,8 +60,14 @@ def test_the_documents_chat_run_is_sixty_requests_and_ends_by_itself(quick_stack
     }  # fmt: skip
 
 
-def test_a_homeowner_opens_a_document_that_the_list_names(quick_stack: Stack, runs: Path) -> None:
-    finished = run(quick_stack, runs, "-f", DOCUMENTS)
+@pytest.mark.parametrize("name", ["document_id", "house", "flow", "operation", "self", "lot"])
+def test_a_homeowner_opens_a_document_that_the_list_names(
+    quick_stack: Stack, runs: Path, tmp_path: Path, name: str
+) -> None:
+    """Whatever name the contract gives to what the answer gives."""
+    contract = tmp_path / "contract.toml"
+    contract.write_text((CONF_DIR / "contracts" / "phase17.toml").read_text().replace("document_id", name))
+    finished = run(quick_stack, runs, "-f", DOCUMENTS, environ={"LOADTEST_CONTRACT": str(contract)})
     assert finished.served["documents_list"] == finished.served["documents_open"] == 20
     assert finished.counted == finished.served
     rows = {row.name: (row.attempts, row.failures) for row in finished.verdict.operations}
