@@ -68,6 +68,13 @@ def pytest_configure() -> None:
             signal.signal(number, lambda *_: None)
 
 
+@pytest.fixture(autouse=True)
+def _clock_of_the_event_loop() -> None:
+    """gevent counts a timeout from when its loop last ran: in this process perhaps minutes ago, so that it is over at once."""
+    if "gevent" in sys.modules:
+        sys.modules["gevent"].get_hub().loop.update_now()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _records_of_the_tests_are_not_the_projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
