@@ -209,7 +209,7 @@ class Owner:
     def _on_spawning_complete(self, **_: object) -> None:
         """Count the users that are there: a master's event has the number that was asked for."""
         if self._run is not None:
-            self._run.users.look(self._runner, self._runner.user_count)
+            self._run.users.look(self._runner)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any], **_: object) -> None:
         if (run := self._under_way) is not None and Report.KEY in data:
@@ -249,7 +249,7 @@ class Owner:
             self._dealer.find_again(change.worker)
 
     def _collect(self, run: Run) -> None:
-        run.users.look(self._runner, self._runner.user_count)
+        run.users.look(self._runner)
         if self._generator is not None:
             run.add(LOCAL, self._generator.report())
 

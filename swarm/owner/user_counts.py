@@ -23,9 +23,9 @@ class UserCounts:
     by_journey: Counter[Journey] = field(default_factory=Counter)
     """How Locust dealt the users to journeys when they were most."""
 
-    def look(self, runner: LocalRunner | MasterRunner, users: int) -> None:
-        """Note that there are *users* now."""
-        self.peak = max(self.peak, users)
+    def look(self, runner: LocalRunner | MasterRunner) -> None:
+        """Note how many users *runner* has now."""
+        self.peak = max(self.peak, runner.user_count)
         self.wanted = max(self.wanted, runner.target_user_count)
         dealt = runner.target_user_classes_count
         by_journey: Counter[Journey] = Counter()
