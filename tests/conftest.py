@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 import warm_python
 from longview_database import SECRET, SeededDatabase
+from quick_stack import take_time
 
 from conf.loading import load_settings
 from loadtest.embedded import directory_for_sockets, embedded_stack
@@ -126,6 +127,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with embedded_stack(
         settings, lambda *_: None, log_dir=log_dir, now=now, start=warm_python.start
     ) as running:
+        take_time(running, log_dir)
         yield running
 
 

@@ -28,6 +28,7 @@ import pytest
 import warm_python
 from locust_process import LOCUSTFILES, free_port
 from portal_process import bearer, running_portal
+from quick_stack import take_time
 from trace_collector import running_collector
 
 from conf.errors import LoadTestError
@@ -69,6 +70,7 @@ def traced_stack(directory: Path, environ: dict[str, str], **settings: object) -
         environ=without_otel() | environ,
         start=warm_python.start,
     ) as stack:
+        take_time(stack, directory)
         yield stack
 
 
@@ -388,7 +390,7 @@ def test_a_collector_that_does_not_answer_does_not_disturb_a_run_or_the_portal(
         otel = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "600"}
         with traced_stack(tmp_path, otel) as stack:
             run = locust_process.run(stack, tmp_path / "runs", *CHAT, environ=otel)
-    assert run.code == 0
+    assert run.code == 0, run.output
     assert run.verdict.problems == ()
     assert run.counted["chat"] == run.served["chat"] == 30
     assert {row.failures for row in run.verdict.operations} == {0}
