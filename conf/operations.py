@@ -121,6 +121,14 @@ class Outcome(StrEnum):
     """No answer: refused, reset, or closed half-way."""
     VALIDATION = "validation"
     """An accepted status, but not the answer that the contract describes."""
+    TRUNCATED = "truncated"
+    """A streamed answer that broke off before the event that ends it."""
+    STREAM_ERROR = "stream_error"
+    """A streamed answer in which the portal says that it failed, under an accepted status."""
+    NO_CONTENT = "no_content"
+    """A streamed answer that ended without a text."""
+    IDLE = "idle"
+    """A streamed answer that fell silent, for longer than ``target.stream_idle_s``."""
     ISOLATION = "isolation"
     """The answer has data of another development or tenant: never tolerated, at any success rate."""
     UNEXPECTED = "unexpected"
@@ -136,4 +144,4 @@ class Outcome(StrEnum):
     @property
     def is_slow(self) -> bool:
         """Whether a result with this outcome was waited for in vain: its duration is a lower bound of a latency."""
-        return self in {Outcome.TIMEOUT, Outcome.CUT_OFF}
+        return self in {Outcome.TIMEOUT, Outcome.IDLE, Outcome.CUT_OFF}

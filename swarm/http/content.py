@@ -11,7 +11,7 @@ from conf.operations import Outcome
 from swarm.failure import RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 ENCODINGS = "gzip, deflate, br"
 """Encodings that the suite asks for, and can decode."""
@@ -47,6 +47,56 @@ def decode_content(body: bytes, encodings: Sequence[str], most_bytes: int) -> by
     return body
 
 
+class PieceDecoder:
+    """
+    Undoes an encoding piece by piece, as the body comes; a portal that streams flushes its encoder after each event.
+
+    Args:
+        encodings: The values of the ``Content-Encoding`` headers.
+        most_bytes: Of all that is decoded.
+
+    Raises:
+        RequestFailed: An encoding is unknown, or there are several.
+    """
+
+    def __init__(self, encodings: Sequence[str], most_bytes: int) -> None:
+        names = [name.strip().lower() for name in ",".join(encodings).split(",")]
+        applied = [name for name in names if name not in {"", "identity"}]
+        if len(applied) > 1:
+            raise RequestFailed(Outcome.VALIDATION, "a stream in more than one content encoding")
+        self._name = applied[0] if applied else ""
+        self._left = most_bytes
+        self._process: Callable[[bytes, int], bytes]
+        match self._name:
+            case "":
+                self._process = lambda piece, _: piece
+            case "gzip" | "x-gzip":
+                self._process = zlib.decompressobj(_GZIP).decompress
+            case "deflate":
+                self._process = zlib.decompressobj(_ZLIB).decompress
+            case "br":
+                inflating = brotli.Decompressor()
+                self._process = lambda piece, most: inflating.process(piece, output_buffer_limit=most)
+            case _:
+                raise _unknown(self._name)
+
+    def decode(self, piece: bytes) -> bytes:
+        """
+        What the next piece of the body adds.
+
+        Raises:
+            RequestFailed: It is not of the encoding, or it would be too much.
+        """
+        try:
+            decoded = self._process(piece, self._left + 1)
+        except (zlib.error, brotli.error):
+            raise _broken(self._name) from None
+        self._left -= len(decoded)
+        if self._left < 0:
+            raise too_large()
+        return decoded
+
+
 def too_large() -> RequestFailed:
     """The failure for a body of more bytes than the settings allow."""
     return RequestFailed(Outcome.VALIDATION, "the body is larger than answers.body_bytes allows")
@@ -62,8 +112,12 @@ def _decode(body: bytes, name: str, most_bytes: int) -> bytes:
             return _inflate(body, _ZLIB if is_zlib else _RAW, "deflate", most_bytes)
         case "br":
             return _decode_brotli(body, most_bytes)
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> RequestFailed:
     known = f"content encoding {name}" if name in _KNOWN else "an unknown content encoding"
-    raise RequestFailed(Outcome.VALIDATION, f"{known}, which was not asked for")
+    return RequestFailed(Outcome.VALIDATION, f"{known}, which was not asked for")
 
 
 def _inflate(body: bytes, window: int, name: str, most_bytes: int) -> bytes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from conf.contract import AnswerFormat
 from conf.failures import status_words
 from conf.operations import Outcome
 from swarm.failure import RequestFailed
+from swarm.users.json_body import decode_object
 
 if TYPE_CHECKING:
     from random import Random
@@ -36,64 +35,15 @@ def assess_answer(expected: Answer, response: Response, house: House) -> Request
     if expected.format is AnswerFormat.ANY or not expected.reads_body_of(status):
         return None
     try:
-        body = _parse_object(response.content)
+        body = decode_object(response.content)
         return _assess_sources(expected, body, house) or _assess_fields(expected, body)
     except RequestFailed as failed:
         return failed
 
 
-def _parse_object(content: bytes) -> dict[str, Any]:
-    """
-    Read a JSON object strictly by RFC 8259: text that two readers could read differently is refused.
-
-    Raises:
-        RequestFailed: The content is no such object.
-    """
-    try:
-        text = content.decode()
-        _require_shallow(text)
-        body = _DECODER.decode(text)
-        if _SURROGATE.search(text):
-            json.dumps(body, ensure_ascii=False).encode()  # fails for half a letter
-    except UnicodeError:
-        raise _invalid("the body is not UTF-8") from None
-    except ValueError:
-        raise _invalid("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise _invalid("the body is not a JSON object")
-    return body
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _invalid("the body is JSON that names a field twice")
-    return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 _LONGEST_GIVEN = 1_000
 _DOT_SEGMENTS = frozenset({".", ".."})
 """In a path they stand for other pages, also percent-encoded."""
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_DEEPEST = 500
-"""Lists and objects within each other."""
-_STRING_OR_OTHER = re.compile(r'"(?:[^"\\]|\\.)*+"|[^][{}"]+', re.DOTALL)
-
-
-def _require_shallow(text: str) -> None:
-    """How deep JSON may be differs from one version of Python to the next; here it does not."""
-    if text.count("[") + text.count("{") <= _DEEPEST:
-        return
-    depth = 0
-    for bracket in _STRING_OR_OTHER.sub("", text):
-        depth += (bracket in "[{") - (bracket in "]}")
-        if depth > _DEEPEST:
-            raise _invalid("the body is JSON that is nested too deeply")
 
 
 def _assess_fields(expected: Answer, body: dict[str, Any]) -> RequestFailed | None:
@@ -132,7 +82,7 @@ def read_given(expected: Answer, response: Response, random: Random) -> dict[str
     """
     if not expected.gives or not expected.reads_body_of(response.status_code):
         return {}
-    body = _parse_object(response.content)
+    body = decode_object(response.content)
     return {name: _pick(body, path, random) for name, path in expected.gives.items()}
 
 

@@ -1,0 +1,139 @@
+"""One streamed answer: what its events say, and when a homeowner could have read them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from conf.operations import Outcome
+from swarm.failure import RequestFailed
+from swarm.http.event_stream import EventStreamReader
+from swarm.users.json_body import find, parse_object
+
+if TYPE_CHECKING:
+    from conf.stream import Stream
+    from swarm.http.event_stream import Event
+
+READING_WORDS_PER_S = 4.0
+"""As fast as adults read."""
+_LONGEST_REASON = 200
+
+
+class StreamedAnswer:
+    """
+    Takes the bytes of a stream as they come, each with the moment of the read that brought it.
+
+    Args:
+        expected: What the contract says about the stream's events.
+    """
+
+    def __init__(self, expected: Stream) -> None:
+        self._expected = expected
+        self._reader = EventStreamReader()
+        self.first_event_s: float | None = None
+        """When the first event was there, of whatever kind; as the clock of `feed` has it."""
+        self.first_source_s: float | None = None
+        """When the first document was named."""
+        self.contents: list[tuple[float, int]] = []
+        """When each piece of text was there, and of how many characters."""
+        self.done_s: float | None = None
+        """When the event that ends the answer was there."""
+        self.sources: list[Any] = []
+        """The documents that the answer rests on, as the portal lists them."""
+        self.keeps_reading = True
+        """Whether a homeowner who reads from the first text on never had to wait for the next."""
+        self._words = 0
+        self._within_word = False
+
+    @property
+    def heartbeats(self) -> int:
+        """Comments, which keep a connection open and say nothing."""
+        return self._reader.comments
+
+    @property
+    def gaps_s(self) -> list[float]:
+        """Seconds between each piece of text and the one before it."""
+        moments = [at_s for at_s, _ in self.contents]
+        return [after - before for before, after in pairwise(moments)]
+
+    def feed(self, data: bytes, at_s: float) -> None:
+        """
+        Take bytes that came at *at_s*, in seconds of a monotonic clock.
+
+        Raises:
+            RequestFailed: The portal says that it failed, or what came is not what the contract describes.
+        """
+        for event in self._reader.feed(data):
+            self._take(event, at_s)
+
+    def end(self) -> None:
+        """
+        The stream is over.
+
+        Raises:
+            RequestFailed: It broke off before the event that ends an answer, or it held no text.
+        """
+        between = self._reader.end()
+        if self.done_s is None:
+            where = "between two events" if between else "within an event"
+            raise RequestFailed(Outcome.TRUNCATED, f"the stream ended {where}, before the answer did")
+        if not self.contents:
+            raise RequestFailed(Outcome.NO_CONTENT, "the answer ended without a text")
+
+    def _take(self, event: Event, at_s: float) -> None:
+        expected = self._expected
+        if self.first_event_s is None:
+            self.first_event_s = at_s
+        if event.data in expected.done:
+            self._finish(at_s)
+            return
+        body = parse_object(event.data, "an event")
+        kind = event.kind if expected.kind is None else find(body, expected.kind)
+        if kind in expected.done:
+            self._finish(at_s)
+        elif kind in expected.errors:
+            raise RequestFailed(Outcome.STREAM_ERROR, _reason(body, expected.errors[kind]))
+        elif kind in expected.content or kind in expected.sources:
+            self._take_parts(kind, body, at_s)
+        elif kind not in expected.others:
+            raise _invalid("the stream holds an event of a kind that the contract does not name")
+
+    def _finish(self, at_s: float) -> None:
+        if self.done_s is None:
+            self.done_s = at_s
+
+    def _take_parts(self, kind: str, body: dict[str, Any], at_s: float) -> None:
+        if path := self._expected.sources.get(kind):
+            found = find(body, path)
+            if found and not isinstance(found, list):
+                raise _invalid(f"{path} of an event is not a list")
+            if found and self.first_source_s is None:
+                self.first_source_s = at_s
+            self.sources += found or []
+        if path := self._expected.content.get(kind):
+            text = find(body, path)
+            if text is not None and not isinstance(text, str):
+                raise _invalid(f"{path} of an event is not a text")
+            if text and (text.strip() or self.contents):
+                self._read(text, at_s)
+
+    def _read(self, text: str, at_s: float) -> None:
+        if self.done_s is not None:
+            raise _invalid("a text comes after the end of the answer")
+        if self.contents and self._words < READING_WORDS_PER_S * (at_s - self.contents[0][0]):
+            self.keeps_reading = False
+        self.contents.append((at_s, len(text)))
+        continues = self._within_word and not text[0].isspace()
+        self._words += len(text.split()) - continues
+        self._within_word = not text[-1].isspace()
+
+
+def _reason(body: dict[str, Any], paths: tuple[str, ...]) -> str:
+    """The portal's own words, which may be of any length."""
+    found = [str(value) for path in paths if (value := find(body, path)) not in {None, ""}]
+    words = "".join(letter for letter in ": ".join(found) if letter.isprintable())[:_LONGEST_REASON]
+    return f"the portal ended the stream: {words or 'without a reason'}"
+
+
+def _invalid(message: str) -> RequestFailed:
+    return RequestFailed(Outcome.VALIDATION, message)
