@@ -58,6 +58,7 @@ class AnswerReader:
         "_method",
         "_status",
         "_step",
+        "_taken",
         "_unread",
     )
 
@@ -65,8 +66,9 @@ class AnswerReader:
         self._method, self._limits = method, limits
         self._unread, self._at = b"", 0
         self._body = bytearray()
-        self._head_bytes = self._framing_bytes = self._lines = self._left = 0
+        self._head_bytes = self._framing_bytes = self._lines = self._left = self._taken = 0
         self._complete = self._keeps_open = False
+        self._status, self._headers = 0, Headers(b"")
         self._step = self._read_head
 
     def feed(self, data: bytes) -> bool:
@@ -89,6 +91,17 @@ class AnswerReader:
     def leaves_connection_clean(self) -> bool:
         """Whether the answer is complete, no byte followed it, and the portal keeps the connection open."""
         return self._complete and self._keeps_open and self._at == len(self._unread)
+
+    @property
+    def head(self) -> tuple[int, Headers] | None:
+        """Status and headers of the answer; None until they are there."""
+        return (self._status, self._headers) if self._status >= _FIRST_FINAL else None
+
+    def take_body(self) -> bytes:
+        """The part of the body that has come since the last call, as it was sent."""
+        piece = bytes(self._body[self._taken :])
+        self._taken = len(self._body)
+        return piece
 
     def response(self) -> Response:
         """The complete answer."""

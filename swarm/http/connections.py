@@ -8,6 +8,7 @@ costs each user memory; and it returns a connection to the pool while bytes stil
 from __future__ import annotations
 
 import ssl
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import gevent
@@ -22,9 +23,17 @@ from swarm.http.answer_reader import AnswerReader
 from swarm.http.connection import Connection, NeverArrivedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conf.address import Address
     from conf.target import Answers, Target
     from swarm.http.response import Response
+
+    Follow = Callable[[AnswerReader, float], None]
+
+
+def _nothing(_: AnswerReader, at_s: float) -> None:
+    """Answers that are judged as a whole need nobody who sees them come."""
 
 
 class Connections:
@@ -47,9 +56,9 @@ class Connections:
         self._tls = target.trust.context(SSLContext) if address.scheme == "https" else None
         self._idle: list[Connection] = []
 
-    def exchange(self, method: str, request: bytes) -> Response:
+    def exchange(self, method: str, request: bytes, follow: Follow = _nothing) -> Response:
         """
-        Send a request, and read the whole answer.
+        Send a request, and read the whole answer. *follow* sees it come, read for read, each with its moment.
 
         The request is sent again, on another connection, only where the system knows that the portal cannot have read it.
 
@@ -58,7 +67,7 @@ class Connections:
         """
         timeout = gevent.Timeout.start_new(self._target.request_timeout_s)
         try:
-            return self._exchange(method, request)
+            return self._exchange(method, request, follow)
         except gevent.Timeout as error:
             if error is not timeout:
                 raise
@@ -76,23 +85,25 @@ class Connections:
         while self._idle:
             self._idle.pop().close()
 
-    def _exchange(self, method: str, request: bytes) -> Response:
+    def _exchange(self, method: str, request: bytes, follow: Follow) -> Response:
         while self._idle:
             idle = self._idle.pop()
             idle.wake()
             try:
-                return self._ask(idle, method, request)
+                return self._ask(idle, method, request, follow)
             except NeverArrivedError:
                 continue
-        return self._ask(self._open(), method, request)
+        return self._ask(self._open(), method, request, follow)
 
-    def _ask(self, connection: Connection, method: str, request: bytes) -> Response:
+    def _ask(self, connection: Connection, method: str, request: bytes, follow: Follow) -> Response:
         reader = AnswerReader(method, self._limits)
         try:
             connection.send(request)
-            data = connection.receive_first()
+            data, at_s = connection.receive_first(), perf_counter()
             while not reader.feed(data):
-                data = connection.receive()
+                follow(reader, at_s)
+                data, at_s = connection.receive(), perf_counter()
+            follow(reader, at_s)
         except BaseException:
             connection.close()
             raise

@@ -1,0 +1,86 @@
+"""What becomes of a streamed answer while it comes: it is decoded, read, and given up where it falls silent."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Self
+
+import gevent
+
+from conf.operations import Outcome
+from swarm.failure import RequestFailed
+from swarm.http.content import PieceDecoder
+from swarm.users.streamed_answer import StreamedAnswer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from conf.contract import Answer
+    from conf.target import Answers, Streams
+    from swarm.http.answer_reader import AnswerReader
+    from swarm.http.response import Headers
+
+EVENT_STREAM = "text/event-stream"
+
+
+class FollowedStream:
+    """
+    A ``with`` block around one exchange; in it, a silence longer than the limits ends the exchange.
+
+    Heartbeats are no text: a portal that sends nothing else is silent.
+
+    Args:
+        expected: What the contract says about the answer.
+        patience: How long a silence may be.
+        limits: How large the answer may be.
+    """
+
+    def __init__(self, expected: Answer, patience: Streams, limits: Answers) -> None:
+        assert expected.stream is not None
+        self.answer = StreamedAnswer(expected.stream)
+        self.has_begun = False
+        """Whether the answer is a stream; a refusal is none."""
+        self._statuses, self._patience, self._limits = expected.statuses, patience, limits
+        self._decoder: PieceDecoder | None = None
+        self._texts, self._last_s = 0, 0.0
+
+    def __enter__(self) -> Self:
+        self._last_s, self._waiting = perf_counter(), gevent.getcurrent()
+        self._timer = gevent.get_hub().loop.timer(self._patience.first_content_s)
+        self._timer.start(self._look)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.close()
+
+    def __call__(self, reader: AnswerReader, at_s: float) -> None:
+        """Take what has come with a read at *at_s*; raises `RequestFailed` as `StreamedAnswer.feed` does."""
+        if self._decoder is None:
+            if reader.head is None:
+                return
+            status, headers = reader.head
+            self._decoder = PieceDecoder(headers.get_all("content-encoding"), self._limits.body_bytes)
+            self.has_begun = status in self._statuses and _is_stream(headers)
+        if self.has_begun and (piece := self._decoder.decode(reader.take_body())):
+            self.answer.feed(piece, at_s)
+            if len(self.answer.contents) > self._texts:
+                self._texts, self._last_s = len(self.answer.contents), at_s
+
+    def _look(self) -> None:
+        """The longest silence may be over; where a text has come meanwhile, another one has begun."""
+        limit_s = self._patience.idle_s if self._texts else self._patience.first_content_s
+        left_s = limit_s - (perf_counter() - self._last_s)
+        self._timer.close()
+        if left_s <= 0:
+            what = "text" if self._texts else "first text"
+            outcome = Outcome.IDLE if self._texts else Outcome.TIMEOUT
+            self._waiting.throw(RequestFailed(outcome, f"no {what} within {limit_s:g} s"))
+            return
+        self._timer = gevent.get_hub().loop.timer(left_s)
+        self._timer.start(self._look)
+
+
+def _is_stream(headers: Headers) -> bool:
+    return headers.get("content-type", "").split(";")[0].strip().lower() == EVENT_STREAM
