@@ -17,6 +17,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from conf.errors import LoadTestError
 from conf.operations import Operation
+from conf.stream import JsonPath, Stream
 from conf.table_model import with_field_per
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 Placeholder = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
 
 PLACEHOLDERS = frozenset(
     {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
@@ -44,6 +44,7 @@ class AnswerFormat(StrEnum):
 
     ANY = "any"
     JSON = "json"
+    EVENTS = "events"
 
 
 class Answer(BaseModel):
@@ -69,14 +70,17 @@ class Answer(BaseModel):
     source_development: str = Field(
         default="", description="Field of a source: the development it belongs to."
     )
+    stream: Stream | None = Field(default=None, description="What the events of a streamed answer hold.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.format is AnswerFormat.ANY and (self.not_empty or self.sources or self.gives):
+        if (self.format is AnswerFormat.EVENTS) is not (self.stream is not None):
+            raise ValueError('a stream needs format = "events", and that a stream')
+        if self.format is not AnswerFormat.JSON and (self.not_empty or self.sources or self.gives):
             raise ValueError('not_empty, sources and gives need format = "json"')
         if taken := PLACEHOLDERS & self.gives.keys():
             raise ValueError(f"gives names {min(taken)!r}, which is the fixture's or the question's")
-        if self.source_development and not self.sources:
+        if self.source_development and not (self.sources or (self.stream and self.stream.sources)):
             raise ValueError("source_development needs sources")
         if foreign := set(self.body_from) - set(self.statuses):
             raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")

@@ -17,7 +17,7 @@ from conf.database_address import parse_database_hosts
 from conf.profile import Profile
 from conf.reference_portal import Portal
 from conf.section import LONGEST_WAIT_S, Ratio, SettingsSection
-from conf.target import Answers, Target, parse_hosts, require_allowed
+from conf.target import Answers, Streams, Target, parse_hosts, require_allowed
 from conf.thresholds import Thresholds
 
 
@@ -155,6 +155,7 @@ class Settings(SettingsSection):
     """All settings of a run."""
 
     target: Target
+    streams: Streams
     answers: Answers
     database: DatabaseSettings
     seed: Seed

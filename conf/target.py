@@ -122,6 +122,14 @@ def require_allowed(host: str, allowed: Sequence[str]) -> None:
         raise ValueError(f"host {host!r} is not in target.allowed_hosts {list(allowed)}")
 
 
+class Streams(SettingsSection):
+    """How long a streamed answer is waited for. Heartbeats are no text: they end no silence."""
+
+    first_content_s: float = Field(gt=0, le=LONGEST_WAIT_S, description="Until its first text.")
+    idle_s: float = Field(gt=0, le=LONGEST_WAIT_S, description="From one text to the next.")
+    whole_s: float = Field(gt=0, le=LONGEST_WAIT_S, description="Until its end.")
+
+
 class Answers(SettingsSection):
     """Limits of an answer of the portal. A larger one fails, and is not read to its end."""
 

@@ -56,7 +56,9 @@ class Connections:
         self._tls = target.trust.context(SSLContext) if address.scheme == "https" else None
         self._idle: list[Connection] = []
 
-    def exchange(self, method: str, request: bytes, follow: Follow = _nothing) -> Response:
+    def exchange(
+        self, method: str, request: bytes, follow: Follow = _nothing, limit_s: float | None = None
+    ) -> Response:
         """
         Send a request, and read the whole answer. *follow* sees it come, read for read, each with its moment.
 
@@ -65,13 +67,13 @@ class Connections:
         Raises:
             RequestFailed: No answer came, it came too late, or it cannot be read.
         """
-        timeout = gevent.Timeout.start_new(self._target.request_timeout_s)
+        limit_s = limit_s or self._target.request_timeout_s
+        timeout = gevent.Timeout.start_new(limit_s)
         try:
             return self._exchange(method, request, follow)
         except gevent.Timeout as error:
             if error is not timeout:
                 raise
-            limit_s = self._target.request_timeout_s
             raise RequestFailed(Outcome.TIMEOUT, f"no complete answer within {limit_s:g} s") from None
         except TimeoutError:  # the operating system's, not gevent's
             raise RequestFailed(Outcome.TIMEOUT, "the connection timed out") from None

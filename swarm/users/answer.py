@@ -32,11 +32,13 @@ def assess_answer(expected: Answer, response: Response, house: House) -> Request
         return RequestFailed(Outcome.STATUS, status_words(status))
     if response.unreadable is not None:
         return response.unreadable
-    if expected.format is AnswerFormat.ANY or not expected.reads_body_of(status):
+    if expected.format is not AnswerFormat.JSON or not expected.reads_body_of(status):
         return None
     try:
         body = decode_object(response.content)
-        return _assess_sources(expected, body, house) or _assess_fields(expected, body)
+        return assess_sources(
+            body.get(expected.sources), expected.source_development, house
+        ) or _assess_fields(expected, body)
     except RequestFailed as failed:
         return failed
 
@@ -54,13 +56,19 @@ def _assess_fields(expected: Answer, body: dict[str, Any]) -> RequestFailed | No
     return None
 
 
-def _assess_sources(expected: Answer, body: dict[str, Any], house: House) -> RequestFailed | None:
-    """Judge the sources. A source of another development matters most, even where others are malformed."""
-    name, sources = expected.source_development, body.get(expected.sources)
+def assess_sources(sources: Any, name: str, house: House) -> RequestFailed | None:
+    """
+    Judge the documents that an answer rests on; one of another development matters most, even where others are malformed.
+
+    Args:
+        sources: As the answer lists them.
+        name: The field of each that names its development; empty where the contract names none.
+        house: The house that asked.
+    """
     if not name or not sources:
         return None
     if not isinstance(sources, list):
-        return _invalid(f"{expected.sources} is not a list")
+        return _invalid("the sources are not a list")
     developments = [source.get(name) if isinstance(source, dict) else None for source in sources]
     named = [value for value in developments if isinstance(value, str) and value.strip()]
     if any(value != house.development_id for value in named):

@@ -10,6 +10,7 @@ import gevent
 from conf.operations import Outcome
 from swarm.failure import RequestFailed
 from swarm.http.content import PieceDecoder
+from swarm.users.answer import assess_sources
 from swarm.users.streamed_answer import StreamedAnswer
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from conf.contract import Answer
     from conf.target import Answers, Streams
+    from seed.fixture import House
     from swarm.http.answer_reader import AnswerReader
-    from swarm.http.response import Headers
+    from swarm.http.response import Headers, Response
 
 EVENT_STREAM = "text/event-stream"
 
@@ -41,6 +43,7 @@ class FollowedStream:
         self.has_begun = False
         """Whether the answer is a stream; a refusal is none."""
         self._statuses, self._patience, self._limits = expected.statuses, patience, limits
+        self._source_development = expected.source_development
         self._decoder: PieceDecoder | None = None
         self._texts, self._last_s = 0, 0.0
 
@@ -67,6 +70,26 @@ class FollowedStream:
             self.answer.feed(piece, at_s)
             if len(self.answer.contents) > self._texts:
                 self._texts, self._last_s = len(self.answer.contents), at_s
+
+    def end(self, response: Response, house: House) -> None:
+        """
+        The exchange has ended.
+
+        Raises:
+            RequestFailed: An accepted answer is no stream; or its stream was not what it must be.
+        """
+        if self.has_begun:
+            self.answer.end()
+            if failed := assess_sources(self.answer.sources, self._source_development, house):
+                raise failed
+        elif response.status_code in self._statuses:
+            raise RequestFailed(Outcome.VALIDATION, f"the answer is no {EVENT_STREAM}")
+
+    def failure(self, failed: RequestFailed) -> RequestFailed:
+        """How the answer failed where its exchange did: a connection that ends within the stream cuts it short."""
+        if self.has_begun and self.answer.done_s is None and failed.outcome is Outcome.CONNECTION:
+            return RequestFailed(Outcome.TRUNCATED, f"{failed.message}, and before the answer's own")
+        return failed
 
     def _look(self) -> None:
         """The longest silence may be over; where a text has come meanwhile, another one has begun."""

@@ -12,6 +12,7 @@ from swarm.http.connections import Connections
 from swarm.http.cookies import Cookies
 from swarm.http.request_writer import RequestWriter
 from swarm.users.answer import assess_answer, read_given
+from swarm.users.followed_stream import FollowedStream
 from swarm.users.journey_user import JourneyUser
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ class PortalUser(JourneyUser):
             status, ended = 0, "broken off"  # stays so where the user is killed before the answer
             try:
                 request = self._writer.write(operation, endpoint, house, words, trace.traceparent)
-                response = self._connections.exchange(endpoint.method, request)
-                attempt.answered(response)
+                response = self._exchange(endpoint, request, house, attempt)
                 status = response.status_code
                 self._require(endpoint, url, response, house)
                 attempt.given = read_given(endpoint.answer, response, self.random)
@@ -93,6 +93,22 @@ class PortalUser(JourneyUser):
             finally:
                 trace.end(ended, status)
         return attempt
+
+    def _exchange(self, endpoint: Endpoint, request: bytes, house: House, attempt: Attempt) -> Response:
+        """The whole answer; raises `RequestFailed` where there is none, or where a stream is not what the contract says."""
+        if endpoint.answer.stream is None:
+            response = self._connections.exchange(endpoint.method, request)
+            attempt.answered(response)
+            return response
+        patience = self.settings.streams
+        with FollowedStream(endpoint.answer, patience, self.settings.answers) as stream:
+            try:
+                response = self._connections.exchange(endpoint.method, request, stream, patience.whole_s)
+            except RequestFailed as failed:
+                raise stream.failure(failed) from None
+        attempt.answered(response)
+        stream.end(response, house)
+        return response
 
     def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> None:
         """Keep the cookies, and raise `RequestFailed` where the answer does not fit the contract."""
