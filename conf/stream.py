@@ -36,7 +36,8 @@ class Stream(BaseModel):
     )
     errors: dict[EventKind, tuple[JsonPath, ...]] = Field(
         default_factory=dict,
-        description="Kind by which the portal says that it failed, and the fields of its reason.",
+        description="Kind by which the portal says that it failed, and the fields of its reason: the first names the kind "
+        "of fault, all of them are in the log.",
     )
     sources: dict[EventKind, JsonPath] = Field(
         default_factory=dict,

@@ -52,8 +52,9 @@ def build_request(endpoint: Endpoint, house: House, words: Mapping[str, str] = _
         raise ValueError(
             f"header {unfit[0]} of the contract would hold a line end or a letter that no header may"
         )
-    if endpoint.body:
-        headers |= {"Content-Type": "application/json", "Accept": "application/json"}
+    named = {name.lower() for name in headers}
+    usual = {"Content-Type": "application/json", "Accept": "application/json"} if endpoint.body else {}
+    headers |= {name: value for name, value in usual.items() if name.lower() not in named}
     return Request(
         endpoint.method, _fill_path(endpoint.path, values), headers, build_body(endpoint, house, words)
     )

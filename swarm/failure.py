@@ -18,12 +18,18 @@ class RequestFailed(Exception):  # noqa: N818 - a result, passed to Locust as `e
 
     Locust groups failures by their ``repr``, which is ``outcome: message``. So the message holds nothing that
     differs from request to request, and no secret.
+
+    Args:
+        outcome: How it failed.
+        message: Why.
+        detail: What the target said about this one request, for the log of failures alone; may hold anything.
     """
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    def __init__(self, outcome: Outcome, message: str, detail: str = "") -> None:
         super().__init__(message)
         self.outcome = outcome
         self.message = message
+        self.detail = detail
 
     def __repr__(self) -> str:
         return f"{self.outcome}: {self.message}"

@@ -55,7 +55,12 @@ class FailureLog:
         self._written += 1
         # The stack of a failure only shows the suite's own code. The stack of the exception that caused it shows the
         # cause.
-        self._write(operation, failed.__cause__ or failed.message, outcome=failed.outcome, trace_id=trace_id)
+        self._write(
+            operation,
+            failed.__cause__ or failed.detail or failed.message,
+            outcome=failed.outcome,
+            trace_id=trace_id,
+        )
 
     def note_unexpected(self, failed: RequestFailed, operation: str) -> bool:
         """Whether an exception is the first of its kind; if so, write a line about it to Locust's log."""

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 from conf.operations import Operation, Outcome
 from monitoring.measurement import Recorder, Tag
 from monitoring.probing.portal_clock import UNAUTHORIZED, PortalClock
-from swarm.failure import unexpected_failure
+from swarm.failure import RequestFailed, unexpected_failure
 from swarm.generator.rate_limits import TOO_MANY, RateLimits
 from swarm.generator.server_timing import parse_server_timing
 from swarm.generator.slowest import Slowest
 
 if TYPE_CHECKING:
     from conf.contract import Contract
-    from swarm.failure import RequestFailed
     from swarm.generator.failure_log import FailureLog
+
+
+_MOST_REASONS = 200
+"""Of failures, in one process."""
 
 
 class Results:
@@ -38,6 +41,15 @@ class Results:
         self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
         self.portal_clock = PortalClock()
         self.failures = failures
+        self._reasons: set[str] = set()
+
+    def known(self, failed: RequestFailed) -> RequestFailed:
+        """*failed* itself; or where the target chose its words, and has chosen many, one for all further words. Locust keeps each."""
+        if failed.detail and failed.message not in self._reasons:
+            if len(self._reasons) >= _MOST_REASONS:
+                return RequestFailed(failed.outcome, "another reason; it is in the log", failed.detail)
+            self._reasons.add(failed.message)
+        return failed
 
     def begin(self, operation: Operation) -> None:
         """Count an attempt that begins."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def _nothing(_: AnswerReader, at_s: float) -> None:
-    """Answers that are judged as a whole need nobody who sees them come."""
+    """Where an answer is judged as a whole, nothing looks at its bytes as they come."""
 
 
 class Connections:

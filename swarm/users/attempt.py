@@ -100,7 +100,8 @@ class Attempt:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         took_s = (self._ended_s or perf_counter()) - self._began_s
-        self.failed = self._failure(error)
+        failed = self._failure(error)
+        self.failed = failed and self._results.known(failed)
         context = self._context if self.trace_id is None else self._context | {"trace_id": self.trace_id}
         self._results.end(self._operation, took_s, self.failed, context)
         self._environment.events.request.fire(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from swarm.http.event_stream import EventStreamReader
 from swarm.users.json_body import find, parse_object
 
 if TYPE_CHECKING:
-    from conf.stream import Stream
+    from conf.stream import JsonPath, Stream
     from swarm.http.event_stream import Event
 
 READING_WORDS_PER_S = 4.0
 """As fast as adults read."""
 _LONGEST_REASON = 200
+_NUMBER = re.compile(r"[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*")
+"""A number or an id."""
 
 
 class StreamedAnswer:
@@ -92,7 +95,7 @@ class StreamedAnswer:
         if kind in expected.done:
             self._finish(at_s)
         elif kind in expected.errors:
-            raise RequestFailed(Outcome.STREAM_ERROR, _reason(body, expected.errors[kind]))
+            raise _stream_error(body, expected.errors[kind])
         elif kind in expected.content or kind in expected.sources:
             self._take_parts(kind, body, at_s)
         elif kind not in expected.others:
@@ -128,11 +131,14 @@ class StreamedAnswer:
         self._within_word = not text[-1].isspace()
 
 
-def _reason(body: dict[str, Any], paths: tuple[str, ...]) -> str:
-    """The portal's own words, which may be of any length."""
+def _stream_error(body: dict[str, Any], paths: tuple[JsonPath, ...]) -> RequestFailed:
+    """The portal's own words, which may be of any length; what differs from answer to answer is only in the detail."""
     found = [str(value) for path in paths if (value := find(body, path)) not in {None, ""}]
-    words = "".join(letter for letter in ": ".join(found) if letter.isprintable())[:_LONGEST_REASON]
-    return f"the portal ended the stream: {words or 'without a reason'}"
+    words = ["".join(filter(str.isprintable, text))[:_LONGEST_REASON] for text in found] or [
+        "without a reason"
+    ]
+    begin = "the portal ended the stream: "
+    return RequestFailed(Outcome.STREAM_ERROR, begin + _NUMBER.sub("…", words[0]), begin + ", ".join(words))
 
 
 def _invalid(message: str) -> RequestFailed:

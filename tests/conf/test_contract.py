@@ -122,7 +122,9 @@ def test_an_endpoint_is_a_method_and_a_path_of_the_target(values: dict[str, Any]
         ({"sources": "sources"}, 'need format = "json"'),
         ({"format": "json", "source_development": "developmentId"}, "needs sources"),
         ({"body_from": (201,)}, r"not accepted: \[201\]"),
-        ({"format": "xml"}, "'any' or 'json'"),
+        ({"format": "xml"}, "'any', 'json' or 'events'"),
+        ({"format": "events"}, "a stream needs"),
+        ({"stream": {"content": {"text": "content"}, "done": ["done"]}}, "a stream needs"),
     ],
 )
 def test_an_answer_that_contradicts_itself_is_refused(values: dict[str, Any], complaint: str) -> None:

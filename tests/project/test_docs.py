@@ -48,6 +48,7 @@ from conf.operations import Operation
 from conf.profile import Load, Profile, Step
 from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE
 from conf.settings import Settings
+from conf.stream import Stream
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
 from conf.thresholds import Limits
 from loadtest.app import app
@@ -185,7 +186,9 @@ def test_every_key_of_a_profile_and_every_profile_is_documented() -> None:
 
 def test_every_key_of_a_contract_and_every_contract_is_documented() -> None:
     text = section(page("settings.md"), "Contracts")
-    assert terms(text) == {*Contract.model_fields, *Endpoint.model_fields, *Answer.model_fields}
+    assert terms(text) == {
+        *(Contract.model_fields | Endpoint.model_fields | Answer.model_fields | Stream.model_fields)
+    }
     assert all(f"`{{{name}}}`" in text for name in PLACEHOLDERS)
     assert all(f"`{path.stem}`" in text for path in CONF_DIR.glob("contracts/*.toml"))
 

@@ -280,3 +280,18 @@ def test_a_result_that_is_lost_is_no_verdict_with_both_numbers(tmp_path: Path) -
     told = run_one(Plan(Journey.CHAT, "users = 3\niterations = 10", instead=LOSES), tmp_path / "loses")
     assert told.code == 3
     assert told.problems["unaccounted"].message == "local began chat 30 times and has 29 results"
+
+
+def test_a_target_that_words_each_failure_differently_fills_no_memory(tmp_path: Path) -> None:
+    results = Bench(tmp_path).results
+    failures = [
+        RequestFailed(Outcome.STREAM_ERROR, f"said {letter * 3}", "whole")
+        for letter in map(chr, range(0x4E00, 0x4E00 + 500))
+    ]
+    kept = [results.known(failed) for failed in failures]
+    assert kept[:200] == failures[:200]
+    assert {repr(failed) for failed in kept[200:]} == {"stream_error: another reason; it is in the log"}
+    assert {failed.detail for failed in kept} == {"whole"}
+    assert results.known(failures[0]) is failures[0]
+    own = RequestFailed(Outcome.VALIDATION, "the body is not JSON")
+    assert results.known(own) is own

@@ -91,7 +91,7 @@ def test_a_reader_of_four_words_a_second_waits_or_does_not(
         (METADATA + text(" \n") + DONE, Outcome.NO_CONTENT, "the answer ended without a text"),
         (text("Your") + event("error", message="Streaming failed"), Outcome.STREAM_ERROR, "the portal ended the stream: Streaming failed"),
         (event("error"), Outcome.STREAM_ERROR, "the portal ended the stream: without a reason"),
-        (event("error", message="a\x1b[2Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[2Jb" + "c" * 195),
+        (event("error", message="a\x1b[2Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[…Jb" + "c" * 195),
         (event("tool"), Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
         (event("metadata", sources={}) + event("metadata", sources="all"), Outcome.VALIDATION, "sources of an event is not a list"),
         (text(["a"]), Outcome.VALIDATION, "content of an event is not a text"),
@@ -122,3 +122,11 @@ def test_a_kind_with_two_meanings_is_refused() -> None:
         ValueError, match="kind 'text' ends an answer, says that it failed, or is one of the others"
     ):
         Stream(content={"text": "content"}, done=("text",))
+
+
+def test_ids_and_numbers_of_one_failure_are_in_its_detail_alone() -> None:
+    said = event("error", message="Model 7 failed", error_code="req 3f2a-77")
+    with pytest.raises(RequestFailed) as failed:
+        read((1.0, said))
+    assert failed.value.message == "the portal ended the stream: Model … failed"
+    assert failed.value.detail == "the portal ended the stream: Model 7 failed, req 3f2a-77"
