@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from conf.errors import LoadTestError
+from conf.loading import absolute_choice
 from loadtest.embedded_server import start_server
 from monitoring.redaction.known_secrets import remember_secret
 from portal import READY
@@ -160,6 +161,7 @@ class _Guard:
         config = self.directory / "portal.toml"
         given = {
             "portal": settings.portal.model_dump(mode="json"),
+            "target.contract": absolute_choice(settings.target.contract),
             "target.allowed_hosts": list(settings.target.allowed_hosts),
             "monitoring.trace_hosts": list(settings.monitoring.trace_hosts),
         }

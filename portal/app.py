@@ -10,10 +10,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from portal import chat, documents, health, metrics, onboarding
+from portal import metrics
 from portal.database import DatabaseGoneError
 from portal.limits import LimitedBodies
-from portal.model import ModelError
+from portal.model import ModelError, ModelRefusedError
 from portal.observing import Observed
 from portal.refusal import CLIENT_GONE, Refusal, answer_refusal
 from portal.tracking import note_error
@@ -21,6 +21,7 @@ from portal.tracking import note_error
 if TYPE_CHECKING:
     from fastapi.telemetry import TelemetryConfig
 
+    from portal.contracts.spoken import SpokenContract
     from portal.services import Services
 
 _log = logging.getLogger(__name__)
@@ -33,16 +34,17 @@ _NONE_OF_ITS_OWN: TelemetryConfig = {
 """FastAPI's spans hold the paths, which hold QR tokens; the portal's own are made by `Observed`."""
 
 
-def build_app(services: Services) -> Observed:
-    """The application that speaks the ``phase17`` contract."""
+def build_app(services: Services, contract: SpokenContract) -> Observed:
+    """The application that speaks *contract*."""
     app = FastAPI(title="OpenHouse AI reference portal", openapi_url=None, telemetry=_NONE_OF_ITS_OWN)
     for part in fields(services):
         setattr(app.state, part.name, getattr(services, part.name))
-    for room in (chat, documents, onboarding, health, metrics):
-        app.include_router(room.router)
+    for router in (*contract.routers, metrics.router):
+        app.include_router(router)
     app.add_exception_handler(Refusal, answer_refusal)
     app.add_exception_handler(DatabaseGoneError, _answer_unavailable)
     app.add_exception_handler(ModelError, _answer_bad_gateway)
+    app.add_exception_handler(ModelRefusedError, _answer_too_many)
     app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_failure)
     return Observed(LimitedBodies(app), services.metrics, services.tracker, services.tracer)
@@ -57,6 +59,11 @@ async def _answer_unavailable(request: Request, error: Exception) -> JSONRespons
 async def _answer_bad_gateway(request: Request, error: Exception) -> JSONResponse:
     note_error(request, error)
     return JSONResponse({"error": "The model did not answer"}, status_code=502)
+
+
+async def _answer_too_many(request: Request, error: Exception) -> JSONResponse:
+    note_error(request, error)
+    return JSONResponse({"error": "The model takes no more questions now"}, status_code=429)
 
 
 async def _answer_failure(request: Request, error: Exception) -> JSONResponse:

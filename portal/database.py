@@ -84,6 +84,12 @@ class Database:
         async with self._connection(query) as connection:
             await connection.execute(query, *arguments)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Keep a connection of the pool, unused, for the length of the block."""
+        async with self._connection("held"):
+            yield
+
     def pool_stats(self) -> PoolStats:
         """The pool at this moment."""
         return PoolStats(self._pool.get_size(), self._pool.get_idle_size(), self._waiting)

@@ -36,6 +36,10 @@ class ModelError(Exception):
     """The model did not answer; says nothing about the question."""
 
 
+class ModelRefusedError(ModelError):
+    """The model takes no more questions now."""
+
+
 class SimulatedModel:
     """
     Draws each answer's delay from a log-normal distribution, clipped to its bounds.
@@ -62,21 +66,25 @@ class SimulatedModel:
         return min(max(drawn_s, self._settings.minimum_s), self._settings.maximum_s)
 
     async def complete(
-        self, question: str, chunks: Sequence[FoundChunk], *, fails: bool = False
+        self, question: str, chunks: Sequence[FoundChunk], failure: ModelError | None = None
     ) -> Completion:
         """
         Answer *question* from the best of *chunks*, best first.
 
         Raises:
-            ModelError: *fails*, once the time of an answer has passed.
+            ModelError: *failure*, once the time of an answer has passed.
         """
         await self._sleep(self.delay_s())
-        if fails:
-            raise ModelError("the model did not answer")
-        reply = compose_reply(chunks)
-        context = sum(len(chunk.content) for chunk in chunks)
-        tokens = (len(question) + context + len(reply)) // _CHARACTERS_PER_TOKEN
-        return Completion(reply, tokens, tokens * _USD_PER_TOKEN)
+        if failure is not None:
+            raise failure
+        return priced(question, chunks, compose_reply(chunks))
+
+
+def priced(question: str, chunks: Sequence[FoundChunk], reply: str) -> Completion:
+    """*reply* with what a model would have charged for it."""
+    context = sum(len(chunk.content) for chunk in chunks)
+    tokens = (len(question) + context + len(reply)) // _CHARACTERS_PER_TOKEN
+    return Completion(reply, tokens, tokens * _USD_PER_TOKEN)
 
 
 def model_of(request: Request) -> SimulatedModel:

@@ -12,6 +12,7 @@ from portal.faults import Faults
 from portal.metrics import Metrics
 from portal.model import SimulatedModel
 from portal.ratelimit import RateLimiter
+from portal.streaming.pace import StreamingModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ class Services:
     database: Database
     limiter: RateLimiter
     model: SimulatedModel
+    streaming_model: StreamingModel
     faults: Faults
     metrics: Metrics
     tracker: Tracker
@@ -53,13 +55,14 @@ def build_services(
     """
     Everything a portal needs.
 
-    Delays and faults come from two random generators: faults do not change the sequence of delays.
+    Delays, the pace of streams and faults come from random generators of their own: none changes the sequence of another.
     """
     portal = settings.portal
     return Services(
         database=database,
         limiter=RateLimiter(portal.rate_limits, database, clock),
         model=SimulatedModel(portal.model, Random(f"model {portal.random_seed}")),  # noqa: S311 - no secret
+        streaming_model=StreamingModel(portal.stream, Random(f"stream {portal.random_seed}")),  # noqa: S311 - no secret
         faults=Faults(portal.faults, Random(f"faults {portal.random_seed}")),  # noqa: S311 - no secret
         metrics=Metrics(database.pool_stats, latency_bounds_s(settings.thresholds)),
         tracker=build_tracker(settings),

@@ -15,8 +15,10 @@ from conf.errors import LoadTestError
 from monitoring.tracing import open_tracer
 from portal import READY
 from portal.app import build_app
+from portal.contracts.spoken import SpokenContract, require_spoken
 from portal.database import open_database
 from portal.services import build_services
+from portal.streaming.connection import PortalProtocol
 from seed.database import require_url
 from seed.jwts import require_secret
 
@@ -37,23 +39,25 @@ def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
     Serve until SIGTERM or SIGINT, then let the requests in flight finish.
 
     Args:
-        settings: ``portal``, the session secret, and the database's address.
+        settings: ``portal``, the contract that it speaks, the session secret, and the database's address.
         clock: The wall clock, aware.
 
     Raises:
-        LoadTestError: A secret is missing, the port is in use, or the database is not there or not seeded.
+        LoadTestError: The portal does not speak the contract, a secret is missing, the port is in use, or the database is not there or not seeded.
     """
+    contract = require_spoken(settings.target.contract)
     secret = require_secret(settings.session_secret)
     url = require_url(settings.database.url)
     with (
         _listening_socket(settings.portal.host, settings.portal.port) as listening,
         open_tracer("openhouse-portal", settings) as tracer,
     ):
-        asyncio.run(_serve(settings, url, secret, clock, listening=listening, tracer=tracer))
+        asyncio.run(_serve(settings, contract, url, secret, clock, listening=listening, tracer=tracer))
 
 
 async def _serve(  # noqa: PLR0913 - all that a portal needs
     settings: Settings,
+    contract: SpokenContract,
     url: str,
     secret: str,
     clock: Callable[[], datetime],
@@ -67,7 +71,8 @@ async def _serve(  # noqa: PLR0913 - all that a portal needs
     ) as database:
         services = build_services(settings, database=database, tracer=tracer, secret=secret, clock=clock)
         config = uvicorn.Config(
-            build_app(services),
+            build_app(services, contract),
+            http=PortalProtocol,
             log_level="warning",
             access_log=False,  # paths carry QR tokens
             lifespan="off",

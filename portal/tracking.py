@@ -55,14 +55,25 @@ def track(  # noqa: PLR0913 - what is known of an answer
         method: Its method.
         status: Of the answer.
     """
-    context: dict[str, object] = {"method": method, "status": status, **state.get("ids", {})}
-    if state.get("trace_id"):
-        context["trace_id"] = state["trace_id"]
+    context = _context(state, method, status)
     if route != UNMATCHED and not route.startswith(_NOT_TIMED):
         tracker.log_performance(route, timings.elapsed_ms, timings.steps_ms, **context)
     if status >= HTTPStatus.BAD_REQUEST:
         error = state.get("error") or _phrase(status)
         tracker.log_error(_kind(error), route, error, {"step": timings.failed_step, **context})
+
+
+def track_failure(request: Request, error: Exception) -> None:
+    """Write the record of an error under status 200, which `track` cannot know of: the answer had begun."""
+    tracker: Tracker = request.app.state.tracker
+    context = _context(request.scope["state"], request.method, HTTPStatus.OK)
+    route = getattr(request.scope.get("route"), "path", UNMATCHED)
+    tracker.log_error(_kind(error), route, error, {"step": "stream", **context})
+
+
+def _context(state: Mapping[str, Any], method: str, status: int) -> dict[str, object]:
+    context = {"method": method, "status": int(status), **state.get("ids", {})}
+    return context | {"trace_id": state["trace_id"]} if state.get("trace_id") else context
 
 
 def _kind(error: object) -> str:

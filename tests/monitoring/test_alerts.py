@@ -19,7 +19,7 @@ from monitoring.alerting.rule import Condition, Runbook, Severity, crossed
 from monitoring.alerting.rules_file import RUNBOOK, rules_file
 from monitoring.cumulative import cumulative
 from monitoring.measurement import new_histogram
-from portal import chat, documents, onboarding
+from portal.contracts.spoken import SPOKEN
 from reports.limits import assess_metric
 from reports.state import State
 
@@ -143,7 +143,7 @@ def test_a_bound_is_spelled_in_rules_as_on_the_page(tmp_path: Path) -> None:
 def test_the_portals_routes_are_those_that_it_has() -> None:
     known = {
         (method, route.path)
-        for router in (chat.router, documents.router, onboarding.router)
+        for router in SPOKEN["phase17"].routers
         for route in router.routes
         for method in route.methods
     }

@@ -15,6 +15,7 @@ from monitoring.journal.proof import prove
 from monitoring.journal.reading import JournalReader, newest
 from monitoring.journal.tracker import Tracker
 from portal.app import build_app
+from portal.contracts.spoken import SPOKEN
 from portal.database import PoolStats
 from portal.metrics import Metrics
 from portal.services import Services
@@ -164,13 +165,13 @@ def parts_for_a_page(tracker: Tracker) -> Services:
     faults: Any = _NoFaults()
     metrics = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
     return Services(
-        database, limiter=no_part, model=no_part, faults=faults, metrics=metrics, tracker=tracker,
+        database, limiter=no_part, model=no_part, streaming_model=no_part, faults=faults, metrics=metrics, tracker=tracker,
         tracer=None, clock=lambda: datetime.now(UTC), secret="",
     )  # fmt: skip
 
 
 def test_what_nobody_thought_of_is_a_500_and_is_written_with_its_stack(tmp_path: Path) -> None:
-    app = build_app(parts_for_a_page(Tracker(tmp_path)))
+    app = build_app(parts_for_a_page(Tracker(tmp_path)), SPOKEN["phase17"])
     sent: list[Any] = []
 
     async def receive() -> Any:

@@ -1,4 +1,4 @@
-"""The assistant: a question in, an answer and its sources out, and a record of both."""
+"""``phase17``: a question in, an answer and its sources out as JSON, and a record of both."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from portal.model import Completion
 
 router = APIRouter(prefix="/api/chat", dependencies=[Depends(strike)])
+history_router = APIRouter(prefix="/api/chat", dependencies=[Depends(strike)])
+"""Also part of the streamed contract."""
 
 LONGEST_MESSAGE = 8000
 HISTORY_LENGTH = 50
@@ -55,24 +57,33 @@ class Question(Body):
 @router.post("")
 async def answer(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     """Find the chunks, ask the model, keep the exchange, answer."""
-    database, faults, timings = database_of(request), faults_of(request), timings_of(request)
+    question, chunks = await find_chunks(request, homeowner)
+    with timings_of(request).step("llm"):
+        failure = faults_of(request).draw_model_failure()
+        completion = await model_of(request).complete(question, chunks, failure)
+    with timings_of(request).step("insert"):
+        await keep_exchange(request, homeowner, question, completion)
+    sources = await sources_of(request, homeowner, chunks)
+    return JSONResponse({"reply": completion.reply, "sources": sources})
+
+
+async def find_chunks(request: Request, homeowner: Homeowner) -> tuple[str, list[FoundChunk]]:
+    """
+    What the homeowner asks, and the chunks that answer it, best first.
+
+    Raises:
+        Refusal: The question is not one, asks about another development, or comes too soon.
+    """
+    database, timings = database_of(request), timings_of(request)
     with timings.step("auth"):
         await limiter_of(request).admit_chat(homeowner.tenant_id)
         question = await read_body(request, Question)
         await _check_development(database, question.development_id, homeowner)
     with timings.step("retrieval"):
-        chunks = await retrieve(database, question.message, homeowner)
-    with timings.step("llm"):
-        fails = faults.draw_model_error()
-        completion = await model_of(request).complete(question.message, chunks, fails=fails)
-    with timings.step("insert"):
-        await _insert(database, homeowner, question.message, completion, timings.elapsed_ms)
-    if faults.draw_foreign_source():
-        chunks = [*chunks, *await foreign_chunk(database, homeowner)]
-    return JSONResponse({"reply": completion.reply, "sources": _sources(chunks)})
+        return question.message, await retrieve(database, question.message, homeowner)
 
 
-@router.get("/history")
+@history_router.get("/history")
 async def history(request: Request, homeowner: CurrentHomeowner) -> JSONResponse:
     """The house's latest exchanges, newest first."""
     house = (homeowner.tenant_id, homeowner.development_id, homeowner.house_id)
@@ -100,23 +111,29 @@ async def _check_development(database: Database, asked: str, homeowner: Homeowne
         raise Refusal(403, "The token belongs to another development")
 
 
-async def _insert(
-    database: Database, homeowner: Homeowner, question: str, completion: Completion, elapsed_ms: float
+async def keep_exchange(
+    request: Request, homeowner: Homeowner, question: str, completion: Completion
 ) -> None:
-    await database.execute(
+    """Add question and answer to the house's messages."""
+    await database_of(request).execute(
         _INSERT_MESSAGE,
         homeowner.tenant_id,
         homeowner.development_id,
         homeowner.house_id,
         question,
         completion.reply,
-        round(elapsed_ms),
+        round(timings_of(request).elapsed_ms),
         completion.token_count,
         completion.cost_usd,
     )
 
 
-def _sources(chunks: Sequence[FoundChunk]) -> list[dict[str, Any]]:
+async def sources_of(
+    request: Request, homeowner: Homeowner, chunks: Sequence[FoundChunk]
+) -> list[dict[str, Any]]:
+    """What an answer names as its sources; with the fault of a foreign source, one more."""
+    if faults_of(request).draw_foreign_source():
+        chunks = [*chunks, *await foreign_chunk(database_of(request), homeowner)]
     return [
         {
             "id": str(chunk.id),

@@ -1,0 +1,1 @@
+"""What the portal can speak: one module per contract, and a table of them."""
