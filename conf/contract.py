@@ -7,148 +7,26 @@ what an earlier answer of the same flow gave; an answer is described by what cou
 
 from __future__ import annotations
 
-import re
-import string
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
-from conf.operations import Operation
-from conf.stream import JsonPath, Stream
+from conf.operations import Destination, Operation
 from conf.table_model import with_field_per
+from conf.template import PLACEHOLDERS, Placeholder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-Placeholder = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    from conf.operations import Journey
 
-PLACEHOLDERS = frozenset(
-    {"tenant_id", "tenant_slug", "development_id", "house_id", "house_type", "qr_token", "jwt", "question"}
-)
-"""Names that a template may use: the fields of a house, and the question."""
-
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_FRAMING = frozenset(
-    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-
-
-class AnswerFormat(StrEnum):
-    """Format of an answer's body."""
-
-    ANY = "any"
-    JSON = "json"
-    EVENTS = "events"
-
-
-class Answer(BaseModel):
-    """What counts as a successful answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    statuses: tuple[int, ...] = Field(min_length=1, description="Accepted HTTP statuses; all others fail.")
-    format: AnswerFormat = AnswerFormat.ANY
-    spent: tuple[int, ...] = Field(
-        default=(), description="Of these, the statuses that say: a token was used before."
-    )
-    body_from: tuple[int, ...] = Field(default=(), description="Statuses whose body is checked; empty: all.")
-    not_empty: tuple[str, ...] = Field(
-        default=(), description="JSON fields that must be there and not empty."
-    )
-    gives: dict[Placeholder, JsonPath] = Field(
-        default_factory=dict,
-        description="Placeholder for the later requests of the flow, and the JSON field that fills it, as in "
-        '"documents.id"; of a list, any element.',
-    )
-    sources: str = Field(default="", description="JSON field that lists the documents an answer rests on.")
-    source_development: str = Field(
-        default="", description="Field of a source: the development it belongs to."
-    )
-    stream: Stream | None = Field(default=None, description="What the events of a streamed answer hold.")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.format is AnswerFormat.EVENTS) is not (self.stream is not None):
-            raise ValueError('a stream needs format = "events", and that a stream')
-        if self.format is not AnswerFormat.JSON and (self.not_empty or self.sources or self.gives):
-            raise ValueError('not_empty, sources and gives need format = "json"')
-        if taken := PLACEHOLDERS & self.gives.keys():
-            raise ValueError(f"gives names {min(taken)!r}, which is the fixture's or the question's")
-        if self.source_development and not (self.sources or (self.stream and self.stream.sources)):
-            raise ValueError("source_development needs sources")
-        if foreign := set(self.body_from) - set(self.statuses):
-            raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
-        if self.gives and self.body_from and (unread := set(self.statuses) - set(self.body_from)):
-            raise ValueError(
-                f"gives needs the body of every accepted status; body_from leaves out {sorted(unread)}"
-            )
-        if foreign := set(self.spent) - set(self.statuses):
-            raise ValueError(f"spent names statuses that are not accepted: {sorted(foreign)}")
-        return self
-
-    def reads_body_of(self, status: int) -> bool:
-        """Whether the body under *status* must be the described answer."""
-        return not self.body_from or status in self.body_from
-
-
-class Endpoint(BaseModel):
-    """One request of the contract."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    method: str = Field(pattern="^(GET|POST|PUT|PATCH|DELETE)$")
-    path: str = Field(pattern="^/")
-    headers: dict[str, str] = Field(default_factory=dict)
-    body: dict[str, str] = Field(default_factory=dict, description="Sent as JSON; empty: no body.")
-    server_timing: dict[ServerStep, str] = Field(
-        default_factory=dict,
-        description="Steps that the answer's Server-Timing header names, and what people call them.",
-    )
-    limit: str = Field(
-        default="", max_length=200, description="Above how much load the portal answers 429, in words."
-    )
-    answer: Answer
-
-    @field_validator("headers")
-    @classmethod
-    def _can_be_sent(cls, headers: dict[str, str]) -> dict[str, str]:
-        small = [name.lower() for name in headers]
-        for name, template in headers.items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name of a header")
-            if name.lower() in _FRAMING:
-                raise ValueError(f"header {name} is not the contract's: it says where a request ends")
-            if small.count(name.lower()) > 1:
-                raise ValueError(f"header {name} stands there twice, in capitals and small letters")
-            if not _HEADER_TEXT.fullmatch(template):
-                raise ValueError(f"header {name} holds a line end or a letter that no header may")
-        return headers
-
-    @model_validator(mode="after")
-    def _readable_templates(self) -> Self:
-        self.placeholders()
-        return self
-
-    def placeholders(self) -> dict[str, str]:
-        """What its templates name, and a template that does."""
-        templates = (self.path, *self.headers.values(), *self.body.values())
-        return {name: template for template in templates for name in _placeholders(template)}
-
-
-def _placeholders(template: str) -> set[str]:
-    try:
-        fields = [field for field in string.Formatter().parse(template) if field[1] is not None]
-    except ValueError as error:
-        raise ValueError(f"{template!r} cannot be filled in: {error}") from None
-    if any(spec or conversion for _, _, spec, conversion in fields):
-        raise ValueError(f"{template!r}: a placeholder is a name in braces, without a format")
-    return {str(name) for _, name, _, _ in fields}
+_SEARCHED_BY = ("tenant_id", "development_id")
+"""Fields of a house by which the chunks of its development are found."""
+_MAY_LACK = frozenset({"house_type", "question"})
+"""Placeholders that need no field of a house: a house may have no type."""
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
@@ -165,6 +43,17 @@ class Contract(BaseModel):
     token_check: Endpoint | None = Field(
         default=None, description="A request that changes nothing and needs a JWT; for loadtest check."
     )
+
+    house_fields: tuple[Placeholder, ...] = Field(
+        default=(), description="Fields of a house beyond those that every portal has; placeholders as these."
+    )
+
+    @field_validator("house_fields")
+    @classmethod
+    def _new_fields(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
+        if taken := PLACEHOLDERS & set(fields):
+            raise ValueError(f"{min(taken)!r} is a field that every house has")
+        return fields
 
     @property
     def endpoints(self) -> dict[Operation, Endpoint]:
@@ -184,6 +73,22 @@ class Contract(BaseModel):
             raise LoadTestError(f"contract: {operation} is not described", f"Describe it: [{operation}]")
         return endpoint
 
+    def fields_of(self, journeys: Iterable[Journey]) -> dict[str, str]:
+        """Field of a house that *journeys* cannot do without, and a request that names it."""
+        needed: dict[str, str] = {}
+        for journey in journeys:
+            if journey.destination is Destination.DATABASE:
+                needed |= dict.fromkeys(_SEARCHED_BY, journey.value)
+            for operation in journey.operations:
+                endpoint = self.endpoints.get(operation)
+                names = endpoint.placeholders().keys() if endpoint else ()
+                needed |= {name: operation.value for name in names if name in self._fields - _MAY_LACK}
+        return needed
+
+    @property
+    def _fields(self) -> frozenset[str]:
+        return PLACEHOLDERS.union(self.house_fields)
+
     def server_step_labels(self) -> dict[str, dict[str, str]]:
         """Request → step in its answer's ``Server-Timing`` → name of the step for people."""
         return {op.value: found.server_timing for op, found in self.endpoints.items() if found.server_timing}
@@ -202,7 +107,7 @@ class Contract(BaseModel):
         if self.token_check is not None:
             requests.append(("token_check", "", self.token_check))
         for name, journey, endpoint in requests:
-            allowed = PLACEHOLDERS | given.setdefault(journey, set())
+            allowed = self._fields | given.setdefault(journey, set())
             for unknown, template in endpoint.placeholders().items():
                 if unknown not in allowed:
                     words = f"unknown placeholder {unknown!r} in {template!r}; allowed: {', '.join(sorted(allowed))}"

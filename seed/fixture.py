@@ -9,11 +9,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import LoadTestError
-from conf.input_file import open_file
+from conf.input_file import open_file, shortened
 from seed.private_file import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _BLOCK_BYTES = 1 << 22
@@ -22,6 +22,8 @@ Size of one read. Where a thread reads the fixture while an event loop runs, eac
 for too short a time: the loop does not get it, and stood still for a tenth of a second.
 """
 _NEXT_STEP = "Write the fixture anew: loadtest seed"
+_SPOKEN = {"qr_token": "QR token", "jwt": "JWT"}
+_MAKES = {"qr_token": "Make them: loadtest seed && loadtest qrs", "jwt": "Sign them: loadtest token"}
 FIXTURE_MARK = re.compile(rb'"qr_token": ')
 """Found in each fixture, also in a damaged one."""
 
@@ -43,6 +45,12 @@ class House:
     lot: str
     qr_token: str = field(repr=False)
     jwt: str = field(repr=False)
+    own: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """Fields that the portal's contract names beyond these; its placeholders too."""
+
+    def value(self, name: str) -> str:
+        """What fills the placeholder *name*; empty where the house has nothing for it."""
+        return str((getattr(self, name) if name in _KINDS else self.own.get(name)) or "")
 
 
 pack_house = attrgetter(*(spec.name for spec in fields(House)))
@@ -67,7 +75,8 @@ def write_fixture(path: Path, houses: Iterable[House]) -> int:
     count = 0
     with replacing(path) as file:
         for count, house in enumerate(houses, start=1):  # noqa: B007 - the count is returned
-            file.write(json.dumps(asdict(house), ensure_ascii=False).encode() + b"\n")
+            values = {name: value for name, value in asdict(house).items() if name != "own" or value}
+            file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
     return count
 
 
@@ -95,6 +104,27 @@ def load_fixture(path: Path) -> list[House]:
     return houses
 
 
+def require_fields(houses: Sequence[House], needed: Mapping[str, str], path: Path) -> None:
+    """
+    Check that every house has what the contract's requests are filled with.
+
+    Args:
+        houses: Of the fixture.
+        needed: Field, and the request that names it.
+        path: The fixture's.
+
+    Raises:
+        LoadTestError: A house lacks one of them.
+    """
+    for name, request in needed.items():
+        if without := [house.lot for house in houses if not house.value(name).strip()]:
+            raise LoadTestError(
+                f"{path}: {len(without)} houses have no {_SPOKEN.get(name, name)} ({without[0]} first), "
+                f"which the contract needs for {request}",
+                _MAKES.get(name, _NEXT_STEP),
+            )
+
+
 def find_house(houses: Sequence[House], lot: str) -> House:
     """
     The house with this lot, such as ``LV-001``.
@@ -119,16 +149,28 @@ def _parse_house(line: bytes, place: str) -> House:
     if not isinstance(values, dict):
         raise LoadTestError(f"{place}: is not a house", _NEXT_STEP)
     for name, kinds in _KINDS.items():
-        if name not in values:
+        if name not in values and name not in _MAY_LACK:
             raise LoadTestError(f"{place}: {name} is missing", _NEXT_STEP)
-        value = values[name]
+        value = values.setdefault(name, _MAY_LACK.get(name))
         if type(value) not in kinds or not str(value).isprintable():
             raise LoadTestError(f"{place}: {name} is not what it should be", _NEXT_STEP)
+    for name, value in values["own"].items():
+        if not isinstance(value, str) or not value.isprintable():
+            raise LoadTestError(f"{place}: {shortened(f'own.{name}')} is not what it should be", _NEXT_STEP)
     if unknown := values.keys() - _KINDS.keys():
         raise LoadTestError(f"{place}: {min(unknown)} is not a field of a house", _NEXT_STEP)
     return House(**values)
 
 
-_OTHER_KINDS: dict[str, tuple[type, ...]] = {"house_type": (str, type(None)), "house_number": (int,)}
+_OTHER_KINDS: dict[str, tuple[type, ...]] = {
+    "house_type": (str, type(None)),
+    "house_number": (int,),
+    "own": (dict,),
+}
 _KINDS = {spec.name: _OTHER_KINDS.get(spec.name, (str,)) for spec in fields(House)}
 """Field → the JSON types it may have."""
+_MAY_LACK: dict[str, Any] = {
+    "tenant_id": "", "tenant_slug": "", "development_id": "", "house_type": None, "house_number": 0, "qr_token": "",
+    "jwt": "", "own": {},
+}  # fmt: skip
+"""Field that not every contract needs, and its value where a house has none."""

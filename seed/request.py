@@ -15,9 +15,10 @@ from seed.fixture import House
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from conf.contract import Contract, Endpoint
+    from conf.contract import Contract
+    from conf.endpoint import Endpoint
 
-_FIELDS = tuple(field.name for field in fields(House))
+_FIELDS = tuple(field.name for field in fields(House) if field.name != "own")
 _NOTHING: Mapping[str, str] = {}
 _RESERVED = "!$%&'()*+,/:;=?@[]~"
 """Characters with a meaning in a path of the contract; in a value that is filled in they are percent-encoded."""
@@ -87,16 +88,12 @@ def require_sendable(contract: Contract, houses: Sequence[House], questions: Ite
         LoadTestError: A house's field or a question cannot stand in a header.
     """
     for header, field in sorted(set(_header_fields(contract))):
-        if field not in _FIELDS:
-            if field == "question" and not all(map(_HEADER_VALUE.fullmatch, questions)):
-                raise LoadTestError(
-                    f"contract: header {header}: a question has letters that no header may hold",
-                    'Ask in the body instead: body = { message = "{question}" }',
-                )
-            continue
-        unfit = [
-            house.lot for house in houses if not _HEADER_VALUE.fullmatch(str(getattr(house, field) or ""))
-        ]
+        if field == "question" and not all(map(_HEADER_VALUE.fullmatch, questions)):
+            raise LoadTestError(
+                f"contract: header {header}: a question has letters that no header may hold",
+                'Ask in the body instead: body = { message = "{question}" }',
+            )
+        unfit = [house.lot for house in houses if not _HEADER_VALUE.fullmatch(house.value(field))]
         if unfit:
             raise LoadTestError(
                 f"fixture: {field} of {len(unfit)} houses ({unfit[0]!r} first) has a line end or letters that no header "
@@ -121,5 +118,5 @@ def _fill_path(template: str, values: dict[str, object]) -> str:
 
 
 def _values(house: House, words: Mapping[str, str]) -> dict[str, object]:
-    values: dict[str, object] = {name: getattr(house, name) for name in _FIELDS}
-    return values | {"house_type": house.house_type or "", "question": "", **words}
+    own = {name: getattr(house, name) for name in _FIELDS}
+    return {**house.own, **own, "house_type": house.house_type or "", "question": "", **words}

@@ -22,13 +22,13 @@ from conf.trace_exporters import named_exporters, require_allowed_exporters
 from monitoring.probing.page import UntrustedError, read_page
 from monitoring.probing.vector_index import find_vector_index
 from seed.database import QueryTimeout, connect, require_url
-from seed.fixture import load_fixture
+from seed.fixture import load_fixture, require_fields
 from seed.jwts import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 from seed.questions import sample_questions
 from seed.request import require_sendable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
     from conf.operations import Journey
@@ -56,6 +56,7 @@ class UsableHouses(NamedTuple):
 
     houses: list[House]
     expiries: list[datetime]
+    """Empty where no request names the JWT."""
 
 
 def preflight(
@@ -70,9 +71,9 @@ def preflight(
     yield check("run directory", lambda: check_output(settings))
     if named_exporters(os.environ):
         yield check("traces", lambda: require_allowed_exporters(settings, os.environ))
-    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, run_time_s, now).houses))
+    yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, needs, run_time_s, now)))
     house = _first_house(settings)
-    if house is not None:
+    if house is not None and "jwt" in settings.contract.fields_of(needs):
         yield check("secret", lambda: check_secret(settings, house))
     if Destination.PORTAL in targets:
         yield check("portal", lambda: check_portal(settings))
@@ -198,21 +199,22 @@ def check_output(settings: Settings) -> str:
         raise unwritable(directory, error) from error
 
 
-def check_fixture(settings: Settings, run_time_s: float, now: datetime) -> UsableHouses:
+def check_fixture(
+    settings: Settings, journeys: Iterable[Journey], run_time_s: float, now: datetime
+) -> UsableHouses:
     """
-    The fixture's houses. Their JWTs are valid until the end of the run, or can be renewed.
+    The fixture's houses. JWTs that *journeys* need are valid until the end of the run, or can be renewed.
 
     Raises:
-        LoadTestError: There are no houses; a house has no QR token, no JWT, or a value that no header may hold; or JWTs
-            expire too early and SESSION_SECRET did not sign them.
+        LoadTestError: There are no houses; a house lacks what a request names, or has a value that no header may hold; or
+            JWTs expire too early and SESSION_SECRET did not sign them.
     """
     houses = load_fixture(settings.seed.fixture)
-    if without := [house.lot for house in houses if not house.qr_token.strip()]:
-        raise LoadTestError(
-            f"{settings.seed.fixture}: {len(without)} houses have no QR token ({without[0]} first)",
-            "Make them: loadtest seed && loadtest qrs",
-        )
+    needed = settings.contract.fields_of(journeys)
+    require_fields(houses, needed, settings.seed.fixture)
     require_sendable(settings.contract, houses, sample_questions())
+    if "jwt" not in needed:
+        return UsableHouses(houses, [])
     expiries = [token_expiry(house.jwt) for house in houses]
     if find_signer(settings, houses[0]) is None:
         refuse_expiring(houses, expiries, now, timedelta(seconds=run_time_s) + _SPARE)
@@ -228,7 +230,10 @@ def find_signer(settings: Settings, house: House) -> Signer | None:
     return signer if signer.signed(house) else None
 
 
-def _fixture_words(settings: Settings, houses: Sequence[House]) -> str:
+def _fixture_words(settings: Settings, usable: UsableHouses) -> str:
+    houses = usable.houses
+    if not usable.expiries:
+        return f"{len(houses):,} houses"
     renewed = find_signer(settings, houses[0]) is not None
     tokens = "tokens, which are renewed before they expire" if renewed else "valid tokens"
     return f"{len(houses):,} houses with {tokens}"

@@ -19,7 +19,7 @@ from seed.request import build_request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conf.contract import Endpoint
+    from conf.endpoint import Endpoint
     from conf.settings import Settings
     from seed.fixture import House
 

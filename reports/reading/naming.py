@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from conf.operations import Operation
 
 if TYPE_CHECKING:
-    from conf.contract import Contract, Endpoint
+    from conf.contract import Contract
+    from conf.endpoint import Endpoint
 
 _ORIGIN = re.compile(r"^\w+://[^/]*")
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})

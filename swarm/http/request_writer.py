@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conf.address import Address
-    from conf.contract import Endpoint
+    from conf.endpoint import Endpoint
     from conf.operations import Operation
     from seed.fixture import House
     from swarm.http.cookies import Cookies

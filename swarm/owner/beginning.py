@@ -68,7 +68,8 @@ def read_deck(choice: Choice) -> Deck:
     """
 
     def read() -> Deck:
-        return Deck.of(*check_fixture(choice.settings, choice.plan.run_time_s or 0, utc_now()))
+        run_time_s = choice.plan.run_time_s or 0
+        return Deck.of(*check_fixture(choice.settings, choice.journeys, run_time_s, utc_now()))
 
     return cast("Deck", gevent.get_hub().threadpool.apply(read))
 
@@ -80,7 +81,7 @@ def begin_run(
     settings, house = run.choice.settings, deck.houses[0]
     if cut_off := warn_of_short_stop(settings, run.choice.journeys, stop_timeout_s):
         _log.warning("%s", cut_off)
-    run.dealer.begin(run.run_id, deck, find_signer(settings, house))
+    run.dealer.begin(run.run_id, deck, find_signer(settings, house) if deck.expiries else None)
     briefing.begin(workers.begin(run.run_id) if workers else [""])
     run.steps.begin(briefing.tell_step)
     gevent.spawn(_look_at_index, run, house)

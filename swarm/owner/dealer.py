@@ -47,6 +47,7 @@ class Deck(NamedTuple):
     by_tenants: list[tuple[int, int, int]]
     """Heap of (tenants, turn, index). Of a house's entries, the one with its present number of tenants counts."""
     expiries: list[datetime]
+    """Of their JWTs; empty where none is needed, and none renewed."""
 
     @classmethod
     def of(cls, houses: Sequence[House], expiries: Sequence[datetime]) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conf.contract import AnswerFormat
+from conf.answer import AnswerFormat
 from conf.failures import status_words
 from conf.operations import Outcome
 from swarm.failure import RequestFailed
@@ -13,7 +13,7 @@ from swarm.users.json_body import decode_object
 if TYPE_CHECKING:
     from random import Random
 
-    from conf.contract import Answer
+    from conf.answer import Answer
     from seed.fixture import House
     from swarm.http.response import Response
 

@@ -16,7 +16,7 @@ from swarm.users.streamed_answer import StreamedAnswer
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from conf.contract import Answer
+    from conf.answer import Answer
     from conf.target import Answers, Streams
     from seed.fixture import House
     from swarm.http.answer_reader import AnswerReader

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.address import Address
-    from conf.contract import Endpoint
+    from conf.endpoint import Endpoint
     from conf.operations import Operation
     from seed.fixture import House
     from swarm.http.response import Response

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
+from conf.answer import Answer
+from conf.contract import Contract
+from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
 from conf.loading import load_settings
-from conf.operations import Operation
+from conf.operations import Journey, Operation
+from conf.template import PLACEHOLDERS
 from seed.fixture import House
 
 OK = Answer(statuses=(200,))
@@ -89,6 +92,28 @@ def test_an_answer_gives_to_later_requests_of_its_flow_and_to_no_others() -> Non
 def test_what_an_answer_gives_has_a_name_of_its_own_and_a_place(answer: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         described(documents_list=request_of("/list", **answer))
+
+
+def test_a_contract_names_fields_of_a_house_that_only_its_portal_has() -> None:
+    asking = request_of("/homes/{unit_uid}", format="any")
+    contract = described(house_fields=["unit_uid", "project_id"], onboarding_page=asking)
+    assert contract.fields_of([Journey.ONBOARDING]) == {"unit_uid": "onboarding_page"}
+    assert contract.fields_of([Journey.CHAT]) == {}
+    with pytest.raises(ValidationError, match="onboarding_page\n  unknown placeholder 'unit_uid'"):
+        described(onboarding_page=asking)
+    with pytest.raises(ValidationError, match="'jwt' is a field that every house has"):
+        described(house_fields=["jwt"])
+    with pytest.raises(ValidationError, match=r"house_fields\.0\n"):
+        described(house_fields=["Unit UID"])
+
+
+def test_a_journey_needs_what_its_requests_name_and_no_more() -> None:
+    contract = load_settings(environ={}).contract
+    assert contract.fields_of([Journey.ONBOARDING]).keys() == {"qr_token"}
+    assert contract.fields_of([Journey.CHAT]).keys() == {"jwt", "tenant_slug", "development_id"}
+    assert contract.fields_of([Journey.RAG]) == {"tenant_id": "rag", "development_id": "rag"}
+    typed = described(chat=request_of("/{house_type}/{question}"))
+    assert typed.fields_of([Journey.CHAT]) == {}
 
 
 def test_a_request_that_the_portal_does_not_have_is_named_where_it_is_asked_for() -> None:

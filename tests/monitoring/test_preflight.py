@@ -127,25 +127,16 @@ def looked_at(
 
 
 def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Settings]) -> None:
-    settings = prepare()
-    assert list(looked_at(settings, Journey.RAG)) == [
-        "criteria",
-        "end of the run",
-        "run directory",
-        "fixture",
-        "secret",
-        "database",
-    ]
-    for journey in (Journey.CHAT, Journey.ONBOARDING):
-        assert list(looked_at(settings, journey)) == [
-            "criteria",
-            "end of the run",
-            "run directory",
-            "fixture",
-            "secret",
-            "portal",
-        ]
-    assert looked_at(prepare(session_secret=None), Journey.RAG)["secret"] == ""  # it cannot be told
+    settings = prepare(lambda house: dataclasses.replace(house, jwt="", qr_token=""))
+    always = ["criteria", "end of the run", "run directory", "fixture"]
+    assert list(looked_at(settings, Journey.RAG)) == [*always, "database"]
+    assert list(looked_at(settings, Journey.ONBOARDING)) == [*always, "portal"]
+    assert list(looked_at(settings, Journey.CHAT)) == [*always, "secret", "portal"]
+    lacking = {journey: looked_at(settings, journey)["fixture"] for journey in Journey}
+    assert lacking[Journey.RAG] == ""
+    assert "20 houses have no QR token" in lacking[Journey.ONBOARDING]
+    assert "20 houses have no JWT" in lacking[Journey.CHAT]
+    assert looked_at(prepare(session_secret=None), Journey.CHAT)["secret"] == ""  # it cannot be told
 
 
 def test_no_more_questions_are_asked_at_once_than_there_are(prepare: Callable[..., Settings]) -> None:
@@ -244,8 +235,9 @@ def test_houses_without_qr_tokens_are_counted(prepare: Callable[..., Settings], 
     settings = prepare(
         lambda house: dataclasses.replace(house, qr_token=qr_token) if house.house_number > 18 else house
     )
-    error = looked_at(settings)["fixture"]
-    assert "2 houses have no QR token (LV-019 first)\n  Make them: loadtest seed && loadtest qrs" in error
+    error = looked_at(settings, Journey.ONBOARDING)["fixture"]
+    assert "2 houses have no QR token (LV-019 first), which the contract needs for onboarding_" in error
+    assert error.endswith("\n  Make them: loadtest seed && loadtest qrs")
 
 
 def test_tokens_that_cannot_be_renewed_must_outlive_the_run_and_a_margin(
@@ -256,23 +248,25 @@ def test_tokens_that_cannot_be_renewed_must_outlive_the_run_and_a_margin(
             lambda house: next(iter(with_new_tokens([house], SECRET, then))), session_secret=secret
         )
 
-    assert looked_at(issued_at(NOW), run_time_s=23.9 * 3600)["fixture"] == ""
-    too_long = looked_at(issued_at(NOW), run_time_s=24 * 3600 - 60)["fixture"]
+    assert looked_at(issued_at(NOW), Journey.CHAT, run_time_s=23.9 * 3600)["fixture"] == ""
+    too_long = looked_at(issued_at(NOW), Journey.CHAT, run_time_s=24 * 3600 - 60)["fixture"]
     assert "the tokens of 20 of 20 houses (LV-001 first) expire within 1444 min" in too_long
-    expired = looked_at(issued_at(NOW - timedelta(hours=25)))["fixture"]
+    expired = looked_at(issued_at(NOW - timedelta(hours=25)), Journey.CHAT)["fixture"]
     assert "are expired\n  Sign new ones: loadtest token" in expired
     for secret in ("x" * 40, "x" * 31):
-        assert "are expired" in looked_at(issued_at(NOW - timedelta(hours=25), secret))["fixture"]
-    assert looked_at(issued_at(NOW - timedelta(hours=25), SECRET))["fixture"] == ""
+        assert (
+            "are expired" in looked_at(issued_at(NOW - timedelta(hours=25), secret), Journey.CHAT)["fixture"]
+        )
+    assert looked_at(issued_at(NOW - timedelta(hours=25), SECRET), Journey.CHAT)["fixture"] == ""
 
 
 def test_the_secret_is_the_one_that_signed_the_tokens(prepare: Callable[..., Settings]) -> None:
-    assert looked_at(prepare())["secret"] == ""
-    other = looked_at(prepare(session_secret="x" * 40))["secret"]
+    assert looked_at(prepare(), Journey.CHAT)["secret"] == ""
+    other = looked_at(prepare(session_secret="x" * 40), Journey.CHAT)["secret"]
     assert "signed with another secret; every answer would be 401\n  Set the portal's own secret" in other
-    assert "shorter than 32 characters" in looked_at(prepare(session_secret="x" * 31))["secret"]
+    assert "shorter than 32 characters" in looked_at(prepare(session_secret="x" * 31), Journey.CHAT)["secret"]
     tampered = prepare(lambda house: dataclasses.replace(house, jwt=house.jwt[:-3] + "abc"))
-    assert "another secret" in looked_at(tampered)["secret"]
+    assert "another secret" in looked_at(tampered, Journey.CHAT)["secret"]
 
 
 @pytest.mark.parametrize("status", [500, 503, 404, 401, 204])

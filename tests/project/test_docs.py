@@ -39,7 +39,9 @@ from locust_process import free_port
 from patience import EASY_LIMITS, TIMEOUT_S, await_true
 from pydantic import BaseModel
 
-from conf.contract import PLACEHOLDERS, Answer, Contract, Endpoint
+from conf.answer import Answer
+from conf.contract import Contract
+from conf.endpoint import Endpoint
 from conf.environment import ENVIRONMENT
 from conf.layers import CONF_DIR
 from conf.loading import load_settings
@@ -50,6 +52,7 @@ from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE
 from conf.settings import Settings
 from conf.stream import Stream
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
+from conf.template import PLACEHOLDERS
 from conf.thresholds import Limits
 from loadtest.app import app
 from monitoring.journal.tracker import Tracker

@@ -5,11 +5,20 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
+import msgpack
 import pytest
 
-from conf.contract import PLACEHOLDERS
 from conf.errors import LoadTestError
-from seed.fixture import House, find_house, load_fixture, write_fixture
+from conf.template import PLACEHOLDERS
+from seed.fixture import (
+    House,
+    find_house,
+    load_fixture,
+    pack_house,
+    require_fields,
+    unpack_house,
+    write_fixture,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +47,29 @@ def test_houses_come_back_as_they_were_written_and_in_order(tmp_path: Path) -> N
     assert write_fixture(path, iter([NUMBERLESS, HOUSE])) == 2
     assert load_fixture(path) == [NUMBERLESS, HOUSE]
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_house_keeps_the_fields_that_only_its_portal_has(tmp_path: Path) -> None:
+    house = dataclasses.replace(HOUSE, own={"unit_uid": "LV-PARK-001"})
+    write_fixture(tmp_path / "houses.jsonl", [house, HOUSE])
+    assert load_fixture(tmp_path / "houses.jsonl") == [house, HOUSE]
+    assert unpack_house(msgpack.loads(msgpack.dumps(pack_house(house)))) == house
+    assert [house.value(name) for name in ("unit_uid", "lot", "colour")] == ["LV-PARK-001", "LV-001", ""]
+    assert "LV-PARK-001" not in repr(house)
+    assert NUMBERLESS.value("house_type") == ""
+
+
+def test_a_house_may_lack_what_its_portal_has_no_need_of(tmp_path: Path) -> None:
+    path = tmp_path / "houses.jsonl"
+    path.write_text('{"house_id": "u-1", "lot": "1", "own": {"unit_uid": "LV-PARK-001"}}\n' + line())
+    houses = load_fixture(path)
+    assert houses[0] == House("u-1", "", "", "", None, 0, "1", "", "", {"unit_uid": "LV-PARK-001"})
+    require_fields(houses[:1], {"unit_uid": "chat", "house_id": "chat"}, path)
+    with pytest.raises(LoadTestError, match=r"1 houses have no JWT \(1 first\), .* needs for chat") as caught:
+        require_fields(houses, {"house_id": "chat", "jwt": "chat"}, path)
+    assert caught.value.next_step == "Sign them: loadtest token"
+    with pytest.raises(LoadTestError, match=r"1 houses have no unit_uid \(LV-001 first\)"):
+        require_fields(houses, {"unit_uid": "onboarding_resolve"}, path)
 
 
 def test_only_the_owner_may_read_the_fixture_even_where_an_open_one_was(tmp_path: Path) -> None:
@@ -98,6 +130,9 @@ def test_a_fixture_that_is_a_directory_is_refused(tmp_path: Path) -> None:
         (line(house_number=True), "house_number is not what it should be"),
         (line(house_type=1), "house_type is not what it should be"),
         (line(jwt=None), "jwt is not what it should be"),
+        (line(own=["LV-PARK-001"]), "own is not what it should be"),
+        (line(own={"unit_uid": 1}), "own.unit_uid is not what it should be"),
+        (line(own={"unit_uid": "a\nb"}), "own.unit_uid is not what it should be"),
         (line(colour="red"), "colour is not a field"),
         (json.dumps({k: v for k, v in json.loads(line()).items() if k != "lot"}), "lot is missing"),
     ],

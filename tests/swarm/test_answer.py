@@ -17,7 +17,7 @@ from swarm.http.response import Headers, Response
 from swarm.users.answer import assess_answer, read_given
 
 if TYPE_CHECKING:
-    from conf.contract import Answer
+    from conf.answer import Answer
 
 CONTRACT = load_settings(environ={}).contract
 HOUSE = House("h", "t", "longview-estates", "own-development", None, 1, "LV-001", "qr", "the-jwt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import SimpleNamespace
@@ -38,7 +39,7 @@ def some_houses(
         if signed_at is None:
             return house
         jwt = homeowner_token(house, SECRET, signed_at, lifetime or timedelta(hours=24))
-        return House(*pack_house(house)[:-1], jwt)
+        return replace(house, jwt=jwt)
 
     return [
         signed(House(f"h{n}", "t", "slug", f"d{n % 3}", "A", n, f"LV-{n:03}", f"q{n}", f"j{n}"))

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.address import parse_origin
-from conf.contract import Answer, Endpoint
+from conf.answer import Answer
+from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Operation, Outcome

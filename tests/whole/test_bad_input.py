@@ -145,7 +145,7 @@ def test_a_damaged_fixture_is_named_with_its_line_and_not_repeated(
     assert f"{fixture}:7: is not a line of JSON\n  Write the fixture anew: loadtest seed" in told
 
 
-@pytest.mark.parametrize("command", [("loadtest", "run", "onboarding"), CHAT])
+@pytest.mark.parametrize("command", [("loadtest", "run", "chat"), CHAT])
 def test_expired_tokens(
     commands: Commands, stack: Stack, houses: list[House], tmp_path: Path, command: tuple[str, ...]
 ) -> None:

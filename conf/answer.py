@@ -1,0 +1,69 @@
+"""What counts as a successful answer, as data of a contract."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from conf.stream import JsonPath, Stream
+from conf.template import PLACEHOLDERS, Placeholder
+
+
+class AnswerFormat(StrEnum):
+    """Format of an answer's body."""
+
+    ANY = "any"
+    JSON = "json"
+    EVENTS = "events"
+
+
+class Answer(BaseModel):
+    """What counts as a successful answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statuses: tuple[int, ...] = Field(min_length=1, description="Accepted HTTP statuses; all others fail.")
+    format: AnswerFormat = AnswerFormat.ANY
+    spent: tuple[int, ...] = Field(
+        default=(), description="Of these, the statuses that say: a token was used before."
+    )
+    body_from: tuple[int, ...] = Field(default=(), description="Statuses whose body is checked; empty: all.")
+    not_empty: tuple[str, ...] = Field(
+        default=(), description="JSON fields that must be there and not empty."
+    )
+    gives: dict[Placeholder, JsonPath] = Field(
+        default_factory=dict,
+        description="Placeholder for the later requests of the flow, and the JSON field that fills it, as in "
+        '"documents.id"; of a list, any element.',
+    )
+    sources: str = Field(default="", description="JSON field that lists the documents an answer rests on.")
+    source_development: str = Field(
+        default="", description="Field of a source: the development it belongs to."
+    )
+    stream: Stream | None = Field(default=None, description="What the events of a streamed answer hold.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.format is AnswerFormat.EVENTS) is not (self.stream is not None):
+            raise ValueError('a stream needs format = "events", and that a stream')
+        if self.format is not AnswerFormat.JSON and (self.not_empty or self.sources or self.gives):
+            raise ValueError('not_empty, sources and gives need format = "json"')
+        if taken := PLACEHOLDERS & self.gives.keys():
+            raise ValueError(f"gives names {min(taken)!r}, which is the fixture's or the question's")
+        if self.source_development and not (self.sources or (self.stream and self.stream.sources)):
+            raise ValueError("source_development needs sources")
+        if foreign := set(self.body_from) - set(self.statuses):
+            raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
+        if self.gives and self.body_from and (unread := set(self.statuses) - set(self.body_from)):
+            raise ValueError(
+                f"gives needs the body of every accepted status; body_from leaves out {sorted(unread)}"
+            )
+        if foreign := set(self.spent) - set(self.statuses):
+            raise ValueError(f"spent names statuses that are not accepted: {sorted(foreign)}")
+        return self
+
+    def reads_body_of(self, status: int) -> bool:
+        """Whether the body under *status* must be the described answer."""
+        return not self.body_from or status in self.body_from
