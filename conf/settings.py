@@ -6,6 +6,7 @@ The settings, typed: what may be configured, in which unit, and within which bou
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -68,6 +69,17 @@ class Seed(SettingsSection):
         return str(parse_origin(url))
 
 
+class QuestionMix(StrEnum):
+    """How often each question is asked."""
+
+    UNIFORM = "uniform"
+    """All as often."""
+    WEIGHTS = "weights"
+    """By the weights of the file."""
+    ZIPF = "zipf"
+    """By their rank, which is their place in the file: rank ** -exponent."""
+
+
 class RunSettings(SettingsSection):
     """One run of the load."""
 
@@ -80,6 +92,19 @@ class RunSettings(SettingsSection):
         ge=1, description="Fewer requests than this is NO VERDICT, and of fewer answers no latency is judged."
     )
     random_seed: int
+    questions: Path | None = Field(
+        default=None, description="File of the questions that chat users ask; without one, the suite's own."
+    )
+    question_mix: QuestionMix = QuestionMix.UNIFORM
+    question_zipf: float = Field(default=1.0, gt=0, le=10, description='Exponent of question_mix = "zipf".')
+    question_count: int | None = Field(
+        default=None, ge=1, description="Only the first so many questions of the file; else all."
+    )
+    question_salt: str = Field(
+        default="none",
+        pattern=r"^[A-Za-z0-9._-]{1,40}$",
+        description='Text behind each question; "run": a new one for each run; "none": none.',
+    )
     strict: bool = Field(default=False, description="A WARN, or a PASS that is not certain, fails the run.")
     baseline: str = Field(default="", description="The report shows the difference from BASELINE-JOURNEY.")
     early_stop_window_s: float = Field(gt=0, description="Time window of criteria with stop_early.")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from locust import task
 
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from conf.operations import Journey, Operation
-from seed.questions import sample_questions
 from swarm.users.resident_user import ResidentUser
-
-_questions = cache(sample_questions)
 
 
 class HomeownerChatUser(ResidentUser):
@@ -23,8 +20,7 @@ class HomeownerChatUser(ResidentUser):
     def ask(self) -> None:
         """Ask one batch of different questions, in flight together."""
         flow = self.begin_flow()
-        questions = self.random.sample(_questions(), self.load.questions_in_flight)
-        self.at_once([partial(self._ask, question, flow) for question in questions])
+        self.at_once([partial(self._ask, question, flow) for question in self.draw_questions()])
 
     def _ask(self, question: str, flow: dict[str, Any]) -> None:
         self.send(Operation.CHAT, self.house, flow, question=question)

@@ -107,6 +107,24 @@ class PoolSeen(_Part):
     slowest_ms: float = Field(ge=0)
 
 
+class QuestionsAsked(_Part):
+    """What the chat users of the run asked."""
+
+    file: str = ""
+    """Name of the file; empty: the suite's own."""
+    distinct: int = Field(ge=1)
+    mix: str
+    """``uniform``, ``weights``, or ``zipf`` with its exponent."""
+    salt: str = ""
+    """Text behind each question of this run."""
+
+    @property
+    def words(self) -> str:
+        """What makes two runs ask alike."""
+        salted = ", salted" if self.salt else ""
+        return f"{self.distinct:,} of {self.file or 'the suite'}, {self.mix}{salted}"
+
+
 class ArrivalsMade(_Part):
     """Planned starts of an open workload, and what became of them."""
 
@@ -255,6 +273,8 @@ class Manifest(_Part):
     """Users of each journey, as Locust spread them, when there were most."""
     questions_in_flight: int = Field(default=1, ge=1)
     """Questions that a chat user asks at once."""
+    questions: QuestionsAsked | None = None
+    """None where no journey asks, and in a run of an older suite, which had questions of its own alone."""
     houses: int = Field(ge=0)
     houses_shared: bool
     users_per_house: int = Field(default=0, ge=0)

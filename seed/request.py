@@ -80,19 +80,31 @@ def heads_differ(endpoint: Endpoint, words: Mapping[str, str]) -> bool:
     return any(f"{{{word}}}" in template for word in words for template in templates)
 
 
-def require_sendable(contract: Contract, houses: Sequence[House], questions: Iterable[str]) -> None:
+def require_askable(contract: Contract, questions: Iterable[str]) -> None:
+    """
+    Check that the contract's headers can hold the questions, where one is filled with them.
+
+    Raises:
+        LoadTestError: A question cannot stand in a header.
+    """
+    headers = sorted(header for header, field in _header_fields(contract) if field == "question")
+    if headers and not all(map(_HEADER_VALUE.fullmatch, questions)):
+        raise LoadTestError(
+            f"contract: header {headers[0]}: a question has letters that no header may hold",
+            'Ask in the body instead: body = { message = "{question}" }',
+        )
+
+
+def require_sendable(contract: Contract, houses: Sequence[House]) -> None:
     """
     Check that the contract's headers can hold the values that fill them.
 
     Raises:
-        LoadTestError: A house's field or a question cannot stand in a header.
+        LoadTestError: A house's field cannot stand in a header.
     """
     for header, field in sorted(set(_header_fields(contract))):
-        if field == "question" and not all(map(_HEADER_VALUE.fullmatch, questions)):
-            raise LoadTestError(
-                f"contract: header {header}: a question has letters that no header may hold",
-                'Ask in the body instead: body = { message = "{question}" }',
-            )
+        if field == "question":
+            continue
         unfit = [house.lot for house in houses if not _HEADER_VALUE.fullmatch(house.value(field))]
         if unfit:
             raise LoadTestError(

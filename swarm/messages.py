@@ -35,6 +35,8 @@ class Begin(Message):
     TYPE: ClassVar = "loadtest:begin"
     known: list[Any]
     """One packed house of each development."""
+    questions: list[Any]
+    """What chat users ask, packed, with the salt of the run."""
     limited: bool
     """Whether each user stops after the profile's iterations; False where the command names a run time."""
     step: int

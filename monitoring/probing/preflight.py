@@ -15,7 +15,7 @@ import psycopg2
 from conf.errors import LoadTestError
 from conf.measurable import require_measurable
 from conf.metric import parse_metric
-from conf.operations import Destination
+from conf.operations import Destination, Journey
 from conf.run_directory import unwritable
 from conf.subject import parse_subject
 from conf.trace_exporters import named_exporters, require_allowed_exporters
@@ -24,14 +24,13 @@ from monitoring.probing.vector_index import find_vector_index
 from seed.database import QueryTimeout, connect, require_url
 from seed.fixture import load_fixture, require_fields
 from seed.jwts import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
-from seed.questions import sample_questions
-from seed.request import require_sendable
+from seed.questions import Questions, load_questions
+from seed.request import require_askable, require_sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
-    from conf.operations import Journey
     from conf.settings import Settings
     from seed.fixture import House
 
@@ -71,6 +70,8 @@ def preflight(
     yield check("run directory", lambda: check_output(settings))
     if named_exporters(os.environ):
         yield check("traces", lambda: require_allowed_exporters(settings, os.environ))
+    if Journey.CHAT in needs:
+        yield check("questions", lambda: _questions_words(settings, needs))
     yield check("fixture", lambda: _fixture_words(settings, check_fixture(settings, needs, run_time_s, now)))
     house = _first_house(settings)
     if house is not None and "jwt" in settings.contract.fields_of(needs):
@@ -116,22 +117,34 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
         LoadTestError: There is a criterion on something that it will not produce.
     """
     require_measurable(settings.thresholds, settings.profile, journeys)
-    _require_questions(settings, journeys)
     count = sum(map(len, settings.thresholds.values()))
     said = f"{count} criteria, all of them about what will be measured"
     return "; ".join(filter(None, (said, warn_of_short_timeout(settings, journeys))))
 
 
-def _require_questions(settings: Settings, journeys: Collection[Journey]) -> None:
-    """A user asks different questions at once: as many as there are, at most."""
-    known = len(sample_questions())
-    for journey in journeys:
-        load = settings.profile.loads.get(journey)
-        if load is not None and load.questions_in_flight > known:
-            raise LoadTestError(
-                f"profile: {journey}.questions_in_flight is {load.questions_in_flight}, and there are {known} questions",
-                "Ask fewer at once, or raise users",
-            )
+def usable_questions(settings: Settings, journeys: Collection[Journey]) -> Questions:
+    """
+    The questions of a run of *journeys*, without its salt; none where no journey asks.
+
+    Raises:
+        LoadTestError: They cannot be read; a user would ask more at once than there are; or one cannot be sent.
+    """
+    if Journey.CHAT not in journeys:
+        return Questions(())
+    questions = load_questions(settings.run)
+    load, known = settings.profile.loads.get(Journey.CHAT), len(questions.texts)
+    if load is not None and load.questions_in_flight > known:
+        raise LoadTestError(
+            f"profile: {Journey.CHAT}.questions_in_flight is {load.questions_in_flight}, and there are {known} questions",
+            "Ask fewer at once, and raise users; or write more questions (run.questions)",
+        )
+    require_askable(settings.contract, questions.texts)
+    return questions
+
+
+def _questions_words(settings: Settings, journeys: Collection[Journey]) -> str:
+    run, known = settings.run, len(usable_questions(settings, journeys).texts)
+    return f"{known:,} of {run.questions or 'the suite'}, {run.question_mix}, salt: {run.question_salt}"
 
 
 def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> str:
@@ -212,7 +225,7 @@ def check_fixture(
     houses = load_fixture(settings.seed.fixture)
     needed = settings.contract.fields_of(journeys)
     require_fields(houses, needed, settings.seed.fixture)
-    require_sendable(settings.contract, houses, sample_questions())
+    require_sendable(settings.contract, houses)
     if "jwt" not in needed:
         return UsableHouses(houses, [])
     expiries = [token_expiry(house.jwt) for house in houses]

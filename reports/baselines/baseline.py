@@ -45,6 +45,7 @@ class Made(_BaselinePart):
     Args:
         steps: Users of each step; empty where the load has no steps.
         users: The users that were asked for.
+        questions: What chat users asked, and how often each; baselines of an older suite asked these.
         arrivals_per_second: Planned starts per second of an open workload.
         target: Whether the portal was on the machine that made the load; its address is not kept.
     """
@@ -54,6 +55,7 @@ class Made(_BaselinePart):
     contract: str
     users: int = Field(ge=0)
     steps: tuple[int, ...]
+    questions: str = "31 of the suite, uniform"
     arrivals_per_second: float | None
     target: Literal["loopback", "remote"]
     started_at: Moment

@@ -23,7 +23,7 @@ METRICS = (*_PERCENTS, MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
 """The metrics that are compared for each operation."""
 _LEAST_WINDOWS = 8
 """Windows of five seconds; with fewer, an interval cannot show that results of one moment resemble each other."""
-_SAME_LOAD = ("journeys", "profile", "contract", "users", "steps", "arrivals_per_second")
+_SAME_LOAD = ("journeys", "profile", "contract", "users", "steps", "questions", "arrivals_per_second")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def _made(manifest: Manifest, machine: Machine) -> Made:
         contract=manifest.contract,
         users=manifest.users_wanted,
         steps=tuple(step.users for step in manifest.steps),
+        **({"questions": manifest.questions.words} if manifest.questions else {}),
         arrivals_per_second=manifest.arrivals.per_second if manifest.arrivals else None,
         target="loopback" if is_loopback(urlsplit(manifest.target).hostname or "") else "remote",
         started_at=manifest.started_at,

@@ -13,7 +13,7 @@ from reports.wording.figures import Column, count, figure, finding_value, metric
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reports.manifest import ArrivalsMade, Manifest
+    from reports.manifest import ArrivalsMade, Manifest, QuestionsAsked
     from reports.record import Beside, Capacity, FailureGroup, Verdict
     from reports.rows import OperationRow
     from reports.statistics.scalability import Scalability
@@ -122,6 +122,7 @@ def made_by(verdict: Verdict) -> list[tuple[str, str]]:
         ("Ended", f"{ended}, by {manifest.ended_by}"),
         ("Users", _users_text(manifest)),
         ("Houses", _houses_text(manifest)),
+        *([("Questions", _questions_text(manifest.questions))] if manifest.questions else []),
         *([("Planned starts", _arrivals_text(manifest.arrivals))] if manifest.arrivals else []),
         ("Random seed", str(manifest.random_seed)),
         ("Commit", manifest.git_commit or "not in a Git checkout"),
@@ -189,6 +190,10 @@ def _houses_text(manifest: Manifest) -> str:
         return f"{manifest.houses:,}, one user each"
     most = manifest.users_per_house
     return f"{manifest.houses:,}, " + (f"up to {most:,} users each" if most else "shared by users")
+
+
+def _questions_text(questions: QuestionsAsked) -> str:
+    return questions.words + (f" with {questions.salt}" if questions.salt else "")
 
 
 def _arrivals_text(arrivals: ArrivalsMade) -> str:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from conf.operations import Journey
+from seed.questions import Questions
 from swarm.generator.arrivals import Schedule
 from swarm.generator.ceiling import Ceiling
 from swarm.generator.houses import Houses
@@ -36,6 +37,7 @@ class RunPart:
     def __init__(self, begin: Begin, settings: Settings, failures: FailureLog, send: Send) -> None:
         self.run_id = begin.run_id
         self.houses = Houses(begin.run_id, begin.known, send)
+        self.questions = Questions.unpack(begin.questions)
         self.results = Results(settings.contract, failures, settings.target.request_timeout_s)
         self.ceiling = Ceiling(begin.ceiling)
         self.schedules = _plan_starts(begin, settings)

@@ -55,6 +55,7 @@ class Briefing:
         begin = Begin(
             run.run_id,
             [pack_house(house) for house in run.dealer.known],
+            run.questions.pack(),
             limited=choice.plan.limited,
             step=run.steps.current,
             share=share,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from conf.loading import choice_name
 from conf.operations import Operation
+from conf.settings import QuestionMix
 from reports.manifest import (
     ArrivalsMade,
     LagSummary,
     Manifest,
     Process,
+    QuestionsAsked,
     RateLimited,
     RecordedSettings,
     SlowAnswer,
@@ -59,6 +61,7 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
         questions_in_flight=max(
             settings.profile.load(journey).questions_in_flight for journey in run.choice.journeys
         ),
+        questions=_questions(run) if run.questions.texts else None,
         houses=len(run.dealer),
         houses_shared=run.dealer.most_tenants > 1,
         users_per_house=run.dealer.most_tenants,
@@ -84,6 +87,17 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
         stopped_by=run.stopped_by,
         ended_by=run.ending.reason,
         problems=run.problems,
+    )
+
+
+def _questions(run: Run) -> QuestionsAsked:
+    asked = run.choice.settings.run
+    is_zipf = asked.question_mix is QuestionMix.ZIPF
+    return QuestionsAsked(
+        file=asked.questions.name if asked.questions else "",
+        distinct=len(run.questions.texts),
+        mix=f"{asked.question_mix} {asked.question_zipf:g}" if is_zipf else asked.question_mix,
+        salt=run.question_salt,
     )
 
 

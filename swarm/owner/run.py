@@ -11,9 +11,11 @@ import gevent
 from conf.measurable import stopping_criteria
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from monitoring.measurement import new_histogram
+from monitoring.probing.preflight import usable_questions
 from monitoring.run_clock import RunClock
 from reports.manifest import EndedBy, ProblemEntry, WorkerEvent
 from reports.problem import ProblemCode
+from seed.questions import choose_salt
 from swarm.owner.ending import RunEnding
 from swarm.owner.memory_watch import MemoryWatch
 from swarm.owner.missing_load import Attendance
@@ -56,7 +58,7 @@ class Run:
         live: Gets all measurements too; None where no view shows the run.
 
     Raises:
-        LoadTestError: The run directory cannot be written.
+        LoadTestError: The run directory cannot be written, or its questions cannot be asked.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class Run:
         self.environment, self.choice, self.dealer = environment, choice, dealer
         self.runner = cast("LocalRunner | MasterRunner", environment.runner)
         settings, plan = choice.settings, choice.plan
+        self.question_salt = choose_salt(settings.run.question_salt)
+        self.questions = usable_questions(settings, choice.journeys).salted(self.question_salt)
         self.clock = RunClock()
         self.started_at = self.clock.started_at
         self.files = RunDirectory.create(_directory(choice, self.started_at), environment, self.started_at)

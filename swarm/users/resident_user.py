@@ -46,6 +46,10 @@ class ResidentUser(PortalUser):
             raise StopUser
         return super().begin_flow()
 
+    def draw_questions(self) -> list[str]:
+        """As many different questions of the run as the profile has in flight at once."""
+        return self.part.questions.draw(self.random, self.load.questions_in_flight)
+
     def at_once(self, calls: Sequence[Callable[[], None]]) -> None:
         """Make *calls* together, and wait for all of them."""
         first, *others = calls

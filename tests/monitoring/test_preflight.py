@@ -128,10 +128,10 @@ def looked_at(
 
 def test_a_journey_asks_for_what_it_needs_and_no_more(prepare: Callable[..., Settings]) -> None:
     settings = prepare(lambda house: dataclasses.replace(house, jwt="", qr_token=""))
-    always = ["criteria", "end of the run", "run directory", "fixture"]
-    assert list(looked_at(settings, Journey.RAG)) == [*always, "database"]
-    assert list(looked_at(settings, Journey.ONBOARDING)) == [*always, "portal"]
-    assert list(looked_at(settings, Journey.CHAT)) == [*always, "secret", "portal"]
+    always = ["criteria", "end of the run", "run directory"]
+    assert list(looked_at(settings, Journey.RAG)) == [*always, "fixture", "database"]
+    assert list(looked_at(settings, Journey.ONBOARDING)) == [*always, "fixture", "portal"]
+    assert list(looked_at(settings, Journey.CHAT)) == [*always, "questions", "fixture", "secret", "portal"]
     lacking = {journey: looked_at(settings, journey)["fixture"] for journey in Journey}
     assert lacking[Journey.RAG] == ""
     assert "20 houses have no QR token" in lacking[Journey.ONBOARDING]
@@ -143,8 +143,21 @@ def test_no_more_questions_are_asked_at_once_than_there_are(prepare: Callable[..
     settings = prepare()
     load = settings.profile.load(Journey.CHAT).model_copy(update={"questions_in_flight": 400})
     asking = settings.model_copy(update={"profile": settings.profile.model_copy(update={"chat": load})})
-    assert "chat.questions_in_flight is 400, and there are " in looked_at(asking, Journey.CHAT)["criteria"]
-    assert looked_at(asking, Journey.ONBOARDING)["criteria"] == ""
+    assert "chat.questions_in_flight is 400, and there are " in looked_at(asking, Journey.CHAT)["questions"]
+    assert "questions" not in looked_at(asking, Journey.ONBOARDING)
+
+
+def test_the_questions_of_a_file_are_said_before_a_run_and_so_is_what_is_wrong_with_them(
+    prepare: Callable[..., Settings], tmp_path: Path
+) -> None:
+    file = tmp_path / "asked.txt"
+    settings = prepare(run__questions=file, run__question_salt="run")
+    assert f"{file}: cannot be read: No such file" in looked_at(settings, Journey.CHAT)["questions"]
+    file.write_text("One?\nTwo?\nOne?\n")
+    assert "questions_in_flight is 3, and there are 2" in looked_at(settings, Journey.CHAT)["questions"]
+    file.write_text("One?\nTwo?\nThree?\n")
+    said = {check.name: check.found for check in preflight(settings, [Journey.CHAT], 0, NOW)}
+    assert said["questions"] == f"3 of {file}, uniform, salt: run"
 
 
 def test_an_end_that_may_cut_requests_off_is_said_with_both_settings(
@@ -182,7 +195,7 @@ def test_with_everything_there_every_check_says_what_it_found(prepare: Callable[
     with answering() as server:
         settings = prepare(target__base_url=server.url)
         checks = list(preflight(settings, Journey, 600, NOW))
-        assert [check.error for check in checks] == [None] * 7
+        assert [check.error for check in checks] == [None] * 8
         found = {check.name: check.found for check in checks}
         assert found["fixture"] == "20 houses with tokens, which are renewed before they expire"
         assert found["end of the run"] == "what is in flight then has time to finish"

@@ -106,6 +106,7 @@ def test_how_the_run_was_made_is_kept_and_nothing_that_names_a_machine_or_a_plac
         "contract": "phase17",
         "users": 20,
         "steps": (20,),
+        "questions": "31 of the suite, uniform",
         "arrivals_per_second": None,
         "target": "remote",
         "started_at": STARTED,

@@ -339,6 +339,10 @@ def test_one_result_has_no_interval() -> None:
         ({"profile": "soak"}, "profile: phase17 in the baseline, soak in the run"),
         ({"contract": "next"}, "contract: phase17 in the baseline, next in the run"),
         ({"journeys": (Journey.CHAT, Journey.RAG)}, "journeys: chat in the baseline, chat, rag in the run"),
+        (
+            {"questions": "9 of asked.txt, uniform"},
+            "questions: 31 of the suite, uniform in the baseline, 9 of asked.txt, uniform in the run",
+        ),
         ({"users": 50}, "users: 20 in the baseline, 50 in the run"),
         ({"steps": (5, 10)}, "steps: none in the baseline, 5, 10 in the run"),
         ({"arrivals_per_second": 2.0}, "arrivals per second: none in the baseline, 2.0 in the run"),

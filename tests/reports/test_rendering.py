@@ -182,3 +182,13 @@ def test_a_report_of_many_failures_stays_small(tmp_path: Path) -> None:
     failures = [failing("chat", 1, message=f"HTTP 500 number {number}")[0] for number in range(200)]
     html = render_html(judge_run(BuiltRun([*evenly("chat", 900), *failures]).write(tmp_path / "run")))
     assert len(html) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("salt", "said"),
+    [("", "9 of asked.txt, zipf 1.1"), ("4f2a", "9 of asked.txt, zipf 1.1, salted with 4f2a")],
+)
+def test_a_report_says_which_questions_were_asked(tmp_path: Path, salt: str, said: str) -> None:
+    asked = {"file": "asked.txt", "distinct": 9, "mix": "zipf 1.1", "salt": salt}
+    run = BuiltRun(evenly("chat", 60), manifest={"questions": asked}).write(tmp_path / "run")
+    assert f"Questions {said} " in Page(render_html(judge_run(run))).text

@@ -23,7 +23,7 @@ from swarm.generator.generator import Generator
 from swarm.messages import Begin, CeilingShare, Finish, Finished, Report, StepBegins, Trouble
 
 def begin(run_id, known=()):
-    said = Begin(run_id, list(known), False, 0, 0, 1, 0.0, 50, [], "smoke", "", False)
+    said = Begin(run_id, list(known), [[], []], False, 0, 0, 1, 0.0, 50, [], "smoke", "", False)
     generator.begin(heard(said))
 
 def heard(message):
@@ -129,7 +129,7 @@ print(worker.sent[0][1]["run_id"])
 def test_a_worker_without_the_runs_profile_takes_part_and_says_that_it_differs() -> None:
     """Another profile may lack a journey: a part that is not there could report nothing, and its users' end would be unheard."""
     script = """
-said = Begin("two", [], False, 0, 0, 1, 0.0, 50, ["chat"], "/nowhere/docs.toml", "another", False)
+said = Begin("two", [], [[], []], False, 0, 0, 1, 0.0, 50, ["chat"], "/nowhere/docs.toml", "another", False)
 generator.settings = generator.settings.model_copy(
     update={"profile": generator.settings.profile.model_copy(update={"chat": None})}
 )
@@ -148,7 +148,7 @@ begin("two")
 print(generator.settings is before)
 from swarm.provenance import load_digest
 before = generator.settings
-said = Begin("three", [], False, 0, 0, 1, 0.0, 50, [], "smoke", load_digest(before), False)
+said = Begin("three", [], [[], []], False, 0, 0, 1, 0.0, 50, [], "smoke", load_digest(before), False)
 generator.begin(heard(said))
 print(generator.settings is before)
 """

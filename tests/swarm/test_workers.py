@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Self
 
 import locust_process
+import psycopg2
 import pytest
 from locust_process import LOCUSTFILES, free_port, served
 from patience import TIMEOUT_S
@@ -49,7 +50,7 @@ class Site:
         runs.mkdir(exist_ok=True)
         tolerance = runs.parent / "tolerance.toml"
         tolerance.write_text(f"[generator]\nmissing_load_ratio = {tolerated}\n")
-        self._config = os.pathsep.join([stack.environ["LOADTEST_CONFIG"], str(tolerance)])
+        self.config = os.pathsep.join([stack.environ["LOADTEST_CONFIG"], str(tolerance)])
         self._before = served(stack.base_url)
         self._started: list[subprocess.Popen[str]] = []
 
@@ -66,7 +67,7 @@ class Site:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         process = locust_process.start(
-            self.stack, self.runs, ["-f", CHAT, *arguments], LOADTEST_CONFIG=self._config
+            self.stack, self.runs, ["-f", CHAT, *arguments], LOADTEST_CONFIG=self.config
         )
         self._started.append(process)
         return process
@@ -214,9 +215,13 @@ def test_a_worker_that_says_again_that_it_is_ready_since_nobody_answered_is_one_
     assert "Traceback" not in said
 
 
-def test_workers_of_a_master_that_was_killed_stop_their_load_and_serve_the_next(
+def test_workers_of_a_master_that_was_killed_stop_their_load_and_ask_the_next_ones_questions(
     stack: Stack, tmp_path: Path
 ) -> None:
+    """Only the second master has the file of questions."""
+    (tmp_path / "asked.txt").write_text("Who mows the verge?\nIs there a lift?\nWhere is the well?\n")
+    own = tmp_path / "questions.toml"
+    own.write_text(f'[run]\nquestions = "{tmp_path / "asked.txt"}"\nquestion_salt = "run"\n')
     with Site(stack, tmp_path / "runs") as site:
         first, workers = site.master("-t", "60s"), [site.worker(), site.worker()]
         site.await_load()
@@ -225,7 +230,7 @@ def test_workers_of_a_master_that_was_killed_stop_their_load_and_serve_the_next(
         (unfinished,) = site.runs.iterdir()
         with ExitStack() as site_of_next:
             next_site = site_of_next.enter_context(Site(stack, tmp_path / "next"))
-            next_site.port = site.port
+            next_site.port, next_site.config = site.port, os.pathsep.join([site.config, str(own)])
             second = next_site.master("-t", "4s")
             finished = next_site.finished(second)
         for worker in workers:
@@ -235,4 +240,12 @@ def test_workers_of_a_master_that_was_killed_stop_their_load_and_serve_the_next(
     assert finished.code == 0, finished.output
     assert finished.verdict.problems == ()
     assert len(finished.manifest["processes"]) == 2
+    asked = finished.manifest["questions"]
+    assert (asked["file"], asked["distinct"], asked["mix"]) == ("asked.txt", 3, "uniform")
+    with closing(psycopg2.connect(stack.database_url)) as database, database.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT user_message FROM messages WHERE user_message LIKE '%(ref. %'")
+        salted = {text for (text,) in cursor.fetchall()}
+    assert salted == {
+        f"{question} (ref. {asked['salt']})" for question in (tmp_path / "asked.txt").read_text().splitlines()
+    }
     assert 0 < finished.counted["chat"] <= finished.served["chat"]
