@@ -65,12 +65,21 @@ class StreamPace(SettingsSection):
 
 
 class RateLimitSettings(SettingsSection):
-    """The portal's fixed windows of 60 s; refused requests count too."""
+    """
+    The portal's limits; its contract says which of them it has.
+
+    Limits per minute are fixed windows of 60 s, in which refused requests count too. A burst and a rate per second are a
+    token bucket.
+    """
 
     enabled: bool
-    chat_per_minute: int = Field(ge=1)
-    resolve_per_minute: int = Field(ge=1)
-    resolve_per_token_per_minute: int = Field(ge=1)
+    chat_per_minute: int = Field(ge=1, description="Questions per tenant.")
+    resolve_per_minute: int = Field(ge=1, description="Resolutions of all tokens together.")
+    resolve_per_token_per_minute: int = Field(ge=1, description="Resolutions of one token.")
+    chat_burst: int = Field(ge=1, description="Questions at once per address of a client ...")
+    chat_per_second: float = Field(gt=0, description="... and how fast further ones are allowed.")
+    resolve_burst: int = Field(ge=1, description="Resolutions at once per address of a client ...")
+    resolve_per_second: float = Field(gt=0, description="... and how fast further ones are allowed.")
 
 
 class FaultSettings(SettingsSection):
@@ -82,6 +91,9 @@ class FaultSettings(SettingsSection):
     slow_s: float = Field(ge=0)
     hang_ratio: Ratio = Field(ge=0, le=1)
     foreign_source_ratio: Ratio = Field(ge=0, le=1)
+    default_tenant_ratio: Ratio = Field(
+        ge=0, le=1, description="Answered as if another tenant's house had asked."
+    )
     database_stall_s: float = Field(ge=0)
     model_error_ratio: Ratio = Field(ge=0, le=1)
     model_refused_ratio: Ratio = Field(ge=0, le=1, description="The model refuses the question: 429.")
@@ -127,6 +139,11 @@ class Portal(SettingsSection):
     port: int = Field(ge=0, le=65535, description="0: any free port.")
     pool_size: int = Field(ge=1)
     random_seed: int
+    intercept_ratio: Ratio = Field(
+        ge=0,
+        le=1,
+        description="Questions that are answered without the model, where the contract has such answers.",
+    )
     model: Model
     stream: StreamPace
     rate_limits: RateLimitSettings

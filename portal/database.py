@@ -125,17 +125,29 @@ def database_of(request: Request) -> Database:
 
 @asynccontextmanager
 async def open_database(
-    url: str, *, pool_size: int, stall_s: float = 0.0, tracer: Tracer | None = None
+    url: str,
+    *,
+    pool_size: int,
+    tables: tuple[str, ...] = (),
+    stall_s: float = 0.0,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Database]:
     """
     Connect the whole pool at once, so that a burst of requests finds it ready; close it at the end.
+
+    Args:
+        url: A PostgreSQL address.
+        pool_size: Connections.
+        tables: Tables and views that must be there beyond those that each contract needs.
+        stall_s: As for `Database`.
+        tracer: As for `Database`.
 
     Raises:
         LoadTestError: The database cannot be reached, or was never seeded. Never holds *url*.
     """
     pool = await _connect(url, pool_size)
     try:
-        await _check_tables(pool)
+        await _check_tables(pool, (*_TABLES, *tables))
         yield Database(pool, stall_s, tracer)
     finally:
         try:
@@ -173,9 +185,9 @@ async def _keep_session(_: asyncpg.Connection) -> None:
     """Queries here change no session state: a connection is released without a round trip to reset it."""
 
 
-async def _check_tables(pool: asyncpg.Pool) -> None:
+async def _check_tables(pool: asyncpg.Pool, tables: tuple[str, ...]) -> None:
     rows = await pool.fetch(
-        "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL", _TABLES
+        "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NULL", tables
     )
     if rows:
         raise _not_seeded(f"the table {rows[0]['name']}")
@@ -183,5 +195,6 @@ async def _check_tables(pool: asyncpg.Pool) -> None:
 
 def _not_seeded(missing: str) -> LoadTestError:
     return LoadTestError(
-        f"DATABASE_URL: {missing} is missing from the database", "Seed it first: loadtest seed"
+        f"DATABASE_URL: {missing} is missing from the database",
+        "Seed it first, for the same target.contract: loadtest seed",
     )

@@ -74,6 +74,11 @@ class Faults:
         """Whether the next chat answer names a source of another development."""
         return self._random.random() < self.settings.foreign_source_ratio
 
+    def draw_default_tenant(self) -> bool:
+        """Whether the next answer is another tenant's; without this fault nothing is drawn."""
+        ratio = self.settings.default_tenant_ratio
+        return ratio > 0 and self._random.random() < ratio
+
     async def strike(self, request: Request) -> None:
         """
         Apply the drawn fault to *request*.

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import Field
 
 from portal.auth import COOKIE, CurrentHomeowner, secret_of
@@ -15,21 +11,17 @@ from portal.body import Body, read_body
 from portal.database import database_of
 from portal.faults import strike
 from portal.houses import claim_house, find_house, find_house_by_token
+from portal.pages import render
 from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
 from portal.timing import now_of, timings_of
 from portal.tracking import note_house
 from seed.jwts import LIFETIME, homeowner_token
 
-if TYPE_CHECKING:
-    from portal.houses import RegisteredHouse
-
 router = APIRouter(dependencies=[Depends(strike)])
 
 HOME = "/home"
 """Path to which the onboarding page redirects when the house is already onboarded."""
-
-_pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
 class Scan(Body):
@@ -50,7 +42,7 @@ async def onboarding_page(request: Request, qr_token: str) -> Response:
     if house.onboarded:
         return RedirectResponse(HOME, status_code=307)
     with timings.step("render"):
-        return _render("onboarding.html", house)
+        return render("onboarding.html", house=house)
 
 
 @router.get(HOME)
@@ -59,7 +51,7 @@ async def home_page(request: Request, homeowner: CurrentHomeowner) -> Response:
     house = await find_house(database_of(request), homeowner.house_id)
     if house is None:
         raise Refusal(404, "Unknown house")
-    return _render("home.html", house)
+    return render("home.html", house=house)
 
 
 @router.post("/api/qr/resolve")
@@ -91,7 +83,3 @@ async def resolve(request: Request) -> JSONResponse:
         secure=request.url.scheme == "https",
     )
     return answer
-
-
-def _render(template: str, house: RegisteredHouse) -> HTMLResponse:
-    return HTMLResponse(_pages.get_template(template).render(house=house))

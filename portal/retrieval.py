@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pgvector import Vector
 
 from portal.chunk import FoundChunk
+from portal.homeowner import Homeowner
 from portal.ranking import rank
 from seed.embedding import embed
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from portal.database import Database
-    from portal.homeowner import Homeowner
 
 
 class Tier(NamedTuple):
@@ -75,6 +75,11 @@ _FOREIGN = """
 """
 
 
+_OTHER_HOMEOWNER = """
+    SELECT tenant_id, development_id, id, house_type FROM homeowners WHERE tenant_id <> $1 ORDER BY id LIMIT 1
+"""
+
+
 async def retrieve(database: Database, question: str, homeowner: Homeowner) -> list[FoundChunk]:
     """The best chunks of the homeowner's own development for *question*, best first; at most ten."""
     vector = Vector(embed([question])[0])
@@ -89,6 +94,12 @@ async def retrieve(database: Database, question: str, homeowner: Homeowner) -> l
 async def foreign_chunk(database: Database, homeowner: Homeowner) -> list[FoundChunk]:
     """A chunk of another development, for the fault of a foreign source; empty when there is only one development."""
     return _chunks(await database.fetch(_FOREIGN, homeowner.development_id))
+
+
+async def other_homeowner(database: Database, homeowner: Homeowner) -> Homeowner:
+    """A homeowner of another tenant, for the fault of the default tenant; *homeowner* where there is no other tenant."""
+    row = await database.fetch_row(_OTHER_HOMEOWNER, homeowner.tenant_id)
+    return Homeowner(*row.values()) if row else homeowner
 
 
 async def _search(

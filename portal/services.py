@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from monitoring.histogram_bounds import latency_bounds_s
 from monitoring.journal.tracker import build_tracker
+from portal.address_limits import AddressLimits
 from portal.faults import Faults
+from portal.intercepts import Interceptor
 from portal.metrics import Metrics
 from portal.model import SimulatedModel
 from portal.ratelimit import RateLimiter
 from portal.streaming.pace import StreamingModel
+from portal.timed_cache import TimedCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,12 +29,20 @@ if TYPE_CHECKING:
     from portal.database import Database
 
 
+RESOLVED_FOR_S = 60.0
+"""How long a house that was looked up is answered from memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The portal's parts."""
 
     database: Database
     limiter: RateLimiter
+    buckets: AddressLimits
+    interceptor: Interceptor
+    resolved: TimedCache
+    """Houses that were looked up, where the contract keeps them for a while."""
     model: SimulatedModel
     streaming_model: StreamingModel
     faults: Faults
@@ -61,6 +73,9 @@ def build_services(
     return Services(
         database=database,
         limiter=RateLimiter(portal.rate_limits, database, clock),
+        buckets=AddressLimits(portal.rate_limits, monotonic),
+        interceptor=Interceptor(portal.intercept_ratio, Random(f"intercepts {portal.random_seed}")),  # noqa: S311 - no secret
+        resolved=TimedCache(RESOLVED_FOR_S, monotonic),
         model=SimulatedModel(portal.model, Random(f"model {portal.random_seed}")),  # noqa: S311 - no secret
         streaming_model=StreamingModel(portal.stream, Random(f"stream {portal.random_seed}")),  # noqa: S311 - no secret
         faults=Faults(portal.faults, Random(f"faults {portal.random_seed}")),  # noqa: S311 - no secret

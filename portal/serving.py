@@ -67,7 +67,11 @@ async def _serve(  # noqa: PLR0913 - all that a portal needs
 ) -> None:
     portal = settings.portal
     async with open_database(
-        url, pool_size=portal.pool_size, stall_s=portal.faults.database_stall_s, tracer=tracer
+        url,
+        pool_size=portal.pool_size,
+        tables=contract.tables,
+        stall_s=portal.faults.database_stall_s,
+        tracer=tracer,
     ) as database:
         services = build_services(settings, database=database, tracer=tracer, secret=secret, clock=clock)
         config = uvicorn.Config(

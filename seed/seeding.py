@@ -21,7 +21,7 @@ from seed.library import write_chunks, write_documents
 from seed.longview import RATHMORE_GREEN
 from seed.private_file import refuse_unwritable
 from seed.progress import counter, ignore_progress
-from seed.tables import create_tables, refuse_foreign_database
+from seed.tables import create_tables, create_tables_of_contract, refuse_foreign_database
 from seed.vector_index import create_vector_index
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
 
     Args:
         url: Of the database.
-        settings: ``database.connect_timeout_s`` and ``seed``.
+        settings: ``database.connect_timeout_s``, ``target.contract`` and ``seed``.
         secret: Signs the JWTs of the fixture; the portal's SESSION_SECRET.
         now: When the JWTs are issued; aware.
         houses: Of all load-carrying developments together; Longview Park has 20.
@@ -144,6 +144,8 @@ def _fill(
         advance = counter(progress, "index", 1)
         create_vector_index(cursor, settings.seed)
         advance()
+    with step("tables of the contract") as cursor:
+        create_tables_of_contract(cursor, settings.target.contract)
     return documents
 
 

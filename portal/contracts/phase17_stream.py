@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse  # noqa: TC002 - FastAPI reads the annotations at run time
 
 from portal.auth import CurrentHomeowner  # noqa: TC001 - FastAPI reads the annotations at run time
-from portal.contracts.phase17 import find_chunks, keep_exchange, sources_of
+from portal.contracts.phase17 import find_chunks, sources_of
+from portal.exchange import keep_exchange
 from portal.faults import faults_of, strike
 from portal.model import ModelError, compose_reply, priced
 from portal.streaming.event_stream import Script, stream

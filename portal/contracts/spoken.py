@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import LoadTestError
 from portal import documents, health, onboarding
-from portal.contracts import phase17, phase17_stream
+from portal.contracts import phase17, phase17_stream, portal_2026, portal_2026_errors, portal_2026_houses
+from portal.database import DatabaseGoneError
+from portal.model import ModelError, ModelRefusedError
+from portal.refusal import ErrorAnswer, plain_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import APIRouter
+
+
+_ERRORS: dict[type[Exception], tuple[int, str]] = {
+    DatabaseGoneError: (503, "The database is not available"),
+    ModelError: (502, "The model did not answer"),
+    ModelRefusedError: (429, "The model takes no more questions now"),
+    Exception: (500, "Internal server error"),  # uvicorn writes its traceback to the log
+}
 
 
 class SpokenContract(NamedTuple):
@@ -18,6 +32,11 @@ class SpokenContract(NamedTuple):
 
     name: str
     routers: tuple[APIRouter, ...]
+    tables: tuple[str, ...] = ()
+    """What it needs in the database beyond the tables of all contracts."""
+    say_error: ErrorAnswer = plain_error
+    errors: Mapping[type[Exception], tuple[int, str]] = MappingProxyType(_ERRORS)
+    """Exception → status and words."""
 
 
 _HOMEOWNERS = (phase17.history_router, documents.router, onboarding.router, health.router)
@@ -27,6 +46,13 @@ SPOKEN = {
     for contract in (
         SpokenContract("phase17", (phase17.router, *_HOMEOWNERS)),
         SpokenContract("phase17-stream", (phase17_stream.router, *_HOMEOWNERS)),
+        SpokenContract(
+            "portal-2026",
+            (portal_2026.router, portal_2026_houses.router, portal_2026.health_router),
+            ("units", "document_sections"),
+            portal_2026_errors.say_error,
+            _ERRORS | {ModelError: (500, "The model did not answer")},
+        ),
     )
 }
 

@@ -100,6 +100,14 @@ def test_each_fault_ends_the_stream_in_its_own_way_and_is_counted(
     assert Counter(after) - Counter(before) == {counted: 1}
 
 
+def test_the_fault_of_the_default_tenant_names_another_tenants_documents_alone(
+    portal: PortalInProcess, estate: Estate, question: Asked
+) -> None:
+    with portal.faults(default_tenant_ratio=1.0):
+        sources = portal.ask(*question).frames[0]["sources"]
+    assert {s["developmentId"] for s in sources} == {estate.foreign_house().development_id}
+
+
 def test_an_error_frame_says_what_failed_and_is_written_down(
     portal: PortalInProcess, question: Asked
 ) -> None:

@@ -165,7 +165,7 @@ def parts_for_a_page(tracker: Tracker) -> Services:
     faults: Any = _NoFaults()
     metrics = Metrics(lambda: PoolStats(20, 20, 0), BOUNDS_S)
     return Services(
-        database, limiter=no_part, model=no_part, streaming_model=no_part, faults=faults, metrics=metrics, tracker=tracker,
+        database, limiter=no_part, buckets=no_part, interceptor=no_part, resolved=no_part, model=no_part, streaming_model=no_part, faults=faults, metrics=metrics, tracker=tracker,
         tracer=None, clock=lambda: datetime.now(UTC), secret="",
     )  # fmt: skip
 

@@ -380,7 +380,54 @@ def test_seeding_works_in_a_process_whose_driver_is_cooperative(
 
 def test_the_schema_makes_the_tables_the_suite_knows_and_no_other(seeded_database: SeededDatabase) -> None:
     rows = ask(seeded_database.url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    assert {name for (name,) in rows} == KNOWN_TABLES
+    assert {name for (name,) in rows} == KNOWN_TABLES - {"qr_tokens"}
+
+
+def test_a_later_contract_gets_its_tables_and_a_second_seeding_changes_nothing(
+    empty_database: str, settings: Settings
+) -> None:
+    def units() -> list[tuple[Any, ...]]:
+        return ask(empty_database, "SELECT * FROM units ORDER BY unit_uid")
+
+    for contract in ("portal-2025-12", "portal-2026"):
+        target = settings.target.model_copy(update={"contract": f"/of/a/test/{contract}.toml"})
+        seed(empty_database, settings.model_copy(update={"target": target}))
+    before, (row, *_) = (
+        units(),
+        ask(empty_database, "SELECT unit_uid, lower(house_type_code) FROM units ORDER BY 1"),
+    )
+    seed(empty_database, settings.model_copy(update={"target": target}))
+    assert units() == before
+    assert row == ("LV-PARK-001", "a")
+    assert len(before) == len(LONGVIEW_PARK.type_codes) + len(RATHMORE_GREEN.type_codes)
+    assert ask(empty_database, "SELECT count(*) FROM qr_tokens") == [(0,)]
+
+
+def test_the_function_of_portal_2026_finds_the_nearest_sections_of_one_project(
+    empty_database: str, settings: Settings
+) -> None:
+    target = settings.target.model_copy(update={"contract": "portal-2026"})
+    seed(empty_database, settings.model_copy(update={"target": target}))
+    vector = vector_literal(embed(["Where is the stopcock?"])[0])
+    project = str(LONGVIEW_PARK.development_id)
+    found = ask(empty_database, "SELECT id FROM match_document_sections(%s::vector, %s)", vector, project)
+    nearest = ask(
+        empty_database,
+        "SET enable_indexscan = off; SELECT id FROM doc_chunks WHERE development_id = %s ORDER BY embedding <=> %s::vector LIMIT 50",
+        project,
+        vector,
+    )
+    assert len(found) == 50
+    assert found[:5] == nearest[:5]
+
+
+@pytest.mark.parametrize("name", ["units", "document_sections"])
+def test_a_portals_own_table_is_not_taken_for_a_view_of_the_suite(
+    name: str, empty_database: str, settings: Settings
+) -> None:
+    ask(empty_database, f"CREATE TABLE {name} (id integer)")
+    with pytest.raises(LoadTestError, match=f"tables that are not the suite's: {name}"):
+        seed(empty_database, settings)
 
 
 def test_tenant_isolation_is_the_front_of_an_index_on_every_table_below_a_tenant(

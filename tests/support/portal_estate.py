@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg2
 import pytest
 from portal_process import SECRET, Estate, Portal, running_portal
 
 from conf.loading import load_settings
 from seed.fixture import load_fixture
 from seed.seeding import seed_database
+from seed.tables import create_tables_of_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,16 @@ def original_estate(database_server: str, tmp_path_factory: pytest.TempPathFacto
 def estate(database_server: str, original_estate: Estate) -> Iterator[Estate]:
     """Longview Park in a database that portals may write to; see ``pending_houses``."""
     yield from _copies(database_server, original_estate)
+
+
+@pytest.fixture(scope="session")
+def estate_of_units(database_server: str, original_estate: Estate) -> Iterator[Estate]:
+    """Longview Park with what the contracts ``portal-2025-12`` and ``portal-2026`` need."""
+    for copy in _copies(database_server, original_estate):
+        with closing(psycopg2.connect(copy.url)) as connection, connection, connection.cursor() as cursor:
+            for contract in ("portal-2025-12", "portal-2026"):
+                create_tables_of_contract(cursor, contract)
+        yield copy
 
 
 @pytest.fixture

@@ -136,6 +136,11 @@ def read_reply(connection: socket.socket, *, leave_at: bytes | None = None) -> R
             ended = "eof"
         elif _is_whole(received):
             ended = "whole"
+    return parse_reply(received, ended)
+
+
+def parse_reply(received: bytes, ended: str) -> Reply:
+    """An answer from its bytes."""
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
@@ -161,12 +166,13 @@ def portal_in_process(url: str, contract: str, **changed: object) -> Iterator[Po
     async def serve() -> None:
         end = asyncio.Event()
         portal = settings.portal
-        async with open_database(url, pool_size=portal.pool_size) as database:
+        spoken = SPOKEN[contract]
+        async with open_database(url, pool_size=portal.pool_size, tables=spoken.tables) as database:
             services = build_services(
                 settings, database=database, tracer=None, secret=SECRET, clock=lambda: datetime.now(UTC)
             )
             config = uvicorn.Config(
-                build_app(services, SPOKEN[contract]),
+                build_app(services, spoken),
                 http=PortalProtocol,
                 log_config=None,
                 lifespan="off",
