@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from portal.database import Database
-    from portal.units import Unit
+    from portal.units import HouseUnit
 
 USED = 8
 _SEARCH = "SELECT id, content, metadata, similarity FROM match_document_sections($1, $2)"
 
 
-class Section(NamedTuple):
+class FoundSection(NamedTuple):
     """A section, and the document it is of."""
 
     chunk: FoundChunk
@@ -29,17 +29,17 @@ class Section(NamedTuple):
     """Of the document: month and year."""
 
 
-async def find_sections(database: Database, question: str, unit: Unit) -> list[Section]:
+async def find_sections(database: Database, question: str, unit: HouseUnit) -> list[FoundSection]:
     """The best sections of the unit's project, best first; none that is written for another house or house type."""
     vector = Vector(embed([question])[0])
     rows = await database.fetch(_SEARCH, vector, unit.development_id)
     found = {row["id"]: (row, json.loads(row["metadata"])) for row in rows}
     own = {id_: pair for id_, pair in found.items() if _is_for(unit, pair[1])}
     chunks = [_chunk(row, metadata, unit.development_id) for row, metadata in own.values()]
-    return [Section(chunk, own[chunk.id][1]["date"]) for chunk in rank(question, chunks)[:USED]]
+    return [FoundSection(chunk, own[chunk.id][1]["date"]) for chunk in rank(question, chunks)[:USED]]
 
 
-def _is_for(unit: Unit, metadata: dict[str, Any]) -> bool:
+def _is_for(unit: HouseUnit, metadata: dict[str, Any]) -> bool:
     return (
         metadata.get("houseId") in {None, str(unit.id)}
         and metadata.get("houseType") in {None, unit.house_type_code}

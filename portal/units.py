@@ -25,7 +25,7 @@ _DEFAULT = f"""
 _OTHER = f"SELECT {_COLUMNS} FROM units WHERE tenant_id <> $1 ORDER BY unit_uid LIMIT 1"  # noqa: S608 - constants of this file
 
 
-class Unit(NamedTuple):
+class HouseUnit(NamedTuple):
     """One house."""
 
     id: UUID
@@ -51,26 +51,26 @@ class Unit(NamedTuple):
         return Homeowner(self.tenant_id, self.development_id, self.id, self.house_type_code)
 
 
-async def find_unit(database: Database, name: str) -> Unit | None:
+async def find_unit(database: Database, name: str) -> HouseUnit | None:
     """The unit of this name, or of this id."""
     if "\0" in name:  # PostgreSQL refuses to look for it
         return None
     row = await database.fetch_row(_BY_NAME, name) or (
         await database.fetch_row(_BY_ID, unit_id) if (unit_id := _uuid(name)) else None
     )
-    return row and Unit.from_row(row)
+    return row and HouseUnit.from_row(row)
 
 
-async def default_unit(database: Database) -> Unit | None:
+async def default_unit(database: Database) -> HouseUnit | None:
     """The unit for which a portal answers that does not know the one it was asked about: of the first tenant by slug."""
     row = await database.fetch_row(_DEFAULT)
-    return row and Unit.from_row(row)
+    return row and HouseUnit.from_row(row)
 
 
-async def other_unit(database: Database, unit: Unit) -> Unit:
+async def other_unit(database: Database, unit: HouseUnit) -> HouseUnit:
     """A unit of another tenant than that of *unit*; *unit* itself where there is no other tenant."""
     row = await database.fetch_row(_OTHER, unit.tenant_id)
-    return Unit.from_row(row) if row else unit
+    return HouseUnit.from_row(row) if row else unit
 
 
 def _uuid(text: str) -> UUID | None:

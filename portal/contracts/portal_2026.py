@@ -25,12 +25,12 @@ from portal.streaming.event_stream import Script, stream
 from portal.streaming.pace import streaming_model_of
 from portal.timing import now_of, timings_of
 from portal.tracking import note_error, note_house
-from portal.units import Unit, default_unit, find_unit, other_unit
+from portal.units import HouseUnit, default_unit, find_unit, other_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from portal.sections import Section
+    from portal.sections import FoundSection
 
 router = APIRouter(dependencies=[Depends(strike)])
 health_router = APIRouter()
@@ -47,7 +47,7 @@ _NO_KNOWLEDGE = {
 }
 
 
-class Question(Body):
+class UnitQuestion(Body):
     """What a homeowner asks; further fields are ignored."""
 
     message: str = Field(min_length=1)
@@ -58,7 +58,7 @@ class Question(Body):
 async def answer(request: Request) -> Response:
     """Find the unit and its sections, and stream what the model says; some questions have a ready answer, as JSON."""
     address_limits_of(request).admit_chat(request)
-    question = await read_body(request, Question)
+    question = await read_body(request, UnitQuestion)
     if len(question.message) > LONGEST_MESSAGE:
         raise Refusal(413, "Message too long")
     interceptor = interceptor_of(request)
@@ -91,7 +91,7 @@ async def answer(request: Request) -> Response:
     return stream(request, reply, script)
 
 
-async def _unit_of(request: Request, question: Question) -> tuple[Unit, bool]:
+async def _unit_of(request: Request, question: UnitQuestion) -> tuple[HouseUnit, bool]:
     """The unit to answer for, and whether it is the one that was asked about; an unknown one is the default tenant's."""
     database, token = database_of(request), request.headers.get("x-qr-token", "")
     ids = verified_ids(token, _TOKEN_IDS, secret_of(request), now_of(request))
@@ -107,7 +107,7 @@ async def _unit_of(request: Request, question: Question) -> tuple[Unit, bool]:
     return unit, False
 
 
-def _metadata(question: str, unit: Unit, sections: Sequence[Section]) -> Mapping[str, Any]:
+def _metadata(question: str, unit: HouseUnit, sections: Sequence[FoundSection]) -> Mapping[str, Any]:
     """The first frame. A question about a warranty has a card in place of its sources."""
     is_about_warranty = bool(_WARRANTY.search(question))
     sources = {_file_name(unit, s.chunk.title): s.date for s in sections[:_SOURCES_NAMED]}
@@ -125,7 +125,7 @@ def _metadata(question: str, unit: Unit, sections: Sequence[Section]) -> Mapping
     }
 
 
-def _file_name(unit: Unit, title: str) -> str:
+def _file_name(unit: HouseUnit, title: str) -> str:
     return f"{unit.development_code}_{re.sub('[^A-Za-z0-9]+', '_', title)}.pdf"
 
 

@@ -17,7 +17,7 @@ from portal.pages import render
 from portal.refusal import Refusal
 from portal.timing import timings_of
 from portal.tracking import note_house
-from portal.units import Unit, find_unit, other_unit
+from portal.units import HouseUnit, find_unit, other_unit
 
 if TYPE_CHECKING:
     from portal.timed_cache import TimedCache
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 router = APIRouter(dependencies=[Depends(strike)])
 
 
-class Scan(Body):
+class UnitScan(Body):
     """What a scanned QR code says: the name of a unit."""
 
     token: str = Field(min_length=1, max_length=200)
@@ -41,7 +41,7 @@ async def home(unit_uid: str) -> HTMLResponse:  # noqa: ARG001 - any name has th
 async def resolve(request: Request) -> JSONResponse:
     """The unit of a name, for 60 seconds from memory."""
     address_limits_of(request).admit_resolve(request)
-    scan = await read_body(request, Scan)
+    scan = await read_body(request, UnitScan)
     cache: TimedCache = request.app.state.resolved
     unit, found = cache.get(scan.token), "HIT"
     if unit is None:
@@ -58,7 +58,7 @@ async def resolve(request: Request) -> JSONResponse:
     return JSONResponse(_summary(unit) | {"request_id": request_id}, headers=headers)
 
 
-def _summary(unit: Unit) -> dict[str, Any]:
+def _summary(unit: HouseUnit) -> dict[str, Any]:
     """What a resolved unit answers with; what Longview Park knows nothing of is empty."""
     tenant, development = str(unit.tenant_id), str(unit.development_id)
     handover = ("sale_agreed", "contracts_signed", "kitchen_selection", "snagging", "closing", "handover")
