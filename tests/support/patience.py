@@ -17,7 +17,7 @@ UNHURRIED = "[generator]\nlag_p95_ms = 1e6\ncpu_ratio = 100\n"
 EASY_LIMITS = "[thresholds]\n" + "".join(
     f"{subject} = {{ p50_ms = {{ pass_below = 1e5 }}, "
     "p95_ms = { pass_below = 1e5, fail_above = 2e5 }, p99_ms = { pass_below = 2e5 } }\n"
-    for subject in ("chat", "onboarding_flow", "rag_search")
+    for subject in ("chat", "onboarding_flow", "rag_search", "documents_flow")
 )
 """Settings for tests of a whole run, so that the speed of the machine does not matter."""
 
