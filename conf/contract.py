@@ -89,6 +89,11 @@ class Contract(BaseModel):
     def _fields(self) -> frozenset[str]:
         return PLACEHOLDERS.union(self.house_fields)
 
+    @property
+    def streamed(self) -> frozenset[Operation]:
+        """The requests whose answers are streamed."""
+        return frozenset(op for op, found in self.endpoints.items() if found.answer.stream is not None)
+
     def server_step_labels(self) -> dict[str, dict[str, str]]:
         """Request → step in its answer's ``Server-Timing`` → name of the step for people."""
         return {op.value: found.server_timing for op, found in self.endpoints.items() if found.server_timing}

@@ -10,7 +10,7 @@ from conf.operations import Operation
 from conf.subject import parse_subject
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from conf.operations import Journey
     from conf.profile import Profile
@@ -31,6 +31,7 @@ def require_measurable(
     thresholds: Thresholds,
     profile: Profile,
     journeys: Collection[Journey],
+    streamed: Collection[Operation],
     step_users: Collection[int] | None = None,
 ) -> None:
     """
@@ -40,10 +41,12 @@ def require_measurable(
         thresholds: The criteria; those of other journeys are not checked.
         profile: The load.
         journeys: Of the run.
+        streamed: The requests whose answers the contract streams.
         step_users: Users of the steps, where they differ from the profile's; empty: there are no steps.
 
     Raises:
-        SettingsError: A criterion names a step that does not exist, or a planned start where nothing is planned.
+        SettingsError: A criterion names a step that does not exist, or a planned start where nothing is planned, or a
+            stream where none is.
     """
     mistakes = []
     for text, demands in thresholds.items():
@@ -57,6 +60,8 @@ def require_measurable(
             known = f"its steps have {', '.join(map(str, levels))}" if levels else "it has no steps"
             mistakes.append(f"thresholds.{text}: the load has no step with {users} users: {known}")
         mistakes += _without_plan(text, operation, demands, profile)
+        if operation not in streamed:
+            mistakes += _without_stream(text, operation, demands)
     if mistakes:
         raise SettingsError(mistakes)
 
@@ -74,3 +79,9 @@ def _without_plan(
             yield (
                 f"thresholds.{text}.{name}: nothing is planned: the profile's {operation.journey} has no arrival_rate"
             )
+
+
+def _without_stream(text: str, operation: Operation, demands: Mapping[str, Limits]) -> Iterator[str]:
+    for name, limits in demands.items():
+        if parse_metric(name).is_of_stream or limits.within is not None:
+            yield f"thresholds.{text}.{name}: the contract's answers to {operation} are not streamed"

@@ -7,8 +7,11 @@ from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
+from conf.stream_figures import Moment
+
 _LATENCY = re.compile(
-    r"(?P<planned>planned_)?(?:(?P<attempt>attempt_)?p(?P<percent>\d{1,2}(?:_\d{1,3})?)|(?P<figure>mean|max))_ms"
+    rf"(?P<planned>planned_)?(?:(?P<moment>{'|'.join(Moment)})_)?"
+    r"(?:(?P<attempt>attempt_)?p(?P<percent>\d{1,2}(?:_\d{1,3})?)|(?P<figure>mean|max))_ms"
 )
 
 
@@ -18,6 +21,9 @@ class MetricKind(StrEnum):
     SUCCESS_RATIO = "success_ratio"
     RATIO = "ratio"
     GOODPUT_RATIO = "goodput_ratio"
+    KEEPS_READING_RATIO = "keeps_reading_ratio"
+    BROKEN_STREAM_RATIO = "broken_stream_ratio"
+    FAKE_STREAM_RATIO = "fake_stream_ratio"
     PER_SECOND = "per_second"
     PERCENTILE = "pNN_ms"
     MEAN = "mean_ms"
@@ -26,6 +32,10 @@ class MetricKind(StrEnum):
     RSS_SLOPE = "rss_mb_per_hour"
 
 
+OF_STREAMS = frozenset(
+    {MetricKind.KEEPS_READING_RATIO, MetricKind.BROKEN_STREAM_RATIO, MetricKind.FAKE_STREAM_RATIO}
+)
+"""Shares of streamed answers."""
 LATENCIES = frozenset({MetricKind.PERCENTILE, MetricKind.MEAN, MetricKind.MAX})
 OF_PROCESSES = frozenset({MetricKind.RSS, MetricKind.RSS_SLOPE})
 OF_OUTCOMES = frozenset({*LATENCIES, MetricKind.RATIO, MetricKind.PER_SECOND})
@@ -44,12 +54,19 @@ class Metric(NamedTuple):
         percent: Number of a percentile, 0 < percent < 100; written with ``_`` for the decimal point: ``p99_9_ms``.
         planned: Whether a latency counts from the planned start of its flow instead of from sending.
         attempt: Whether a percentile is of all attempts, where each failure counts as never answered.
+        moment: Of a streamed answer, what a latency is of; None: the whole answer.
     """
 
     kind: MetricKind
     percent: float | None = None
     planned: bool = False
     attempt: bool = False
+    moment: Moment | None = None
+
+    @property
+    def is_of_stream(self) -> bool:
+        """Whether only streamed answers have it."""
+        return self.moment is not None or self.kind in OF_STREAMS
 
     @property
     def is_latency(self) -> bool:
@@ -66,14 +83,15 @@ def parse_metric(name: str) -> Metric:
         ValueError: There is no such metric; the text lists the known ones.
     """
     if match := _LATENCY.fullmatch(name):
-        planned = match["planned"] is not None
+        planned, attempt = match["planned"] is not None, match["attempt"] is not None
+        moment = Moment(match["moment"]) if match["moment"] else None
         if match["figure"]:
-            return Metric(MetricKind(f"{match['figure']}_ms"), planned=planned)
+            return Metric(MetricKind(f"{match['figure']}_ms"), planned=planned, moment=moment)
         if percent := float(match["percent"].replace("_", ".")):
-            return Metric(MetricKind.PERCENTILE, percent, planned, match["attempt"] is not None)
+            return Metric(MetricKind.PERCENTILE, percent, planned, attempt, moment)
     if name in {*MetricKind} - LATENCIES:
         return Metric(MetricKind(name))
     raise ValueError(
         f"{name!r} is not a metric; allowed: {', '.join(MetricKind)}, planned_… before a latency, "
-        "attempt_… before pNN_ms"
+        f"attempt_… before pNN_ms; of streamed answers also {', '.join(Moment)} before a latency, as in first_content_p95_ms"
     )

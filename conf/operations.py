@@ -110,7 +110,7 @@ class Operation(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How one request ended; everything but SUCCESS and CUT_OFF is a failure."""
+    """How one request ended: a success, cut off, apart from both successes and failures, or else a failure."""
 
     SUCCESS = "success"
     STATUS = "status"
@@ -128,18 +128,27 @@ class Outcome(StrEnum):
     NO_CONTENT = "no_content"
     """A streamed answer that ended without a text."""
     IDLE = "idle"
-    """A streamed answer that fell silent, for longer than ``target.stream_idle_s``."""
+    """A streamed answer that fell silent, for longer than ``streams.idle_s``."""
     ISOLATION = "isolation"
     """The answer has data of another development or tenant: never tolerated, at any success rate."""
     UNEXPECTED = "unexpected"
     """The suite itself raised an exception that it does not know; its traceback is in the run's log."""
+    INTERCEPTED = "intercepted"
+    """Answered without the model, as the contract tells: apart, since a quick answer of another kind flatters all figures."""
+    ABANDONED = "abandoned"
+    """Its homeowner closed the page before the end, as the profile wants it: apart."""
     CUT_OFF = "cut_off"
     """In flight when the run ended, and not finished within ``run.stop_timeout_s``: neither success nor failure."""
 
     @property
     def is_failure(self) -> bool:
         """Whether a result with this outcome failed."""
-        return self not in {Outcome.SUCCESS, Outcome.CUT_OFF}
+        return self not in {Outcome.SUCCESS, Outcome.CUT_OFF} and not self.is_apart
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether a result with this outcome is in no latency and no success rate, and counted by itself."""
+        return self in {Outcome.INTERCEPTED, Outcome.ABANDONED}
 
     @property
     def is_slow(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -63,6 +63,16 @@ class Load(BaseModel):
         default=None, gt=0, le=100_000, description="Flows started per second, all processes."
     )
     arrivals: Arrivals = Arrivals.POISSON
+    abandon_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0,
+        description="Chat: share of streamed answers whose homeowner closes the page meanwhile ...",
+    )
+    abandon_within_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=LONGEST_S,
+        description="... at a random moment within so long; a quicker answer is read to its end.",
+    )
     reuse_houses: bool = Field(default=False, description="Onboarding: a house may be scanned again.")
 
     @model_validator(mode="after")

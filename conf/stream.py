@@ -43,6 +43,10 @@ class Stream(BaseModel):
         default_factory=dict,
         description="Kind of an event, and its list of the documents that the answer rests on.",
     )
+    tokens: dict[EventKind, JsonPath] = Field(
+        default_factory=dict,
+        description="Kind of an event, and its number of tokens of the whole answer so far.",
+    )
     others: tuple[EventKind, ...] = Field(default=(), description="Kinds that hold nothing of this.")
 
     @model_validator(mode="after")
@@ -57,6 +61,7 @@ class Stream(BaseModel):
     def _kinds(self) -> Iterator[str]:
         """Each kind once for each meaning that excludes the others."""
         yield from self.content.keys() | self.sources.keys()
+        yield from self.tokens.keys() - self.content.keys() - self.sources.keys() - set(self.done)
         yield from self.done
         yield from self.errors
         yield from self.others

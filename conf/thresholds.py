@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from conf.metric import OF_OPERATIONS, OF_OUTCOMES, OF_PROCESSES, OF_ROWS, MetricKind, parse_metric
+from conf.metric import OF_OPERATIONS, OF_OUTCOMES, OF_PROCESSES, OF_ROWS, Metric, MetricKind, parse_metric
 from conf.subject import Subject, parse_subject
+
+
+class Within(NamedTuple):
+    """Limits that each good streamed answer keeps, in milliseconds; None: no limit."""
+
+    whole_ms: float | None
+    first_content_ms: float | None
+    largest_gap_ms: float | None
+
+    def __str__(self) -> str:
+        """As measurements name them."""
+        return "-".join("any" if ms is None else f"{ms:g}".replace(".", "_") for ms in self)
 
 
 class Limits(BaseModel):
@@ -18,7 +30,8 @@ class Limits(BaseModel):
     ``pass_above`` or ``pass_at_least`` / ``fail_below`` for a metric that should be large (ratios, 0..1).
     Every limit but ``pass_at_least`` is exclusive, so a value on a limit is a WARN.
 
-    ``within_ms``, for ``goodput_ratio`` alone, is the longest latency that counts. An ``optional`` criterion can only
+    ``within_ms``, for ``goodput_ratio`` alone, is the longest latency that counts; of a streamed answer
+    ``first_content_within_ms`` and ``largest_gap_within_ms`` may be demanded with it. An ``optional`` criterion can only
     warn. ``stop_early``: during the run, a FAIL over ``run.early_stop_window_s`` ends it.
     """
 
@@ -30,6 +43,8 @@ class Limits(BaseModel):
     pass_at_least: float | None = Field(default=None, ge=0)
     fail_below: float | None = Field(default=None, ge=0)
     within_ms: float | None = Field(default=None, gt=0)
+    first_content_within_ms: float | None = Field(default=None, gt=0)
+    largest_gap_within_ms: float | None = Field(default=None, gt=0)
     optional: bool = False
     stop_early: bool = False
 
@@ -49,6 +64,13 @@ class Limits(BaseModel):
                 f"fail_below ({self.fail_below:g}) lies above where PASS begins ({passes_from:g})"
             )
         return self
+
+    @property
+    def within(self) -> Within | None:
+        """What a good streamed answer must keep; None where no more than its whole time counts."""
+        if self.first_content_within_ms is None and self.largest_gap_within_ms is None:
+            return None
+        return Within(self.within_ms, self.first_content_within_ms, self.largest_gap_within_ms)
 
     @model_validator(mode="after")
     def _can_stop(self) -> Self:
@@ -81,16 +103,22 @@ def _metrics_fit_subjects(thresholds: dict[str, dict[str, Limits]]) -> dict[str,
                 )
             if (limits.within_ms is None) == (kind is MetricKind.GOODPUT_RATIO):
                 raise ValueError(f"{text}.{name}: within_ms belongs to goodput_ratio, which needs it")
-            if subject.rows and (parse_metric(name).planned or parse_metric(name).attempt):
-                lacking = (
-                    "planned start"
-                    if parse_metric(name).planned
-                    else "percentile of successes and failures apart"
-                )
+            if limits.within is not None and (kind is not MetricKind.GOODPUT_RATIO or subject.outcome):
+                raise ValueError(f"{text}.{name}: limits of a good streamed answer belong to goodput_ratio")
+            if subject.rows and (lacking := _lacking(parse_metric(name))):
                 raise ValueError(f"{text} has no {name}: a row of a CSV file has no {lacking}")
             if limits.stop_early and subject.operation is None:
                 raise ValueError(f"{text}.{name}: only criteria about operations can stop a run early")
     return thresholds
+
+
+def _lacking(metric: Metric) -> str:
+    """What a row of a CSV file does not have, so that the metric cannot be read from it; empty where it can."""
+    if metric.moment:
+        return "moments of streamed answers"
+    if metric.planned:
+        return "planned start"
+    return "percentile of successes and failures apart" if metric.attempt else ""
 
 
 def _metrics_of(subject: Subject) -> frozenset[MetricKind]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 from weakref import proxy
 
 from hdrh.histogram import HdrHistogram
 
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment, Quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,12 +32,16 @@ Snapshot = dict[str, bytes]
 WARM_UP = -1
 """Step of results that began during the warm-up; spelled ``warmup``."""
 
-_SERVER = "server-"
+_SERVER, _SPLIT = "server-", "split-"
+_FIGURES: dict[str, Moment | Quantity] = {figure.value: figure for figure in (*Moment, *Quantity)}
 
 
 class Tag(NamedTuple):
     """
-    What a histogram measures; written ``operation.outcome.step``, with ``.planned`` or ``.server-NAME`` behind it.
+    What a histogram measures; written ``operation.outcome.step``, with its account of the results behind it.
+
+    A result has one account without anything behind it, and others that measure the same result again: ``.planned``,
+    ``.server-NAME``, ``.split-VALUE``, ``.first_content`` and other figures of a stream, ``.planned.first_content``.
 
     Args:
         operation: What was measured.
@@ -46,6 +51,8 @@ class Tag(NamedTuple):
             measures the same results a second time.
         server_step: Part of the target's work. The durations are then those that the target gave for it
             (``Server-Timing``): a part of the duration of each result.
+        figure: Of a streamed answer. Numbers, such as those of heartbeats, stand where microseconds do.
+        split: What a header of the answer said, by which the contract splits the results.
     """
 
     operation: Operation
@@ -53,11 +60,18 @@ class Tag(NamedTuple):
     step: int
     planned: bool = False
     server_step: str = ""
+    figure: Moment | Quantity | None = None
+    split: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether each value is a whole result's, from sending or from its planned start, and not a part's."""
+        return not (self.server_step or self.figure or self.split)
 
     @property
     def is_result(self) -> bool:
         """Whether each value is a result of its own, and not a second measurement of one."""
-        return not self.planned and not self.server_step
+        return self.is_whole and not self.planned
 
     @property
     def is_judged(self) -> bool:
@@ -66,8 +80,11 @@ class Tag(NamedTuple):
 
     def __str__(self) -> str:
         step = "warmup" if self.step == WARM_UP else self.step
-        account = f".{_SERVER}{self.server_step}" if self.server_step else ".planned" if self.planned else ""
-        return f"{self.operation}.{self.outcome}.{step}{account}"
+        parts = [f"{self.operation}.{self.outcome}.{step}"]
+        parts += ["planned"] * self.planned
+        parts += [self.figure.value] if self.figure else []
+        parts += [f"{_SERVER}{self.server_step}"] if self.server_step else []
+        return ".".join([*parts, f"{_SPLIT}{self.split}"] if self.split else parts)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -78,14 +95,22 @@ class Tag(NamedTuple):
             ValueError: *text* is not a tag of this suite.
         """
         operation, outcome, step, *accounts = text.split(".")
-        account = "".join(accounts)
-        server_step = account.removeprefix(_SERVER) if account.startswith(_SERVER) else ""
-        if len(accounts) > 1 or not (account in {"", "planned"} or server_step):
-            raise ValueError(f"{text!r} is not a tag")
         if step != "warmup" and not (step.isascii() and step.isdigit()):
             raise ValueError(f"{text!r} has no step")
         number = WARM_UP if step == "warmup" else int(step)
-        return cls(Operation(operation), Outcome(outcome), number, account == "planned", server_step)
+        planned = accounts[:1] == ["planned"]
+        named: dict[str, Any] = {}
+        for account in accounts[planned:]:
+            if account in _FIGURES:
+                named["figure"] = _FIGURES[account]
+            elif server_step := account.removeprefix(_SERVER) * account.startswith(_SERVER):
+                named["server_step"] = server_step
+            elif split := account.removeprefix(_SPLIT) * account.startswith(_SPLIT):
+                named["split"] = split
+        tag = cls(Operation(operation), Outcome(outcome), number, planned, **named)
+        if str(tag) != f"{operation}.{outcome}.{'.'.join([step if number < 0 else str(number), *accounts])}":
+            raise ValueError(f"{text!r} is not a tag")
+        return tag
 
 
 class _Histogram(HdrHistogram):  # type: ignore[misc]  # hdrh has no types

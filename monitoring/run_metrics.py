@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hdrh.histogram import HdrHistogram
 
     from conf.operations import Operation
+    from conf.stream_figures import Moment
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 """Content type of the page."""
@@ -55,6 +56,17 @@ class Ending(StrEnum):
         if outcome is Outcome.SUCCESS:
             return cls(cls.SUCCESS)
         return cls(cls.SLOW) if outcome.is_slow else cls(cls.FAILURE)
+
+
+class Mark(StrEnum):
+    """What was seen of a streamed answer that succeeded."""
+
+    READ = "read"
+    """Its text kept up with a homeowner who reads."""
+    WAITED_FOR = "waited_for"
+    """A homeowner who reads had to wait for text."""
+    FAKE = "fake"
+    """Its text came all at once; counted as one of the others too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,8 @@ class RunMetrics:
         results: How many results each operation has had, by outcome.
         latencies: Histograms in microseconds, by operation, of successes, slow failures and quick failures.
         steps: Histograms by operation, and by the step that the portal's ``Server-Timing`` names.
+        moments: Histograms of streamed answers, by operation, moment, and how they ended.
+        marked: How many streamed answers succeeded, by operation, and by what was seen of them.
         bounds_s: Bounds of all histograms; from `monitoring.histogram_bounds.latency_bounds_s`.
         problems: What makes the run NO VERDICT: code → how often.
         verdict: One of `STATE_NUMBERS`; None before there is one.
@@ -132,6 +146,8 @@ class RunMetrics:
     results: Mapping[tuple[Operation, Outcome], int] = field(default_factory=dict)
     latencies: Mapping[tuple[Operation, Ending], HdrHistogram] = field(default_factory=dict)
     steps: Mapping[tuple[Operation, str], HdrHistogram] = field(default_factory=dict)
+    moments: Mapping[tuple[Operation, Moment, Ending], HdrHistogram] = field(default_factory=dict)
+    marked: Mapping[tuple[Operation, Mark], int] = field(default_factory=dict)
     bounds_s: tuple[float, ...] = BOUNDS_S
     users: int = 0
     users_wanted: int = 0
@@ -202,6 +218,22 @@ def _results(run: RunMetrics) -> Iterator[Metric]:
     for labels, histogram in run.steps.items():
         step.add_metric(labels, *cumulative(histogram, run.bounds_s))
     yield step
+    moment = HistogramMetricFamily(
+        "loadtest_stream_seconds",
+        "Streamed answers: from sending to a moment, or the largest gap; outcome as of loadtest_latency_seconds.",
+        labels=("operation", "moment", "outcome"),
+    )
+    for names, histogram in run.moments.items():
+        moment.add_metric(names, *cumulative(histogram, run.bounds_s))
+    yield moment
+    marked = CounterMetricFamily(
+        "loadtest_streamed_answers", "Streamed answers that succeeded, by what was seen of them.",
+        labels=("operation", "mark"),
+    )  # fmt: skip
+    for operation in dict.fromkeys(operation for operation, _ in run.marked):
+        for mark in Mark:
+            marked.add_metric((operation, mark), run.marked.get((operation, mark), 0))
+    yield marked
 
 
 def _processes(readings: Sequence[ProcessReading]) -> Iterator[Metric]:

@@ -25,17 +25,19 @@ class Source(StrEnum):
 
 
 class CountedRequests:
-    """Requests of one row: each succeeded, failed, or was cut off by the end of the run."""
+    """Requests of one row: each succeeded, failed, was cut off by the end of the run, or is counted apart."""
 
     __slots__ = ()
     requests: int
     failures: int
     cut_off: CutOff
+    intercepted: int
+    abandoned: int
 
     @property
     def attempts(self) -> int:
         """Requests that succeeded or failed."""
-        return self.requests - self.cut_off.count
+        return self.requests - self.cut_off.count - self.intercepted - self.abandoned
 
     @property
     def successes(self) -> int:
@@ -58,6 +60,8 @@ class OperationRow(CountedRequests):
         isolation: Failures of isolation, which are never tolerated; those of the warm-up are included.
         warm_up: Results of the warm-up, which are in no figure, and how many of them failed.
         planned: Latency from the planned start of the flow; None where flows had none.
+        intercepted: Answers without the model: apart, neither successes nor failures.
+        abandoned: Answers whose homeowner closed the page: apart likewise.
     """
 
     name: str
@@ -72,6 +76,8 @@ class OperationRow(CountedRequests):
     warm_up: tuple[int, int] = (0, 0)
     planned: Latency | None = None
     cut_off: CutOff = NOTHING_CUT_OFF
+    intercepted: int = 0
+    abandoned: int = 0
 
     @property
     def success_ratio(self) -> float | None:
@@ -106,6 +112,8 @@ class StepRow(CountedRequests):
     state: State | None = None
     certain: bool = True
     cut_off: CutOff = NOTHING_CUT_OFF
+    intercepted: int = 0
+    abandoned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

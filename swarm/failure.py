@@ -35,6 +35,19 @@ class RequestFailed(Exception):  # noqa: N818 - a result, passed to Locust as `e
         return f"{self.outcome}: {self.message}"
 
 
+class CountedApart(Exception):  # noqa: N818 - a result, not an error
+    """
+    A result that is neither a success nor a failure.
+
+    Args:
+        outcome: One that `Outcome.is_apart`.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
 def unexpected_failure(error: BaseException) -> RequestFailed:
     """
     The failure for an exception that the suite does not know.

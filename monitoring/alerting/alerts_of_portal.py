@@ -75,7 +75,13 @@ def _figures(text: str, metric: Metric, limits: Limits, settings: Settings) -> I
     operation = subject.operation
     if text == PORTAL:
         yield "", _memory(metric)
-    if operation is None or subject != Subject(operation) or metric.planned or metric.attempt:
+    if (
+        operation is None
+        or subject != Subject(operation)
+        or metric.planned
+        or metric.attempt
+        or metric.is_of_stream
+    ):
         return
     for route in portal_routes(operation, settings.contract):
         figure = _figure(route, metric, limits, settings.run.minimum_requests)

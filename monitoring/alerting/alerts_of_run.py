@@ -8,6 +8,7 @@ from conf.metric import Metric, MetricKind, parse_metric
 from conf.operations import Outcome
 from conf.subject import MASTER, PORTAL, Subject, parse_subject
 from monitoring.alerting.rule import AlertRule, Figure, Runbook, Severity, criterion_rules, subject_name
+from monitoring.run_metrics import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,8 @@ def run_rules(settings: Settings) -> Iterator[AlertRule]:
     """
     A rule per limit, and the rules about the test itself.
 
-    A criterion on a step of the load, a planned start, all attempts, a maximum, or the duration of failures has no rule of
-    its own: the page does not have these figures. Its state, as the run judges it, is in ``loadtest_criterion_state``.
+    A criterion on a step of the load, a planned start, all attempts, a maximum, the duration of failures, or several limits
+    of one streamed answer has no rule of its own: the page does not have these figures. Its state, as the run judges it, is in ``loadtest_criterion_state``.
     """
     for subject, demands in settings.thresholds.items():
         for metric, limits in demands.items():
@@ -66,8 +67,9 @@ def _latency(subject: Subject, metric: Metric, minimum: int) -> Figure | None:
     if subject.outcome not in {None, Outcome.SUCCESS}:
         return None
     outcome = 'outcome="success"' if subject.outcome else WAITED_FOR
-    chosen = f'{{operation="{subject.operation}",{outcome}}}[{WINDOW}]'
-    name = "loadtest_latency_seconds"
+    moment = f',moment="{metric.moment}"' if metric.moment else ""
+    chosen = f'{{operation="{subject.operation}"{moment},{outcome}}}[{WINDOW}]'
+    name = "loadtest_stream_seconds" if metric.moment else "loadtest_latency_seconds"
     enough = f"sum(increase({name}_count{chosen})) >= {minimum}"
     if metric.kind is MetricKind.MEAN:
         return Figure(f"sum(rate({name}_sum{chosen})) / sum(rate({name}_count{chosen}))", enough)
@@ -77,15 +79,29 @@ def _latency(subject: Subject, metric: Metric, minimum: int) -> Figure | None:
     return Figure(f"histogram_quantile({quantile}, sum by (le) (rate({name}_bucket{chosen})))", enough)
 
 
-def _rate(subject: Subject, metric: Metric, limits: Limits) -> Figure:
+_MARKED = {MetricKind.KEEPS_READING_RATIO: Mark.READ, MetricKind.FAKE_STREAM_RATIO: Mark.FAKE}
+_APART = "|".join([Outcome.CUT_OFF, *(outcome for outcome in Outcome if outcome.is_apart)])
+
+
+def _rate(subject: Subject, metric: Metric, limits: Limits) -> Figure | None:
     operation = f'operation="{subject.operation}"'
     outcome = f'outcome="{subject.outcome or Outcome.SUCCESS}"'
+    if metric.kind is MetricKind.BROKEN_STREAM_RATIO:
+        outcome = f'outcome=~"{Outcome.TRUNCATED}|{Outcome.STREAM_ERROR}"'
+    if metric.kind in _MARKED:
+        answers = f"loadtest_streamed_answers_total{{{operation},mark"
+        marked = f'sum(rate({answers}="{_MARKED[metric.kind]}"}}[{WINDOW}]))'
+        return Figure(f'{marked} / (sum(rate({answers}!="{Mark.FAKE}"}}[{WINDOW}])) > 0)')
     some = f"sum(rate(loadtest_requests_total{{{operation},{outcome}}}[{WINDOW}]))"
-    attempts = "" if subject.outcome is Outcome.CUT_OFF else f',outcome!="{Outcome.CUT_OFF}"'
+    is_apart = subject.outcome is not None and subject.outcome.is_apart
+    left_out = Outcome.CUT_OFF if is_apart else _APART
+    attempts = "" if subject.outcome is Outcome.CUT_OFF else f',outcome!~"{left_out}"'
     every = f"sum(rate(loadtest_requests_total{{{operation}{attempts}}}[{WINDOW}]))"
     if metric.kind is MetricKind.PER_SECOND:
         return Figure(some, "sum(loadtest_users) > 0")
     if metric.kind is MetricKind.GOODPUT_RATIO:
+        if limits.within is not None:
+            return None
         assert limits.within_ms is not None
         chosen = f'{operation},outcome="success",le="{limits.within_ms / 1000}"'
         some = f"sum(rate(loadtest_latency_seconds_bucket{{{chosen}}}[{WINDOW}]))"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from conf.metric import MetricKind, parse_metric
+from conf.metric import OF_STREAMS, MetricKind, parse_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +70,7 @@ _UNITS = {
     MetricKind.SUCCESS_RATIO: _SHARE,
     MetricKind.RATIO: _SHARE,
     MetricKind.GOODPUT_RATIO: _SHARE,
+    **dict.fromkeys(OF_STREAMS, _SHARE),
     MetricKind.PERCENTILE: _LATENCY,
     MetricKind.MEAN: _LATENCY,
     MetricKind.PER_SECOND: Unit(1, "{{ $value | humanize }} per second", " per second"),
@@ -81,6 +82,9 @@ _RUNBOOKS = {
     MetricKind.SUCCESS_RATIO: Runbook.REQUESTS_FAIL,
     MetricKind.RATIO: Runbook.REQUESTS_FAIL,
     MetricKind.GOODPUT_RATIO: Runbook.ANSWERS_ARE_SLOW,
+    MetricKind.KEEPS_READING_RATIO: Runbook.ANSWERS_ARE_SLOW,
+    MetricKind.BROKEN_STREAM_RATIO: Runbook.REQUESTS_FAIL,
+    MetricKind.FAKE_STREAM_RATIO: Runbook.ANSWERS_ARE_SLOW,
     MetricKind.PERCENTILE: Runbook.ANSWERS_ARE_SLOW,
     MetricKind.MEAN: Runbook.ANSWERS_ARE_SLOW,
     MetricKind.PER_SECOND: Runbook.TOO_FEW_ANSWERS,

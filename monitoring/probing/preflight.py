@@ -116,7 +116,7 @@ def check_criteria(settings: Settings, journeys: Collection[Journey]) -> str:
     Raises:
         LoadTestError: There is a criterion on something that it will not produce.
     """
-    require_measurable(settings.thresholds, settings.profile, journeys)
+    require_measurable(settings.thresholds, settings.profile, journeys, settings.contract.streamed)
     count = sum(map(len, settings.thresholds.values()))
     said = f"{count} criteria, all of them about what will be measured"
     return "; ".join(filter(None, (said, warn_of_short_timeout(settings, journeys))))

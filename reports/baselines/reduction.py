@@ -101,7 +101,7 @@ def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
     return Account(
         operation=subject.operation,
         users=subject.users,
-        requests=sample.requests,
+        requests=sample.attempts + sample.cut_off.count,
         failures=sample.attempts - sample.successes,
         cut_off=sample.cut_off.count,
         windows=tuple(_encoded(answered, group) for group in groups),

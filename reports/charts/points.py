@@ -129,7 +129,11 @@ def _operation_course(
         if tag.operation is operation:
             found[tag.outcome].append(series)
     counts = {outcome: _windows(parts, clock.width_s) for outcome, parts in found.items()}
-    outcomes = tuple(outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and outcome in counts)
+    outcomes = tuple(
+        outcome
+        for outcome in Outcome
+        if outcome is not Outcome.SUCCESS and not outcome.is_apart and outcome in counts
+    )
     succeeded = counts.get(Outcome.SUCCESS, {})
     waited = _windows([part for one in found if one.is_slow for part in found[one]], clock.width_s)
     windows = [

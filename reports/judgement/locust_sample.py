@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.metric import Metric, MetricKind
+from conf.stream_figures import Moment
 from reports.cut_off import CutOff
 from reports.judgement.sample import Measured, share_interval
 
@@ -45,6 +46,8 @@ class LocustSample:
                 value = self.successes / self.attempts if self.attempts else None
             case Metric(MetricKind.PER_SECOND):
                 value = self._successes_per_second()
+            case Metric(moment=Moment()):
+                pass
             case Metric(MetricKind.PERCENTILE, float(percent), False, False):
                 value = self.row.percentiles.get(percent)
             case Metric(MetricKind.MEAN, _, False):

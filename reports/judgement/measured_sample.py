@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from conf.metric import Metric, MetricKind
+from conf.metric import OF_STREAMS, Metric, MetricKind
 from conf.operations import Outcome
+from conf.stream_figures import Quantity
 from reports.cut_off import CutOff
 from reports.judgement.sample import Measured, share_interval
 from reports.statistics.latencies import Latencies
@@ -15,12 +16,29 @@ from reports.statistics.series import Series
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from conf.stream_figures import Moment
     from conf.subject import Subject
     from conf.thresholds import Limits
     from reports.statistics.certainty import Interval
     from reports.statistics.latencies import Bound
 
-_SHARES = frozenset({MetricKind.SUCCESS_RATIO, MetricKind.RATIO, MetricKind.GOODPUT_RATIO})
+_SHARES = frozenset({MetricKind.SUCCESS_RATIO, MetricKind.RATIO, MetricKind.GOODPUT_RATIO}) | OF_STREAMS
+_BAD_SHARES = frozenset({MetricKind.BROKEN_STREAM_RATIO, MetricKind.FAKE_STREAM_RATIO})
+AT_ONCE_MS = 0.001
+"""A microsecond, the least that a histogram holds."""
+
+
+class _Share(NamedTuple):
+    """
+    Args:
+        counted: Results that belong to it.
+        decided: Results of which it is known whether they do.
+        undecided: Results of which it is not known, since the end of the run cut them off.
+    """
+
+    counted: int
+    decided: int
+    undecided: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +51,16 @@ class MeasuredSample:
         results: By outcome, with durations from sending.
         planned: By outcome, with durations from the planned start; empty where flows had none.
         length_s: Length of the selected part of the run; None where unknown.
+        figures: Of streamed answers, by figure, whether from the planned start, and outcome.
+        good: Good streamed answers, by the limits that they keep.
     """
 
     subject: Subject
     results: Mapping[Outcome, Series]
     planned: Mapping[Outcome, Series]
     length_s: float | None
+    figures: Mapping[tuple[Moment | Quantity, bool], Mapping[Outcome, Series]] = field(default_factory=dict)
+    good: Mapping[str, Series] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -47,13 +69,17 @@ class MeasuredSample:
 
     @property
     def attempts(self) -> int:
-        """All results but those that the end of the run cut off."""
-        return self.requests - self.cut_off.count
+        """All results but those that the end of the run cut off, and those that are counted apart."""
+        return (
+            self.requests
+            - self.cut_off.count
+            - sum(self.with_outcome(one) for one in Outcome if one.is_apart)
+        )
 
     @property
     def successes(self) -> int:
         """Results that succeeded."""
-        return self._count(Outcome.SUCCESS)
+        return self.with_outcome(Outcome.SUCCESS)
 
     @property
     def cut_off(self) -> CutOff:
@@ -79,19 +105,17 @@ class MeasuredSample:
             slower_than_ms: A failure of any other kind that took longer counts as waited for in vain too. Quicker ones
                 have no latency; without this limit, none of them has one.
         """
-        results = self.planned if metric and metric.planned else self.results
+        results = self._durations(metric)
         if self.subject.outcome is not None:
             return Latencies(results.get(self.subject.outcome) or Series())
         never = {Outcome.CUT_OFF} if cut_off_lost else set()
         slow = []
         if slower_than_ms is not None:
-            others = [
-                outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and not outcome.is_slow
-            ]
+            others = [outcome for outcome in Outcome if outcome.is_failure and not outcome.is_slow]
             slower = [Series.beyond(series, slower_than_ms) for series in _present(results, others)]
             slow = [series for series in slower if series.count]
         if metric and metric.attempt:
-            never |= {*Outcome} - {Outcome.SUCCESS, Outcome.CUT_OFF}
+            never |= {outcome for outcome in Outcome if outcome.is_failure}
         waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never]
         lost = [Series.never(series) for series in _present(results, never)]
         return Latencies(
@@ -107,18 +131,22 @@ class MeasuredSample:
             return self._measured_rate()
         if not self.requests:
             return None
-        counted, cut_off = self._counted(metric, limits), self.cut_off.count
-        worst = [counted / self.requests]
+        share = self._share(metric, limits)
+        if share is None or not share.decided:
+            return None
+        value = share.counted / share.decided
         if self.subject.outcome is Outcome.CUT_OFF:
-            return Measured(worst[0])
-        if metric.kind is MetricKind.RATIO and self.subject.outcome is not Outcome.SUCCESS:
-            worst.append((counted + cut_off) / self.requests)
-        decided = self._decided(metric, limits)
-        return Measured(counted / decided, cut_off_failed=tuple(worst)) if decided else None
+            return Measured(value)
+        of_all = share.decided + share.undecided
+        worst = [share.counted / of_all]
+        is_bad = metric.kind is MetricKind.RATIO and self.subject.outcome is not Outcome.SUCCESS
+        if is_bad or metric.kind in _BAD_SHARES:
+            worst.append((share.counted + share.undecided) / of_all)
+        return Measured(value, cut_off_failed=tuple(worst))
 
     def judged_count(self, metric: Metric) -> int | None:
         """How many results the metric is judged by: for a latency, the results that it is computed from."""
-        if metric.planned and not self.planned:
+        if (metric.planned and not self.planned) or (metric.is_of_stream and not self.figures):
             return None
         if metric.is_latency and self.subject.outcome is None:
             return self.latencies(metric).count
@@ -126,6 +154,8 @@ class MeasuredSample:
 
     def count(self, metric: Metric) -> int | None:
         """How many results the value rests on; None for a rate and a maximum, of which no interval is given."""
+        if metric.kind in {MetricKind.KEEPS_READING_RATIO, MetricKind.FAKE_STREAM_RATIO}:
+            return self.successes
         if metric.kind in _SHARES:
             return self.attempts
         return (
@@ -135,7 +165,8 @@ class MeasuredSample:
     def interval(self, metric: Metric, limits: Limits) -> Interval | None:
         """The value's 95 % interval; None where there is none, or too few results for one."""
         if metric.kind in _SHARES:
-            return share_interval(self._counted(metric, limits), self._decided(metric, limits))
+            share = self._share(metric, limits)
+            return share_interval(share.counted, share.decided) if share else None
         if metric.kind is MetricKind.PERCENTILE:
             assert metric.percent is not None
             found = self.latencies(metric, slower_than_ms=_slower_than_ms(metric, limits))
@@ -158,33 +189,66 @@ class MeasuredSample:
         if not self.length_s or not self.requests:
             return None
         outcome = self.subject.outcome or Outcome.SUCCESS
-        counted = self._count(outcome)
+        counted = self.with_outcome(outcome)
         more = 0 if outcome in {Outcome.SUCCESS, Outcome.CUT_OFF} else self.cut_off.count
         return Measured(counted / self.length_s, cut_off_failed=((counted + more) / self.length_s,))
 
-    def _counted(self, metric: Metric, limits: Limits) -> int:
-        """The number of decided results that belong to a share."""
-        if metric.kind is not MetricKind.GOODPUT_RATIO:
-            return self._count(self.subject.outcome or Outcome.SUCCESS)
-        assert limits.within_ms is not None
-        series = self.results.get(Outcome.SUCCESS)
-        return series.whole.count_within(limits.within_ms) if series else 0
-
-    def _decided(self, metric: Metric, limits: Limits) -> int:
+    def _share(self, metric: Metric, limits: Limits) -> _Share | None:
         """
-        The number of results of which it is known whether they belong to a share.
+        The results that belong to a share, and those of which it is known; None where the run did not look at it.
 
         A request that was cut off is undecided, unless it had already waited longer than a quick answer may take.
         """
-        if self.subject.outcome is Outcome.CUT_OFF:
-            return self.requests
-        cut_off = self.results.get(Outcome.CUT_OFF)
-        if metric.kind is not MetricKind.GOODPUT_RATIO or not cut_off:
-            return self.attempts
-        assert limits.within_ms is not None
-        return self.requests - cut_off.whole.count_within(limits.within_ms)
+        cut_off = self.cut_off.count
+        match metric.kind:
+            case kind if kind in OF_STREAMS:
+                return self._share_of_streams(kind)
+            case MetricKind.GOODPUT_RATIO:
+                assert limits.within_ms is not None
+                waits = self.results.get(Outcome.CUT_OFF)
+                undecided = waits.whole.count_within(limits.within_ms) if waits else 0
+                good = self._good(limits)
+                return None if good is None else _Share(good, self.attempts + cut_off - undecided, undecided)
+        outcome = self.subject.outcome or Outcome.SUCCESS
+        if outcome is Outcome.CUT_OFF:
+            return _Share(cut_off, self.requests, 0)
+        decided = self.requests - cut_off if outcome.is_apart else self.attempts
+        return _Share(self.with_outcome(outcome), decided, cut_off)
 
-    def _count(self, outcome: Outcome) -> int:
+    def _share_of_streams(self, kind: MetricKind) -> _Share | None:
+        if not self.figures:
+            return None
+        if kind is MetricKind.BROKEN_STREAM_RATIO:
+            broken = self.with_outcome(Outcome.TRUNCATED) + self.with_outcome(Outcome.STREAM_ERROR)
+            return _Share(broken, self.attempts, self.cut_off.count)
+        if kind is MetricKind.FAKE_STREAM_RATIO:
+            fake = self._figure(Quantity.FAKE).get(Outcome.SUCCESS)
+            return _Share(fake.count if fake else 0, self.successes, self.cut_off.count)
+        read = self._figure(Quantity.WAITED).get(Outcome.SUCCESS)
+        waited_for = sum(self.with_outcome(one) for one in Outcome if one.is_slow and one.is_failure)
+        kept = read.whole.count_within(AT_ONCE_MS) if read else 0
+        return _Share(kept, self.successes + waited_for, self.cut_off.count)
+
+    def _good(self, limits: Limits) -> int | None:
+        """Results that are good by *limits*; None where the run looked at streamed answers by other limits."""
+        if limits.within is None:
+            series = self.results.get(Outcome.SUCCESS)
+            return series.whole.count_within(limits.within_ms or 0) if series else 0
+        series = self.good.get(str(limits.within))
+        if series is None:
+            return None if self.successes else 0
+        return series.whole.count_within(AT_ONCE_MS)
+
+    def _durations(self, metric: Metric | None) -> Mapping[Outcome, Series]:
+        if metric is None or metric.moment is None:
+            return self.planned if metric and metric.planned else self.results
+        return self._figure(metric.moment, planned=metric.planned)
+
+    def _figure(self, figure: Moment | Quantity, *, planned: bool = False) -> Mapping[Outcome, Series]:
+        return self.figures.get((figure, planned), {})
+
+    def with_outcome(self, outcome: Outcome) -> int:
+        """How many results ended so."""
         return self.results[outcome].count if outcome in self.results else 0
 
 

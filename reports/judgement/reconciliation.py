@@ -28,7 +28,11 @@ class Count(NamedTuple):
 def reconcile(measurements: Measurements, stats: Iterable[StatsRow]) -> list[Problem]:
     """A problem for each operation that the measurements and Locust's CSV count differently."""
     measured = _counts(
-        (tag.operation, series.count, 0 if tag.outcome is Outcome.SUCCESS else series.count)
+        (
+            tag.operation,
+            series.count,
+            0 if tag.outcome is Outcome.SUCCESS or tag.outcome.is_apart else series.count,
+        )
         for tag, series in measurements.items()
         if tag.is_result
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
+from conf.stream_figures import Quantity
 from conf.subject import Subject
 from reports.judgement.measured_sample import MeasuredSample
 from reports.statistics.series import Series
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from conf.operations import Operation
+    from conf.stream_figures import Moment
     from reports.manifest import Manifest, StepSpan
     from reports.reading.measurement_log import Measurements
 
@@ -50,24 +52,31 @@ def build_sample(
         steps: The steps that count; None for everything outside of the warm-up.
         length_s: How long these steps were together.
     """
-    chosen = {
-        tag: series
-        for tag, series in measurements.items()
-        if tag.operation is subject.operation
-        and tag.is_judged
-        and not tag.server_step
-        and (steps is None or tag.step in steps)
-    }
+    results: dict[bool, dict[Outcome, list[Series]]] = {False: {}, True: {}}
+    figures: dict[tuple[Moment | Quantity, bool], dict[Outcome, list[Series]]] = {}
+    good: dict[str, list[Series]] = {}
+    for tag, series in measurements.items():
+        if (
+            tag.operation is not subject.operation
+            or not tag.is_judged
+            or (steps is not None and tag.step not in steps)
+        ):
+            continue
+        if tag.is_whole:
+            results[tag.planned].setdefault(tag.outcome, []).append(series)
+        elif tag.figure is Quantity.GOOD:
+            good.setdefault(tag.split, []).append(series)
+        elif tag.figure is not None:
+            figures.setdefault((tag.figure, tag.planned), {}).setdefault(tag.outcome, []).append(series)
     return MeasuredSample(
-        subject, _by_outcome(chosen, planned=False), _by_outcome(chosen, planned=True), length_s
+        subject,
+        _merged(results[False]),
+        _merged(results[True]),
+        length_s,
+        {key: _merged(found) for key, found in figures.items()},
+        {limits: Series.merged(parts) for limits, parts in good.items()},
     )
 
 
-def _by_outcome(chosen: Measurements, *, planned: bool) -> dict[Outcome, Series]:
-    found = {
-        outcome: [
-            series for tag, series in chosen.items() if tag.outcome is outcome and tag.planned is planned
-        ]
-        for outcome in Outcome
-    }
-    return {outcome: Series.merged(parts) for outcome, parts in found.items() if parts}
+def _merged(found: dict[Outcome, list[Series]]) -> dict[Outcome, Series]:
+    return {outcome: Series.merged(found[outcome]) for outcome in Outcome if outcome in found}

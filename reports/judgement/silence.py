@@ -109,7 +109,9 @@ def _most_at_once(manifest: Manifest, operation: Operation, length_s: float) -> 
 def _find_silence(measurements: Measurements, operation: Operation, until_s: float) -> _Silence | None:
     results = {tag: one for tag, one in measurements.items() if tag.operation is operation and tag.is_result}
     successes = Series.merged(one for tag, one in results.items() if tag.outcome is Outcome.SUCCESS)
-    failures = Series.merged(one for tag, one in results.items() if tag.outcome is not Outcome.SUCCESS)
+    failures = Series.merged(
+        one for tag, one in results.items() if tag.outcome is not Outcome.SUCCESS and not tag.outcome.is_apart
+    )
     if not successes.count or not failures.count:
         return None
     width_s = max(successes.width_s, failures.width_s)

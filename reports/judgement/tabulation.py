@@ -98,6 +98,8 @@ def _measured_row(
         ),
         planned=sample.latencies(_PLANNED).summary(),
         cut_off=sample.cut_off,
+        intercepted=sample.with_outcome(Outcome.INTERCEPTED),
+        abandoned=sample.with_outcome(Outcome.ABANDONED),
     )
 
 
@@ -161,6 +163,8 @@ def _step_row(
         state=state,
         certain=_is_certain(findings, state, broken=not sample.successes),
         cut_off=sample.cut_off,
+        intercepted=sample.with_outcome(Outcome.INTERCEPTED),
+        abandoned=sample.with_outcome(Outcome.ABANDONED),
     )
 
 

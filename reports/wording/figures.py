@@ -38,6 +38,9 @@ _METRIC_LABELS = {
     MetricKind.SUCCESS_RATIO: "Success rate",
     MetricKind.RATIO: "Share of the results",
     MetricKind.GOODPUT_RATIO: "Good and quick answers",
+    MetricKind.KEEPS_READING_RATIO: "Text keeps up with reading",
+    MetricKind.BROKEN_STREAM_RATIO: "Streams that broke off",
+    MetricKind.FAKE_STREAM_RATIO: "Text came all at once",
     MetricKind.PER_SECOND: "Throughput",
     MetricKind.MEAN: "Mean",
     MetricKind.MAX: "Slowest",
@@ -65,8 +68,15 @@ def metric_label(name: str, limits: Limits | None = None) -> str:
         label = f"{metric.percent:g} of 100 within (p{metric.percent:g})"
     else:
         label = f"{metric.percent:g} % within (p{metric.percent:g})"
-    if metric.kind is MetricKind.GOODPUT_RATIO and limits is not None and limits.within_ms is not None:
-        label += f", within {limits.within_ms:,g}{_NBSP}ms"
+    if metric.moment is not None:
+        label = f"{metric.moment.label}: {label[0].lower()}{label[1:]}"
+    if metric.kind is MetricKind.GOODPUT_RATIO and limits is not None:
+        spans = {
+            "": limits.within_ms,
+            "first text ": limits.first_content_within_ms,
+            "gaps ": limits.largest_gap_within_ms,
+        }
+        label += "".join(f", {span}within {ms:,g}{_NBSP}ms" for span, ms in spans.items() if ms is not None)
     label += ", of all attempts" if metric.attempt else ""
     return label + (", from the planned start" if metric.planned else "")
 

@@ -38,7 +38,9 @@ class RunPart:
         self.run_id = begin.run_id
         self.houses = Houses(begin.run_id, begin.known, send)
         self.questions = Questions.unpack(begin.questions)
-        self.results = Results(settings.contract, failures, settings.target.request_timeout_s)
+        self.results = Results(
+            settings.contract, failures, settings.target.request_timeout_s, settings.thresholds
+        )
         self.ceiling = Ceiling(begin.ceiling)
         self.schedules = _plan_starts(begin, settings)
         self._settings = settings

@@ -47,7 +47,9 @@ def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) 
     step_users = [step.users for step in plan.steps]
     refuse_too_many(settings, max(step_users, default=plan.users or 0))
     _refuse_too_fast(settings, journeys)
-    require_measurable(settings.thresholds, settings.profile, journeys, step_users)
+    require_measurable(
+        settings.thresholds, settings.profile, journeys, settings.contract.streamed, step_users
+    )
     return Choice(settings, tuple(journeys), plan)
 
 

@@ -7,9 +7,11 @@ from locust.stats import StatsError
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from conf.stream_figures import Moment, Quantity
 from monitoring.histogram_bounds import latency_bounds_s
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, Ending, FailureCount, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureCount, Mark, ProcessReading, RunMetrics
+from reports.judgement.measured_sample import AT_ONCE_MS
 from reports.reading.locust_csv import parse_failure
 from reports.wording.sentences import CONSEQUENCES
 
@@ -30,6 +32,8 @@ class Totals(NamedTuple):
     results: dict[tuple[Operation, Outcome], int]
     latencies: dict[tuple[Operation, Ending], HdrHistogram]
     steps: dict[tuple[Operation, str], HdrHistogram]
+    moments: dict[tuple[Operation, Moment, Ending], HdrHistogram]
+    marked: dict[tuple[Operation, Mark], int]
 
 
 def build_totals(measurements: Measurements) -> Totals:
@@ -37,15 +41,27 @@ def build_totals(measurements: Measurements) -> Totals:
     results: Counter[tuple[Operation, Outcome]] = Counter()
     latencies: dict[tuple[Operation, Ending], HdrHistogram] = {}
     steps: dict[tuple[Operation, str], HdrHistogram] = {}
+    moments: dict[tuple[Operation, Moment, Ending], HdrHistogram] = {}
+    marked: Counter[tuple[Operation, Mark]] = Counter()
     for tag, series in measurements.items():
         histogram = series.whole.as_histogram()
         if tag.server_step:
             steps.setdefault((tag.operation, tag.server_step), new_histogram()).add(histogram)
         elif tag.is_result:
             results[tag.operation, tag.outcome] += series.count
-            key = tag.operation, Ending.of(tag.outcome)
-            latencies.setdefault(key, new_histogram()).add(histogram)
-    return Totals(results, latencies, steps)
+            if not tag.outcome.is_apart:
+                key = tag.operation, Ending.of(tag.outcome)
+                latencies.setdefault(key, new_histogram()).add(histogram)
+        elif isinstance(tag.figure, Moment) and not tag.planned:
+            moment = tag.operation, tag.figure, Ending.of(tag.outcome)
+            moments.setdefault(moment, new_histogram()).add(histogram)
+        elif tag.figure is Quantity.FAKE:
+            marked[tag.operation, Mark.FAKE] += series.count
+        elif tag.figure is Quantity.WAITED:
+            read = series.whole.count_within(AT_ONCE_MS)
+            marked[tag.operation, Mark.READ] += read
+            marked[tag.operation, Mark.WAITED_FOR] += series.count - read
+    return Totals(results, latencies, steps, moments, marked)
 
 
 def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
@@ -63,6 +79,8 @@ def build_run_metrics(run: Run, verdict: Verdict, totals: Totals) -> RunMetrics:
         results=totals.results,
         latencies=totals.latencies,
         steps=totals.steps,
+        moments=totals.moments,
+        marked=totals.marked,
         bounds_s=latency_bounds_s(settings.thresholds),
         users=run.runner.user_count if run.ending.is_under_way else 0,
         users_wanted=run.users.wanted,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from gevent import GreenletExit
 
 from conf.operations import Outcome
-from swarm.failure import RequestFailed, unexpected_failure
+from swarm.failure import CountedApart, RequestFailed, unexpected_failure
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from conf.operations import Operation
     from swarm.generator.results import Results
+    from swarm.users.streamed_answer import StreamedAnswer
 
 CUT_OFF = RequestFailed(Outcome.CUT_OFF, "in flight when its user was stopped, and not finished in time")
 _LOCUSTS_OWN = "locust.exception"
@@ -27,8 +28,8 @@ class Attempt:
     """
     Counted as begun before its first byte, and ended by exactly one result, even after an exception.
 
-    Used as a ``with`` block. A `RequestFailed` raised in it fails the attempt; any other exception fails it as
-    unexpected; neither leaves the block. Where the user is killed, the attempt is cut off, and the user ends.
+    Used as a ``with`` block. A `RequestFailed` raised in it fails the attempt; a `CountedApart` makes it neither success
+    nor failure; any other exception fails it as unexpected; none of them leaves the block. Where the user is killed, the attempt is cut off, and the user ends.
 
     Args:
         environment: Locust's; its statistics count the result too.
@@ -51,7 +52,9 @@ class Attempt:
         "_url",
         "failed",
         "given",
+        "outcome",
         "response",
+        "stream",
         "trace_id",
     )
 
@@ -70,6 +73,9 @@ class Attempt:
         self._ended_s: float | None = None
         self.failed: RequestFailed | None = None
         """How the attempt failed; None where it succeeded."""
+        self.outcome = Outcome.SUCCESS
+        self.stream: StreamedAnswer | None = None
+        """What came of a streamed answer; None where none is expected."""
         self.response: Any = None
         """The answer; None where none came."""
         self.given: dict[str, str] = {}
@@ -80,6 +86,11 @@ class Attempt:
         self._results.begin(self._operation)
         self._began_at, self._began_s = time(), perf_counter()
         return self
+
+    @property
+    def began_s(self) -> float:
+        """When it began, as `perf_counter` has it."""
+        return self._began_s
 
     def answered(self, response: Any) -> None:
         """Stop the clock, since the answer is complete: the suite's own work that follows is not timed."""
@@ -100,10 +111,9 @@ class Attempt:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         took_s = (self._ended_s or perf_counter()) - self._began_s
-        failed = self._failure(error)
-        self.failed = failed and self._results.known(failed)
+        self._judge(error)
         context = self._context if self.trace_id is None else self._context | {"trace_id": self.trace_id}
-        self._results.end(self._operation, took_s, self.failed, context)
+        self._results.end(self._operation, took_s, self.outcome, context)
         self._environment.events.request.fire(
             request_type=self._request_type,
             name=self._operation.value,
@@ -115,8 +125,17 @@ class Attempt:
             start_time=self._began_at,
             url=self._url,
         )
-        self._results.note(self._operation, took_s, self.failed, context, self.response)
+        self._results.note(self._operation, took_s, self, context)
         return isinstance(error, Exception) and type(error).__module__ != _LOCUSTS_OWN
+
+    def _judge(self, error: BaseException | None) -> None:
+        if isinstance(error, CountedApart):
+            self.outcome = error.outcome
+            return
+        failed = self._failure(error)
+        if failed is not None:
+            self.failed = self._results.known(failed)
+            self.outcome = failed.outcome
 
     def _failure(self, error: BaseException | None) -> RequestFailed | None:
         if isinstance(error, RequestFailed):

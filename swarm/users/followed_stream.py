@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import gevent
 
 from conf.operations import Outcome
-from swarm.failure import RequestFailed
+from swarm.failure import CountedApart, RequestFailed
 from swarm.http.content import PieceDecoder
 from swarm.users.answer import assess_sources
 from swarm.users.streamed_answer import StreamedAnswer
@@ -35,9 +35,12 @@ class FollowedStream:
         expected: What the contract says about the answer.
         patience: How long a silence may be.
         limits: How large the answer may be.
+        leaves_after_s: When the homeowner closes the page; None: not before the answer has ended.
     """
 
-    def __init__(self, expected: Answer, patience: Streams, limits: Answers) -> None:
+    def __init__(
+        self, expected: Answer, patience: Streams, limits: Answers, leaves_after_s: float | None = None
+    ) -> None:
         assert expected.stream is not None
         self.answer = StreamedAnswer(expected.stream)
         self.has_begun = False
@@ -46,17 +49,24 @@ class FollowedStream:
         self._source_development = expected.source_development
         self._decoder: PieceDecoder | None = None
         self._texts, self._last_s = 0, 0.0
+        self._leaves_after_s = leaves_after_s
 
     def __enter__(self) -> Self:
         self._last_s, self._waiting = perf_counter(), gevent.getcurrent()
-        self._timer = gevent.get_hub().loop.timer(self._patience.first_content_s)
+        loop = gevent.get_hub().loop
+        self._timer = loop.timer(self._patience.first_content_s)
         self._timer.start(self._look)
+        self._leaving = None if self._leaves_after_s is None else loop.timer(self._leaves_after_s)
+        if self._leaving is not None:
+            self._leaving.start(self._waiting.throw, CountedApart(Outcome.ABANDONED))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.close()
+        if self._leaving is not None:
+            self._leaving.close()
 
     def __call__(self, reader: AnswerReader, at_s: float) -> None:
         """Take what has come with a read at *at_s*; raises `RequestFailed` as `StreamedAnswer.feed` does."""
@@ -64,6 +74,7 @@ class FollowedStream:
             if reader.head is None:
                 return
             status, headers = reader.head
+            self.answer.headers_s = at_s
             self._decoder = PieceDecoder(headers.get_all("content-encoding"), self._limits.body_bytes)
             self.has_begun = status in self._statuses and _is_stream(headers)
         if self.has_begun and (piece := self._decoder.decode(reader.take_body())):

@@ -101,7 +101,11 @@ class PortalUser(JourneyUser):
             attempt.answered(response)
             return response
         patience = self.settings.streams
-        with FollowedStream(endpoint.answer, patience, self.settings.answers) as stream:
+        leaves_s = None
+        if self.load.abandon_ratio and self.random.random() < self.load.abandon_ratio:
+            leaves_s = self.random.uniform(0.0, self.load.abandon_within_s)
+        with FollowedStream(endpoint.answer, patience, self.settings.answers, leaves_s) as stream:
+            attempt.stream = stream.answer
             try:
                 response = self._connections.exchange(endpoint.method, request, stream, patience.whole_s)
             except RequestFailed as failed:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conf.operations import Outcome
+from conf.stream_figures import READING_WORDS_PER_S
 from swarm.failure import RequestFailed
 from swarm.http.event_stream import EventStreamReader
 from swarm.users.json_body import find, parse_object
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from conf.stream import JsonPath, Stream
     from swarm.http.event_stream import Event
 
-READING_WORDS_PER_S = 4.0
-"""As fast as adults read."""
 _LONGEST_REASON = 200
+_MOST_TOKENS = 10_000_000
 _NUMBER = re.compile(r"[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*")
 """A number or an id."""
 
@@ -33,8 +33,10 @@ class StreamedAnswer:
     def __init__(self, expected: Stream) -> None:
         self._expected = expected
         self._reader = EventStreamReader()
+        self.headers_s: float | None = None
+        """When the answer's headers were there, by the clock of `feed`."""
         self.first_event_s: float | None = None
-        """When the first event was there, of whatever kind; as the clock of `feed` has it."""
+        """When the first event was there, of whatever kind."""
         self.first_source_s: float | None = None
         """When the first document was named."""
         self.contents: list[tuple[float, int]] = []
@@ -43,9 +45,12 @@ class StreamedAnswer:
         """When the event that ends the answer was there."""
         self.sources: list[Any] = []
         """The documents that the answer rests on, as the portal lists them."""
-        self.keeps_reading = True
-        """Whether a homeowner who reads from the first text on never had to wait for the next."""
-        self._words = 0
+        self.words = 0
+        self.tokens: int | None = None
+        """As the portal counts them; None where it does not."""
+        self.waited_s = 0.0
+        """How long a homeowner who reads from the first text on had to wait for the next, together."""
+        self._read_at_s = 0.0
         self._within_word = False
 
     @property
@@ -92,14 +97,21 @@ class StreamedAnswer:
             return
         body = parse_object(event.data, "an event")
         kind = event.kind if expected.kind is None else find(body, expected.kind)
+        if kind in expected.tokens:
+            self._count_tokens(find(body, expected.tokens[kind]))
         if kind in expected.done:
             self._finish(at_s)
         elif kind in expected.errors:
             raise _stream_error(body, expected.errors[kind])
         elif kind in expected.content or kind in expected.sources:
             self._take_parts(kind, body, at_s)
-        elif kind not in expected.others:
+        elif kind not in expected.others and kind not in expected.tokens:
             raise _invalid("the stream holds an event of a kind that the contract does not name")
+
+    def _count_tokens(self, number: Any) -> None:
+        """Take a number of all tokens so far; other values are no number of tokens, and no fault of the answer."""
+        if type(number) is int and 0 < number < _MOST_TOKENS:
+            self.tokens = number
 
     def _finish(self, at_s: float) -> None:
         if self.done_s is None:
@@ -123,11 +135,13 @@ class StreamedAnswer:
     def _read(self, text: str, at_s: float) -> None:
         if self.done_s is not None:
             raise _invalid("a text comes after the end of the answer")
-        if self.contents and self._words < READING_WORDS_PER_S * (at_s - self.contents[0][0]):
-            self.keeps_reading = False
+        if self.contents:
+            self.waited_s += max(at_s - self._read_at_s, 0.0)
         self.contents.append((at_s, len(text)))
         continues = self._within_word and not text[0].isspace()
-        self._words += len(text.split()) - continues
+        new = len(text.split()) - continues
+        self.words += new
+        self._read_at_s = max(self._read_at_s, at_s) + new / READING_WORDS_PER_S
         self._within_word = not text[-1].isspace()
 
 

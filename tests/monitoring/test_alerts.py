@@ -117,6 +117,12 @@ def test_every_kind_of_metric_has_a_rule_but_the_maximum(tmp_path: Path) -> None
 goodput_ratio = { pass_above = 0.9, within_ms = 2200 }
 per_second = { pass_at_least = 5 }
 mean_ms = { pass_below = 1 }
+first_content_p95_ms = { pass_below = 2000 }
+keeps_reading_ratio = { pass_at_least = 0.95 }
+broken_stream_ratio = { pass_below = 0.005 }
+fake_stream_ratio = { pass_below = 0.05 }
+[thresholds."chat.intercepted"]
+ratio = { pass_below = 0.5 }
 [thresholds."chat.timeout"]
 ratio = { pass_below = 0.01 }
 [thresholds.generator]
@@ -126,11 +132,12 @@ rss_mb_per_hour = { pass_below = 10 }
     new = names(settings) - names(load_settings(environ={}))
     assert {name.removeprefix("LoadTest") for name in new if name.startswith("LoadTest")} == {
         "ChatGoodputRatio", "ChatPerSecond", "ChatMeanMs", "ChatTimeoutRatio", "GeneratorRssMbPerHour",
+        "ChatFirstContentP95Ms", "ChatKeepsReadingRatio", "ChatBrokenStreamRatio", "ChatFakeStreamRatio", "ChatInterceptedRatio",
     }  # fmt: skip
     assert {name for name in new if name.startswith("Portal")} == {
         "PortalChatGoodputRatio", "PortalChatMeanMs",
     }  # fmt: skip
-    assert len(MetricKind) == 9, "a new kind wants a rule, or a sentence in docs/monitoring.md"
+    assert len(MetricKind) == 12, "a new kind wants a rule, or a sentence in docs/monitoring.md"
 
 
 def test_a_bound_is_spelled_in_rules_as_on_the_page(tmp_path: Path) -> None:

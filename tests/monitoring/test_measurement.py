@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment, Quantity
 from monitoring.measurement import HIGHEST_US, MeasurementLog, Recorder, Tag, new_histogram, utc_now
 
 if TYPE_CHECKING:
@@ -41,7 +42,16 @@ tags = st.builds(
     st.sampled_from([Operation.CHAT, Operation.RAG_SEARCH]),
     st.sampled_from([Outcome.SUCCESS, Outcome.TIMEOUT]),
     st.integers(0, 1),
-    st.sampled_from([(False, ""), (True, ""), (False, "llm")]),
+    st.sampled_from(
+        [
+            (False, ""),
+            (True, ""),
+            (False, "llm"),
+            (True, "", Moment.FIRST_CONTENT),
+            (False, "", Quantity.GOOD, "20000-2000-any"),
+            (False, "", None, "hit"),
+        ]
+    ),
 )
 durations_us = (
     st.integers(1, 3_000) | st.integers(1, HIGHEST_US) | st.sampled_from([1, 2047, 2048, HIGHEST_US])

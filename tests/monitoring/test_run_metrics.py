@@ -99,7 +99,7 @@ def test_every_family_is_described_whether_it_has_samples_or_not() -> None:
     lines = [line.split()[2] for line in render(RunMetrics()).decode().splitlines() if line[:6] == "# HELP"]
     full = [line.split()[2] for line in render(full_run()).decode().splitlines() if line[:6] == "# TYPE"]
     assert lines == full
-    assert len(lines) == len(set(lines)) == 21
+    assert len(lines) == len(set(lines)) == 23
 
 
 @needs_promtool

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from reports.statistics.series import Series
 
 PHASE17 = load_settings(environ={}).thresholds["chat"]
-QUICK = [
-    Outcome.STATUS, Outcome.CONNECTION, Outcome.VALIDATION, Outcome.ISOLATION, Outcome.UNEXPECTED,
-]  # fmt: skip
+QUICK = [outcome for outcome in Outcome if outcome.is_failure and not outcome.is_slow]
 ANY = Limits(pass_below=1e9)
 
 durations = st.integers(1, 70_000)

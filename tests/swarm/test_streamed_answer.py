@@ -65,20 +65,20 @@ def test_white_space_is_no_first_content_and_sources_may_rightly_be_empty() -> N
 
 
 @pytest.mark.parametrize(
-    ("pieces", "keeps"),
+    ("pieces", "waited_s"),
     [
-        ([(0, "one two three four "), (1.0, "five")], True),
-        ([(0, "one two three four "), (1.1, "five")], False),
-        ([(0, "on"), (0.2, "e"), (0.3, " two")], False),
-        ([(9, "one")], True),
+        ([(0, "one two three four "), (1.0, "five")], 0),
+        ([(0, "one two three four "), (1.1, "five")], 0.1),
+        ([(0, "on"), (0.2, "e"), (0.3, " two")], 0.05),
+        ([(0, "one "), (1, "two "), (2, "three")], 1.5),
+        ([(9, "one")], 0),
     ],
 )
 def test_a_reader_of_four_words_a_second_waits_or_does_not(
-    pieces: list[tuple[float, str]],
-    keeps: bool,  # noqa: FBT001 - expected
+    pieces: list[tuple[float, str]], waited_s: float
 ) -> None:
     answer = read(*((at_s, text(words)) for at_s, words in pieces), ends=False)
-    assert answer.keeps_reading is keeps
+    assert answer.waited_s == pytest.approx(waited_s)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""The figures of one streamed answer, from its moments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf.operations import Outcome
+from conf.stream_figures import STALL_S, Moment, Quantity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from conf.thresholds import Within
+    from swarm.users.streamed_answer import StreamedAnswer
+
+_US = 1e-6
+"""A number is recorded as so many microseconds."""
+_WAITED_FOR = frozenset({Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.DONE})
+"""What each homeowner waits for: where it did not come, the wait is its lower bound."""
+_READ_AT_ONCE = frozenset({Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE})
+"""What a whole answer that is no stream gives at its end."""
+_FAKE_RATIO = 0.9
+_FAKE_CONTENTS = 5
+"""An answer with fewer texts may come at once."""
+_FAKE_PER_READ = 10
+
+
+def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> dict[Moment, float]:
+    """
+    How long each moment took from sending.
+
+    Args:
+        stream: What came of the answer.
+        began_s: When it was asked for, by the stream's own clock.
+        took_s: How long it took altogether.
+        outcome: How it ended. Where it did not succeed, what had not come has the time that it was waited for.
+    """
+    came = {
+        Moment.HEADERS: stream.headers_s,
+        Moment.FIRST_EVENT: stream.first_event_s,
+        Moment.FIRST_SOURCE: stream.first_source_s,
+        Moment.FIRST_CONTENT: stream.contents[0][0] if stream.contents else None,
+        Moment.LAST_CONTENT: stream.contents[-1][0] if stream.contents else None,
+        Moment.DONE: stream.done_s,
+    }
+    missing = _READ_AT_ONCE if outcome is Outcome.SUCCESS else _WAITED_FOR
+    found = {
+        moment: took_s if at_s is None else at_s - began_s
+        for moment, at_s in came.items()
+        if at_s is not None or moment in missing
+    }
+    gaps_s = stream.gaps_s
+    if stream.contents and outcome is not Outcome.SUCCESS:
+        gaps_s = [*gaps_s, took_s - found[Moment.LAST_CONTENT]]
+    if stream.contents or outcome is Outcome.SUCCESS:
+        found[Moment.LARGEST_GAP] = max(gaps_s, default=0.0)
+    return found
+
+
+def quantities(stream: StreamedAnswer) -> Iterator[tuple[Quantity, float]]:
+    """The other figures of a successful answer: seconds, and numbers as so many microseconds."""
+    yield Quantity.WAITED, stream.waited_s
+    stalled_s = 0.0
+    for gap_s in stream.gaps_s:
+        yield Quantity.GAP, gap_s
+        stalled_s += max(gap_s - STALL_S, 0.0)
+    if stalled_s:
+        yield Quantity.STALLED, stalled_s
+    numbers = {
+        Quantity.CONTENTS: len(stream.contents),
+        Quantity.CHARACTERS: sum(length for _, length in stream.contents),
+        Quantity.WORDS: stream.words,
+        Quantity.HEARTBEATS: stream.heartbeats,
+        Quantity.TOKENS: stream.tokens or 0,
+    }
+    yield from ((quantity, number * _US) for quantity, number in numbers.items() if number)
+
+
+def is_fake(stream: StreamedAnswer, found: dict[Moment, float]) -> bool:
+    """Whether the text came as a whole or nearly: at the end, or in few reads of many texts each."""
+    if len(stream.contents) < _FAKE_CONTENTS:
+        return False
+    reads = len({at_s for at_s, _ in stream.contents})
+    is_late = found[Moment.FIRST_CONTENT] > _FAKE_RATIO * found[Moment.DONE]
+    return is_late or reads * _FAKE_PER_READ <= len(stream.contents)
+
+
+def keeps(found: dict[Moment, float], within: Within) -> bool:
+    """Whether a successful answer keeps all limits."""
+    limits = zip((Moment.DONE, Moment.FIRST_CONTENT, Moment.LARGEST_GAP), within, strict=True)
+    return all(limit_ms is None or found[moment] * 1000 <= limit_ms for moment, limit_ms in limits)
+
+
+def withins(limits: Iterable[Within | None]) -> tuple[Within, ...]:
+    """Each set of limits once."""
+    return tuple(dict.fromkeys(within for within in limits if within is not None))

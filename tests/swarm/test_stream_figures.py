@@ -1,0 +1,111 @@
+"""The figures of a streamed answer: from when to when, and what stands for what never came."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from conf.operations import Outcome
+from conf.stream_figures import Moment, Quantity
+from conf.thresholds import Within
+from swarm.generator.stream_figures import is_fake, keeps, moments_s, quantities
+
+SENT_S = 100.0
+
+
+def answer(*texts_s: float, done_s: float | None = None, **seen: Any) -> Any:
+    """An answer sent at `SENT_S`, whose texts of ten letters came so many seconds later."""
+    at_s = [SENT_S + text_s for text_s in texts_s]
+    usual = {
+        "headers_s": SENT_S + 0.1,
+        "first_event_s": SENT_S + 0.2,
+        "first_source_s": None,
+        "contents": [(moment_s, 10) for moment_s in at_s],
+        "gaps_s": [after - before for before, after in pairwise(at_s)],
+        "done_s": None if done_s is None else SENT_S + done_s,
+        "waited_s": 0.0,
+        "words": 2 * len(texts_s),
+        "heartbeats": 0,
+        "tokens": None,
+    }
+    return SimpleNamespace(**usual | seen)
+
+
+def found(stream: Any, took_s: float, outcome: Outcome) -> dict[Moment, float]:
+    return {moment: round(s, 6) for moment, s in moments_s(stream, SENT_S, took_s, outcome).items()}
+
+
+def test_moments_of_a_whole_answer_begin_when_it_is_sent() -> None:
+    assert found(answer(1.0, 1.5, 3.0, done_s=3.2), 3.3, Outcome.SUCCESS) == {
+        Moment.HEADERS: 0.1,
+        Moment.FIRST_EVENT: 0.2,
+        Moment.FIRST_CONTENT: 1.0,
+        Moment.LAST_CONTENT: 3.0,
+        Moment.DONE: 3.2,
+        Moment.LARGEST_GAP: 1.5,
+    }
+
+
+def test_a_single_text_has_no_gap_to_wait_for() -> None:
+    assert found(answer(1.0, done_s=1.0), 1.0, Outcome.SUCCESS)[Moment.LARGEST_GAP] == 0
+
+
+def test_an_answer_that_is_no_stream_can_be_read_when_it_is_whole() -> None:
+    whole = found(answer(first_event_s=None), 0.8, Outcome.SUCCESS)
+    assert [whole[moment] for moment in (Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE)] == [0.8] * 3
+    assert Moment.FIRST_EVENT not in whole
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o.is_failure or o is Outcome.CUT_OFF])
+def test_what_never_came_was_waited_for_until_the_end(outcome: Outcome) -> None:
+    silent = found(answer(headers_s=None, first_event_s=None), 30.0, outcome)
+    assert silent == dict.fromkeys(
+        [Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.DONE], 30.0
+    )
+    halting = found(answer(1.0, 1.2), 31.2, outcome)
+    assert halting[Moment.FIRST_CONTENT] == 1.0
+    assert (halting[Moment.DONE], halting[Moment.LARGEST_GAP]) == (31.2, 30.0)
+
+
+def test_stalls_are_what_gaps_have_beyond_their_limit_and_nothing_is_recorded_where_there_is_none() -> None:
+    figures = list(quantities(answer(1.0, 1.5, 4.0, done_s=4.0)))
+    assert [round(value, 6) for quantity, value in figures if quantity is Quantity.GAP] == [0.5, 2.5]
+    assert [round(value, 6) for quantity, value in figures if quantity is Quantity.STALLED] == [1.5]
+    assert {quantity: round(value * 1e6) for quantity, value in figures if value < 1e-3} == {
+        Quantity.WAITED: 0,
+        Quantity.CONTENTS: 3,
+        Quantity.CHARACTERS: 30,
+        Quantity.WORDS: 6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("texts_s", "done_s", "fake"),
+    [
+        ([1 + 0.05 * n for n in range(20)], 2.0, False),
+        ([1.0] * 20, 1.0, True),  # one read, at the end
+        ([0.1] * 20, 9.0, True),  # one read, early
+        ([1.0 + 0.001 * n for n in range(20)], 1.03, True),  # many reads, all at the end
+        ([1.0] * 3, 1.0, False),  # so few texts may come together
+    ],
+)
+def test_text_that_comes_all_at_once_is_no_stream(texts_s: list[float], done_s: float, fake: bool) -> None:  # noqa: FBT001 - expected
+    stream = answer(*texts_s, done_s=done_s)
+    assert is_fake(stream, moments_s(stream, SENT_S, done_s, Outcome.SUCCESS)) is fake
+
+
+@pytest.mark.parametrize(
+    ("within", "kept"),
+    [
+        (Within(20_000, 2_000, 1_600), True),
+        (Within(3_100, None, None), False),
+        (Within(20_000, 900, None), False),
+        (Within(20_000, None, 1_400), False),
+    ],
+)
+def test_a_good_answer_keeps_all_limits_at_once(within: Within, kept: bool) -> None:  # noqa: FBT001 - expected
+    stream = answer(1.0, 1.5, 3.0, done_s=3.2)
+    assert keeps(moments_s(stream, SENT_S, 3.3, Outcome.SUCCESS), within) is kept
