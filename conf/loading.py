@@ -120,12 +120,30 @@ def _chosen_file(section: str, choice: object, folder: str, mistakes: list[str])
     """A profile or contract, the suite's or the user's own; where there is no such file, None, and a mistake is noted."""
     key, known = _CHOICES[section][0], sorted(path.stem for path in (CONF_DIR / folder).glob("*.toml"))
     if choice in known:
-        return read_layer(CONF_DIR / folder / f"{choice}.toml", mistakes)
+        return _on_its_base(read_layer(CONF_DIR / folder / f"{choice}.toml", mistakes), folder, mistakes)
     if isinstance(choice, str) and _is_path(choice):
         before = len(mistakes)
-        layer = read_layer(Path(choice), mistakes, key)
+        layer = _on_its_base(read_layer(Path(choice), mistakes, key), folder, mistakes)
         return layer if len(mistakes) == before else None
     mistakes.append(
         f"{key}: {shown_value(choice)} is not a {section}; allowed: {', '.join(known)}, or the path of a TOML file"
     )
     return None
+
+
+def _on_its_base(layer: Layer, folder: str, mistakes: list[str]) -> Layer:
+    """A file with all tables that it does not hold itself of the suite's file that it is ``based_on``."""
+    base = layer.values.get("based_on")
+    if base is None:
+        return layer
+    whole = [
+        path.stem for path in sorted((CONF_DIR / folder).glob("*.toml")) if path.stem != Path(layer.name).stem
+    ]
+    if base not in whole:
+        mistakes.append(
+            f"{layer.name}: based_on: {shown_value(base)} is none of the suite's {folder}; allowed: {', '.join(whole)}"
+        )
+        return layer
+    below = _on_its_base(read_layer(CONF_DIR / folder / f"{base}.toml", mistakes), folder, mistakes)
+    own = {key: value for key, value in layer.values.items() if key != "based_on"}
+    return Layer(layer.name, below.values | own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conf.operations import Operation, Outcome
 from conf.stream_figures import Moment, Quantity
@@ -13,18 +13,38 @@ from swarm.failure import RequestFailed, unexpected_failure
 from swarm.generator.rate_limits import TOO_MANY, RateLimits
 from swarm.generator.server_timing import parse_server_timing
 from swarm.generator.slowest import Slowest
-from swarm.generator.stream_figures import is_fake, keeps, moments_s, quantities, withins
 
 if TYPE_CHECKING:
     from conf.contract import Contract
-    from conf.thresholds import Thresholds
+    from conf.thresholds import Thresholds, Within
     from swarm.generator.failure_log import FailureLog
-    from swarm.users.attempt import Attempt
-    from swarm.users.streamed_answer import StreamedAnswer
 
 
 _MOST_REASONS = 200
 """Of failures, in one process."""
+
+
+_YES, _NO = 1e-6, 2e-6
+
+
+class StreamFigures(NamedTuple):
+    """
+    The figures of one streamed answer.
+
+    Args:
+        moments_s: How long each moment took; where the answer did not succeed, also how long what never came was waited for.
+        quantities: The other figures of a success, in seconds; a number stands for so many microseconds.
+    """
+
+    moments_s: dict[Moment, float]
+    quantities: tuple[tuple[Quantity, float], ...]
+
+    def keep(self, within: Within) -> bool:
+        """Whether a successful answer keeps all limits."""
+        limits = zip((Moment.DONE, Moment.FIRST_CONTENT, Moment.LARGEST_GAP), within, strict=True)
+        return all(
+            limit_ms is None or self.moments_s[moment] * 1000 <= limit_ms for moment, limit_ms in limits
+        )
 
 
 class Results:
@@ -45,7 +65,7 @@ class Results:
     ) -> None:
         self._longest_s = longest_s
         self._withins = {
-            subject.operation: withins(limits.within for limits in demands.values())
+            subject.operation: {limits.within for limits in demands.values() if limits.within is not None}
             for text, demands in (thresholds or {}).items()
             if (subject := parse_subject(text)).operation is not None
         }
@@ -69,7 +89,7 @@ class Results:
         """Count an attempt that begins."""
         self.recorder.begin(operation)
 
-    def end(self, operation: Operation, took_s: float, outcome: Outcome, context: dict[str, Any]) -> None:
+    def end(self, operation: Operation, took_s: float, outcome: Outcome, context: dict[str, Any]) -> Tag:
         """
         Record the result of an attempt.
 
@@ -78,54 +98,62 @@ class Results:
             took_s: Seconds since its beginning.
             outcome: How it ended.
             context: ``step``; ``late_s``, where its start was planned; ``trace_id``, where it asked the portal.
+
+        Returns:
+            What the result is counted by.
         """
         tag = Tag(operation, outcome, context["step"])
         self.recorder.record(tag, took_s)
         late_s = context.get("late_s")
         if late_s is not None:
             self.recorder.record(tag._replace(planned=True), took_s + late_s)
+        return tag
 
-    def note(self, operation: Operation, took_s: float, attempt: Attempt, context: dict[str, Any]) -> None:
+    def note(  # noqa: PLR0913 - what an attempt may say
+        self,
+        tag: Tag,
+        took_s: float,
+        failed: RequestFailed | None,
+        context: dict[str, Any],
+        response: Any,
+        *,
+        figures: StreamFigures | None = None,
+    ) -> None:
         """
         Note what an ended attempt says apart from its result: its failure, slowness, timings, moments and limits.
 
         Args:
-            operation: What was attempted.
+            tag: Of its result.
             took_s: Seconds since its beginning.
-            attempt: The attempt, which has ended.
+            failed: How it failed; None if it did not.
             context: As in `end`.
+            response: The portal's answer; None where none came.
+            figures: Of a streamed answer.
         """
-        trace_id, failed = context.get("trace_id"), attempt.failed
+        trace_id = context.get("trace_id")
         if failed is not None:
-            self.failures.add(operation, failed, trace_id)
+            self.failures.add(tag.operation, failed, trace_id)
             failed.__cause__ = None  # Locust keeps the failure, which would keep the whole exception
         if trace_id is None:
             return
-        tag = Tag(operation, attempt.outcome, context["step"])
         try:
-            self._note_answer(tag, took_s, trace_id, attempt.response)
-            if attempt.stream is not None and not tag.outcome.is_apart:
-                self._note_stream(tag, attempt.stream, attempt.began_s, took_s, context.get("late_s"))
+            self._note_answer(tag, took_s, trace_id, response)
+            if figures is not None and not tag.outcome.is_apart:
+                self._note_stream(tag, figures, context.get("late_s"))
         except Exception as error:  # noqa: BLE001 - a mistake in these notes must not change the result
-            self.failures.note_unexpected(unexpected_failure(error), operation)
+            self.failures.note_unexpected(unexpected_failure(error), tag.operation)
 
-    def _note_stream(
-        self, tag: Tag, stream: StreamedAnswer, began_s: float, took_s: float, late_s: float | None
-    ) -> None:
-        found = moments_s(stream, began_s, took_s, tag.outcome)
-        for moment, moment_s in found.items():
+    def _note_stream(self, tag: Tag, figures: StreamFigures, late_s: float | None) -> None:
+        for moment, moment_s in figures.moments_s.items():
             self.recorder.record(tag._replace(figure=moment), moment_s)
             if late_s is not None and moment is not Moment.LARGEST_GAP:
                 self.recorder.record(tag._replace(figure=moment, planned=True), moment_s + late_s)
-        if tag.outcome is not Outcome.SUCCESS:
-            return
-        for quantity, value in quantities(stream):
+        for quantity, value in figures.quantities:
             self.recorder.record(tag._replace(figure=quantity), value)
-        if is_fake(stream, found):
-            self.recorder.record(tag._replace(figure=Quantity.FAKE), 0.0)
-        for within in self._withins.get(tag.operation, ()):
-            good = tag._replace(figure=Quantity.GOOD, split=str(within))
-            self.recorder.record(good, 1e-6 if keeps(found, within) else 2e-6)
+        if tag.outcome is Outcome.SUCCESS:
+            for within in self._withins.get(tag.operation, ()):
+                good = tag._replace(figure=Quantity.GOOD, split=str(within))
+                self.recorder.record(good, _YES if figures.keep(within) else _NO)
 
     def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
         """Note an answer's step times, or the rate limit or expired JWT for which it was refused."""

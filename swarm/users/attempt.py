@@ -9,6 +9,7 @@ from gevent import GreenletExit
 
 from conf.operations import Outcome
 from swarm.failure import CountedApart, RequestFailed, unexpected_failure
+from swarm.users.stream_figures import stream_figures
 
 if TYPE_CHECKING:
     from locust.env import Environment
@@ -87,11 +88,6 @@ class Attempt:
         self._began_at, self._began_s = time(), perf_counter()
         return self
 
-    @property
-    def began_s(self) -> float:
-        """When it began, as `perf_counter` has it."""
-        return self._began_s
-
     def answered(self, response: Any) -> None:
         """Stop the clock, since the answer is complete: the suite's own work that follows is not timed."""
         self.response, self._ended_s = response, perf_counter()
@@ -113,7 +109,7 @@ class Attempt:
         took_s = (self._ended_s or perf_counter()) - self._began_s
         self._judge(error)
         context = self._context if self.trace_id is None else self._context | {"trace_id": self.trace_id}
-        self._results.end(self._operation, took_s, self.outcome, context)
+        tag = self._results.end(self._operation, took_s, self.outcome, context)
         self._environment.events.request.fire(
             request_type=self._request_type,
             name=self._operation.value,
@@ -125,7 +121,10 @@ class Attempt:
             start_time=self._began_at,
             url=self._url,
         )
-        self._results.note(self._operation, took_s, self, context)
+        figures = None
+        if self.stream is not None:
+            figures = stream_figures(self.stream, self._began_s, took_s, self.outcome)
+        self._results.note(tag, took_s, self.failed, context, self.response, figures=figures)
         return isinstance(error, Exception) and type(error).__module__ != _LOCUSTS_OWN
 
     def _judge(self, error: BaseException | None) -> None:

@@ -10,6 +10,7 @@ from conf.environment import ENVIRONMENT
 from conf.errors import SettingsError
 from conf.layers import CONF_DIR
 from conf.loading import absolute_choice, choice_name, load_settings
+from conf.operations import Operation
 from swarm.provenance import recorded_settings
 
 if TYPE_CHECKING:
@@ -389,3 +390,34 @@ def test_every_profile_that_ships_can_be_loaded(profile: str) -> None:
 @pytest.mark.parametrize("contract", sorted(path.stem for path in (CONF_DIR / "contracts").glob("*.toml")))
 def test_every_contract_that_ships_can_be_loaded(contract: str) -> None:
     assert load_settings({"target.contract": contract}, environ={}).contract.description
+
+
+# --- contracts that are based on others
+
+
+def contract_file(directory: Path, text: str) -> str:
+    path = directory / "own.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_contract_has_what_it_does_not_say_itself_of_the_one_that_it_is_based_on(tmp_path: Path) -> None:
+    own = contract_file(
+        tmp_path,
+        'based_on = "phase17"\nhealth = "/up"\n[chat]\nmethod = "GET"\npath = "/ask"\nanswer = { statuses = [204] }\n',
+    )
+    base = load_settings(environ={}).contract
+    contract = load_settings({"target.contract": own}, environ={}).contract
+    assert (contract.health, contract.health_db) == ("/up", base.health_db)
+    assert contract.endpoint(Operation.ONBOARDING_PAGE) == base.endpoint(Operation.ONBOARDING_PAGE)
+    chat = contract.endpoint(Operation.CHAT)
+    assert (chat.path, chat.headers, chat.answer.statuses) == ("/ask", {}, (204,))
+
+
+@pytest.mark.parametrize("base", ['"phase18"', "1", '["phase17"]'])
+def test_a_contract_that_is_based_on_none_names_those_that_there_are(tmp_path: Path, base: str) -> None:
+    own = contract_file(tmp_path, f"based_on = {base}\n")
+    with pytest.raises(
+        SettingsError, match=r"own\.toml: based_on: .* is none of the suite's contracts; allowed: .*phase17"
+    ):
+        load_settings({"target.contract": own}, environ={})

@@ -51,6 +51,7 @@ from conf.profile import Load, Profile, Step
 from conf.run_directory import PROGRESS_VARIABLE, RUN_DIR_VARIABLE
 from conf.settings import Settings
 from conf.stream import Stream
+from conf.stream_figures import Moment
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
 from conf.template import PLACEHOLDERS
 from conf.thresholds import Limits
@@ -169,10 +170,11 @@ def test_every_environment_variable_is_documented_with_the_key_it_sets() -> None
 
 def test_every_subject_metric_and_limit_is_documented() -> None:
     text = section(page("settings.md"), "Thresholds")
+    assert all(f"`{moment}_" in text for moment in Moment)
     rows_of_others = {term for term in terms(text) if term.startswith('"')}
     assert rows_of_others
     assert terms(text) - rows_of_others == {
-        *Operation, PORTAL, GENERATOR, AGGREGATED, *MetricKind, *Limits.model_fields,
+        *Operation, PORTAL, GENERATOR, AGGREGATED, *MetricKind, *Limits.model_fields, "first_content_pNN_ms",
     }  # fmt: skip
 
 
@@ -190,7 +192,8 @@ def test_every_key_of_a_profile_and_every_profile_is_documented() -> None:
 def test_every_key_of_a_contract_and_every_contract_is_documented() -> None:
     text = section(page("settings.md"), "Contracts")
     assert terms(text) == {
-        *(Contract.model_fields | Endpoint.model_fields | Answer.model_fields | Stream.model_fields)
+        "based_on",
+        *(Contract.model_fields | Endpoint.model_fields | Answer.model_fields | Stream.model_fields),
     }
     assert all(f"`{{{name}}}`" in text for name in PLACEHOLDERS)
     assert all(f"`{path.stem}`" in text for path in CONF_DIR.glob("contracts/*.toml"))

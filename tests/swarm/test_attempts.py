@@ -146,8 +146,7 @@ def test_a_flow_fails_as_its_part_did(bench: Bench) -> None:
 
 def odd_answer(results: Results) -> None:
     """What an answer says beside its content breaks whoever reads it."""
-    attempt = SimpleNamespace(failed=None, outcome=Outcome.SUCCESS, response=object(), stream=None)
-    results.note(CHAT, 0.1, attempt, {"step": 0, "trace_id": "0" * 32})  # type: ignore[arg-type]  # as much as is read
+    results.note(Tag(CHAT, Outcome.SUCCESS, 0), 0.1, None, {"step": 0, "trace_id": "0" * 32}, object())
 
 
 def test_what_an_answer_says_beside_its_content_costs_no_result(

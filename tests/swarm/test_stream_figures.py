@@ -11,7 +11,7 @@ import pytest
 from conf.operations import Outcome
 from conf.stream_figures import Moment, Quantity
 from conf.thresholds import Within
-from swarm.generator.stream_figures import is_fake, keeps, moments_s, quantities
+from swarm.users.stream_figures import is_fake, moments_s, quantities, stream_figures
 
 SENT_S = 100.0
 
@@ -71,7 +71,8 @@ def test_what_never_came_was_waited_for_until_the_end(outcome: Outcome) -> None:
 
 
 def test_stalls_are_what_gaps_have_beyond_their_limit_and_nothing_is_recorded_where_there_is_none() -> None:
-    figures = list(quantities(answer(1.0, 1.5, 4.0, done_s=4.0)))
+    stream = answer(1.0, 1.5, 4.0, done_s=4.0)
+    figures = list(quantities(stream, moments_s(stream, SENT_S, 4.0, Outcome.SUCCESS)))
     assert [round(value, 6) for quantity, value in figures if quantity is Quantity.GAP] == [0.5, 2.5]
     assert [round(value, 6) for quantity, value in figures if quantity is Quantity.STALLED] == [1.5]
     assert {quantity: round(value * 1e6) for quantity, value in figures if value < 1e-3} == {
@@ -108,4 +109,4 @@ def test_text_that_comes_all_at_once_is_no_stream(texts_s: list[float], done_s: 
 )
 def test_a_good_answer_keeps_all_limits_at_once(within: Within, kept: bool) -> None:  # noqa: FBT001 - expected
     stream = answer(1.0, 1.5, 3.0, done_s=3.2)
-    assert keeps(moments_s(stream, SENT_S, 3.3, Outcome.SUCCESS), within) is kept
+    assert stream_figures(stream, SENT_S, 3.3, Outcome.SUCCESS).keep(within) is kept

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from conf.operations import Outcome
 from conf.stream_figures import STALL_S, Moment, Quantity
+from swarm.generator.results import StreamFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from conf.thresholds import Within
     from swarm.users.streamed_answer import StreamedAnswer
 
 _US = 1e-6
@@ -23,6 +23,12 @@ _FAKE_RATIO = 0.9
 _FAKE_CONTENTS = 5
 """An answer with fewer texts may come at once."""
 _FAKE_PER_READ = 10
+
+
+def stream_figures(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> StreamFigures:
+    """All figures of an answer; the arguments are those of `moments_s`."""
+    found = moments_s(stream, began_s, took_s, outcome)
+    return StreamFigures(found, tuple(quantities(stream, found)) if outcome is Outcome.SUCCESS else ())
 
 
 def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> dict[Moment, float]:
@@ -57,7 +63,7 @@ def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Ou
     return found
 
 
-def quantities(stream: StreamedAnswer) -> Iterator[tuple[Quantity, float]]:
+def quantities(stream: StreamedAnswer, found: dict[Moment, float]) -> Iterator[tuple[Quantity, float]]:
     """The other figures of a successful answer: seconds, and numbers as so many microseconds."""
     yield Quantity.WAITED, stream.waited_s
     stalled_s = 0.0
@@ -74,6 +80,8 @@ def quantities(stream: StreamedAnswer) -> Iterator[tuple[Quantity, float]]:
         Quantity.TOKENS: stream.tokens or 0,
     }
     yield from ((quantity, number * _US) for quantity, number in numbers.items() if number)
+    if is_fake(stream, found):
+        yield Quantity.FAKE, _US
 
 
 def is_fake(stream: StreamedAnswer, found: dict[Moment, float]) -> bool:
@@ -83,14 +91,3 @@ def is_fake(stream: StreamedAnswer, found: dict[Moment, float]) -> bool:
     reads = len({at_s for at_s, _ in stream.contents})
     is_late = found[Moment.FIRST_CONTENT] > _FAKE_RATIO * found[Moment.DONE]
     return is_late or reads * _FAKE_PER_READ <= len(stream.contents)
-
-
-def keeps(found: dict[Moment, float], within: Within) -> bool:
-    """Whether a successful answer keeps all limits."""
-    limits = zip((Moment.DONE, Moment.FIRST_CONTENT, Moment.LARGEST_GAP), within, strict=True)
-    return all(limit_ms is None or found[moment] * 1000 <= limit_ms for moment, limit_ms in limits)
-
-
-def withins(limits: Iterable[Within | None]) -> tuple[Within, ...]:
-    """Each set of limits once."""
-    return tuple(dict.fromkeys(within for within in limits if within is not None))
