@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.stream import JsonPath, Stream
 from conf.template import PLACEHOLDERS, Placeholder
+
+Scalar = bool | int | float | str
+Values = Scalar | Annotated[tuple[Scalar, ...], Field(min_length=1)]
+"""Allowed values of a JSON field: one, or a list."""
 
 
 class AnswerFormat(StrEnum):
@@ -30,17 +34,33 @@ class Answer(BaseModel):
         default=(), description="Of these, the statuses that say: a token was used before."
     )
     body_from: tuple[int, ...] = Field(default=(), description="Statuses whose body is checked; empty: all.")
-    not_empty: tuple[str, ...] = Field(
+    not_empty: tuple[JsonPath, ...] = Field(
         default=(), description="JSON fields that must be there and not empty."
+    )
+    equals: dict[JsonPath, Values] = Field(
+        default_factory=dict, description="JSON field, and the values that it may have."
+    )
+    own: dict[JsonPath, Placeholder] = Field(
+        default_factory=dict, description="JSON field, and the field of the house that it must equal."
     )
     gives: dict[Placeholder, JsonPath] = Field(
         default_factory=dict,
         description="Placeholder for the later requests of the flow, and the JSON field that fills it, as in "
         '"documents.id"; of a list, any element.',
     )
-    sources: str = Field(default="", description="JSON field that lists the documents an answer rests on.")
-    source_development: str = Field(
-        default="", description="Field of a source: the development it belongs to."
+    sources: JsonPath | None = Field(
+        default=None, description="JSON field that lists the documents an answer rests on."
+    )
+    source_own: dict[JsonPath, Placeholder] = Field(
+        default_factory=dict,
+        description="Field of each source, and the field of the house that it must equal.",
+    )
+    source_foreign: dict[JsonPath, Values] = Field(
+        default_factory=dict, description="Field of a source, and the values by which it is another house's."
+    )
+    intercepted: bool | dict[JsonPath, Values] = Field(
+        default=False,
+        description="Whether no model gave this answer; or a JSON field, and the values that say so.",
     )
     stream: Stream | None = Field(default=None, description="What the events of a streamed answer hold.")
 
@@ -50,10 +70,14 @@ class Answer(BaseModel):
             raise ValueError('a stream needs format = "events", and that a stream')
         if self.format is not AnswerFormat.JSON and (self.not_empty or self.sources or self.gives):
             raise ValueError('not_empty, sources and gives need format = "json"')
+        if self.format is AnswerFormat.ANY and (self.equals or self.own or self.intercepted_values):
+            raise ValueError('equals, own and the values of intercepted need format = "json" or "events"')
         if taken := PLACEHOLDERS & self.gives.keys():
             raise ValueError(f"gives names {min(taken)!r}, which is the fixture's or the question's")
-        if self.source_development and not (self.sources or (self.stream and self.stream.sources)):
-            raise ValueError("source_development needs sources")
+        if (self.source_own or self.source_foreign) and not (
+            self.sources or (self.stream and self.stream.sources)
+        ):
+            raise ValueError("source_own and source_foreign need sources")
         if foreign := set(self.body_from) - set(self.statuses):
             raise ValueError(f"body_from names statuses that are not accepted: {sorted(foreign)}")
         if self.gives and self.body_from and (unread := set(self.statuses) - set(self.body_from)):
@@ -63,6 +87,16 @@ class Answer(BaseModel):
         if foreign := set(self.spent) - set(self.statuses):
             raise ValueError(f"spent names statuses that are not accepted: {sorted(foreign)}")
         return self
+
+    @property
+    def intercepted_values(self) -> dict[str, Values]:
+        """JSON field, and the values by which it says that no model gave the answer."""
+        return self.intercepted if isinstance(self.intercepted, dict) else {}
+
+    @property
+    def house_fields(self) -> set[str]:
+        """The fields of a house with which the answer is compared."""
+        return {*self.own.values(), *self.source_own.values()}
 
     def reads_body_of(self, status: int) -> bool:
         """Whether the body under *status* must be the described answer."""

@@ -20,6 +20,7 @@ from conf.template import PLACEHOLDERS, Placeholder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
 
     from conf.operations import Journey
 
@@ -37,6 +38,9 @@ class Contract(BaseModel):
 
     description: str
     health: str = Field(pattern="^/", description="Path that answers 200 when the portal is up.")
+    health_is_cached: bool = Field(
+        default=False, description="Whether it answers 200 also while the portal does not work."
+    )
     health_db: str = Field(
         default="", pattern="^(/.*)?$", description="Path that tells how the portal's pool of connections is."
     )
@@ -44,6 +48,11 @@ class Contract(BaseModel):
         default=None, description="A request that changes nothing and needs a JWT; for loadtest check."
     )
 
+    house_check: Endpoint | None = Field(
+        default=None,
+        description="A request that changes nothing and tells a house that the portal has from one that it has not, where the "
+        "onboarding page does not; for loadtest check.",
+    )
     house_fields: tuple[Placeholder, ...] = Field(
         default=(), description="Fields of a house beyond those that every portal has; placeholders as these."
     )
@@ -81,8 +90,8 @@ class Contract(BaseModel):
                 needed |= dict.fromkeys(_SEARCHED_BY, journey.value)
             for operation in journey.operations:
                 endpoint = self.endpoints.get(operation)
-                names = endpoint.placeholders().keys() if endpoint else ()
-                needed |= {name: operation.value for name in names if name in self._fields - _MAY_LACK}
+                names = endpoint.placeholders().keys() | _compared(endpoint) if endpoint else set()
+                needed |= dict.fromkeys(sorted(names & self._fields - _MAY_LACK), operation.value)
         return needed
 
     @property
@@ -92,7 +101,7 @@ class Contract(BaseModel):
     @property
     def streamed(self) -> frozenset[Operation]:
         """The requests whose answers are streamed."""
-        return frozenset(op for op, found in self.endpoints.items() if found.answer.stream is not None)
+        return frozenset(op for op, found in self.endpoints.items() if found.streamed is not None)
 
     def server_step_labels(self) -> dict[str, dict[str, str]]:
         """Request → step in its answer's ``Server-Timing`` → name of the step for people."""
@@ -108,14 +117,28 @@ class Contract(BaseModel):
     def _unknown_placeholders(self) -> Iterator[InitErrorDetails]:
         """Of each request what neither the fixture nor an earlier answer of its flow fills."""
         given: dict[str, set[str]] = {}
-        requests = [(op.value, op.journey.value, found) for op, found in self.endpoints.items()]
-        if self.token_check is not None:
-            requests.append(("token_check", "", self.token_check))
+        requests: list[tuple[str, str, Endpoint]] = [
+            (op.value, op.journey.value, found) for op, found in self.endpoints.items()
+        ]
+        checks = (("token_check", "", self.token_check), ("house_check", "", self.house_check))
+        requests += [(name, flow, endpoint) for name, flow, endpoint in checks if endpoint is not None]
         for name, journey, endpoint in requests:
             allowed = self._fields | given.setdefault(journey, set())
             for unknown, template in endpoint.placeholders().items():
                 if unknown not in allowed:
-                    words = f"unknown placeholder {unknown!r} in {template!r}; allowed: {', '.join(sorted(allowed))}"
-                    said = PydanticCustomError("value_error", "{words}", {"words": words})
-                    yield InitErrorDetails(type=said, loc=(name,), input=template)
-            given[journey] |= endpoint.answer.gives.keys()
+                    yield _mistake(name, f"unknown placeholder {unknown!r} in {template!r}", allowed)
+            for unknown in sorted(_compared(endpoint) - (self._fields - {"question"})):
+                yield _mistake(name, f"{unknown!r} is no field of a house", self._fields - {"question"})
+            given[journey] |= endpoint.gives
+
+
+def _compared(endpoint: Endpoint) -> set[str]:
+    """The fields of a house with which its answers are compared."""
+    return {name for answer in endpoint.accepted for name in answer.house_fields}
+
+
+def _mistake(request: str, words: str, allowed: AbstractSet[str]) -> InitErrorDetails:
+    said = {"words": f"{words}; allowed: {', '.join(sorted(allowed))}"}
+    return InitErrorDetails(
+        type=PydanticCustomError("value_error", "{words}", said), loc=(request,), input=words
+    )

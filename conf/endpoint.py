@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from conf.answer import Answer
+from conf.answer import Answer, AnswerFormat
 from conf.template import placeholders_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ServerStep = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+MediaType = Annotated[str, Field(pattern=r"^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+$", max_length=100)]
+"""In small letters, without parameters."""
+EVENT_STREAM = "text/event-stream"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -26,8 +33,11 @@ class Endpoint(BaseModel):
 
     method: str = Field(pattern="^(GET|POST|PUT|PATCH|DELETE)$")
     path: str = Field(pattern="^/")
+    query: dict[str, str] = Field(default_factory=dict, description="Parameters that follow the path.")
     headers: dict[str, str] = Field(default_factory=dict)
-    body: dict[str, str] = Field(default_factory=dict, description="Sent as JSON; empty: no body.")
+    body: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Sent as JSON, its texts being templates; empty: no body."
+    )
     server_timing: dict[ServerStep, str] = Field(
         default_factory=dict,
         description="Steps that the answer's Server-Timing header names, and what people call them.",
@@ -35,7 +45,15 @@ class Endpoint(BaseModel):
     limit: str = Field(
         default="", max_length=200, description="Above how much load the portal answers 429, in words."
     )
-    answer: Answer
+    split_by: str = Field(
+        default="",
+        pattern=rf"^({_HEADER_NAME.pattern})?$",
+        description="Header of the answer by whose value results are also shown apart.",
+    )
+    answer: Answer | None = Field(default=None, description="What counts as success.")
+    answers: dict[MediaType, Answer] = Field(
+        default_factory=dict, description="The same by the answer's content type, in place of `answer`."
+    )
 
     @field_validator("headers")
     @classmethod
@@ -52,6 +70,23 @@ class Endpoint(BaseModel):
                 raise ValueError(f"header {name} holds a line end or a letter that no header may")
         return headers
 
+    @field_validator("body")
+    @classmethod
+    def _is_json(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        json.dumps(body, allow_nan=False)
+        return body
+
+    @model_validator(mode="after")
+    def _one_kind_of_answer(self) -> Self:
+        if (self.answer is None) is not bool(self.answers):
+            raise ValueError(
+                "says what counts as success in answer, or by content type in answers, not in both"
+            )
+        for media_type, answer in self.answers.items():
+            if (media_type == EVENT_STREAM) is not (answer.format is AnswerFormat.EVENTS):
+                raise ValueError(f'answers of {EVENT_STREAM}, and no others, have format = "events"')
+        return self
+
     @model_validator(mode="after")
     def _readable_templates(self) -> Self:
         self.placeholders()
@@ -59,5 +94,47 @@ class Endpoint(BaseModel):
 
     def placeholders(self) -> dict[str, str]:
         """What its templates name, and a template that does."""
-        templates = (self.path, *self.headers.values(), *self.body.values())
+        templates = (self.path, *self.query.values(), *self.headers.values(), *_texts(self.body))
         return {name: template for template in templates for name in placeholders_of(template)}
+
+    @property
+    def accepted(self) -> tuple[Answer, ...]:
+        """What counts as success, of whatever content type."""
+        return tuple(self.answers.values()) if self.answer is None else (self.answer,)
+
+    @property
+    def streamed(self) -> Answer | None:
+        """The answer that is a stream; None where none is."""
+        return next((answer for answer in self.accepted if answer.stream is not None), None)
+
+    @property
+    def statuses(self) -> frozenset[int]:
+        """Those that count as success, under whatever content type."""
+        return frozenset(status for answer in self.accepted for status in answer.statuses)
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """Placeholders that each of its answers fills for later requests."""
+        return frozenset.intersection(*(frozenset(answer.gives) for answer in self.accepted))
+
+    @property
+    def accepts(self) -> str:
+        """The content types that it can read, for the header ``Accept``."""
+        types = (*self.answers, *([EVENT_STREAM] if self.answer and self.answer.stream else []))
+        return ", ".join(types) or ("application/json" if self.body else "")
+
+    def answer_of(self, content_type: str) -> Answer | None:
+        """What counts as success in an answer with this header ``Content-Type``; None: the contract knows no such answer."""
+        media_type = content_type.split(";", maxsplit=1)[0].strip().lower()
+        if self.answer is None:
+            return self.answers.get(media_type)
+        return self.answer if self.answer.stream is None or media_type == EVENT_STREAM else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The templates in a body."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from conf.layers import Layer
 
+_RENAMED = {"source_development": 'source_own = { … = "development_id" }'}
+"""Key of earlier settings, and what stands in its place."""
 _SECRET_NAMES = {key.rpartition(".")[2] for key in SECRETS}
 
 
@@ -32,6 +34,8 @@ def mistake_sentence(details: ErrorDetails, layers: Sequence[Layer]) -> str:
     place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
     match details["type"]:
         case "extra_forbidden":
+            if location[-1] in _RENAMED:
+                return f"{place}: is now {_RENAMED[str(location[-1])]}"
             return f"{place}: is not a known key" + _nearest(str(location[-1]), _known_keys(location[:-1]))
         case "missing":
             return f"{place}: is required"

@@ -39,10 +39,10 @@ def command(
     )
     houses = load_fixture(settings.seed.fixture)
 
+    page = settings.contract.endpoint(Operation.ONBOARDING_PAGE)
+
     def url_of(house: House) -> str:
-        return onboarding_url(
-            settings.seed.portal_url, settings.contract.endpoint(Operation.ONBOARDING_PAGE).path, house
-        )
+        return onboarding_url(settings.seed.portal_url, page, house)
 
     with shown_progress() as progress:
         advance = counter(progress, "QR codes", len(houses))

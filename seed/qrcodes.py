@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from conf.endpoint import Endpoint
     from seed.fixture import House
 
 SUMMARY = "summary.json"
@@ -25,16 +26,16 @@ _PIXELS_PER_MODULE = 8
 _MARK = re.compile(rb'"onboarding_url": ')
 
 
-def onboarding_url(portal_url: str, path_template: str, house: House) -> str:
+def onboarding_url(portal_url: str, page: Endpoint, house: House) -> str:
     """
     The address in a house's QR code.
 
     Args:
         portal_url: Scheme, host and port.
-        path_template: ``contract.onboarding_page.path``, such as ``/onboarding/{qr_token}``.
+        page: The contract's ``onboarding_page``.
         house: Fills the placeholders.
     """
-    return portal_url.rstrip("/") + build_path(path_template, house)
+    return portal_url.rstrip("/") + build_path(page, house)
 
 
 def write_qr_codes(

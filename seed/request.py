@@ -15,6 +15,8 @@ from seed.fixture import House
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pydantic import JsonValue
+
     from conf.contract import Contract
     from conf.endpoint import Endpoint
 
@@ -54,29 +56,35 @@ def build_request(endpoint: Endpoint, house: House, words: Mapping[str, str] = _
             f"header {unfit[0]} of the contract would hold a line end or a letter that no header may"
         )
     named = {name.lower() for name in headers}
-    usual = {"Content-Type": "application/json", "Accept": "application/json"} if endpoint.body else {}
-    headers |= {name: value for name, value in usual.items() if name.lower() not in named}
-    return Request(
-        endpoint.method, _fill_path(endpoint.path, values), headers, build_body(endpoint, house, words)
-    )
+    usual = {"Content-Type": "application/json" if endpoint.body else "", "Accept": endpoint.accepts}
+    headers |= {name: value for name, value in usual.items() if value and name.lower() not in named}
+    return Request(endpoint.method, _fill_path(endpoint, values), headers, build_body(endpoint, house, words))
 
 
-def build_path(template: str, house: House) -> str:
+def build_path(endpoint: Endpoint, house: House) -> str:
     """A path of the contract with its query, percent-encoded; a filled-in value stays within its segment or parameter."""
-    return _fill_path(template, _values(house, _NOTHING))
+    return _fill_path(endpoint, _values(house, _NOTHING))
 
 
 def build_body(endpoint: Endpoint, house: House, words: Mapping[str, str] = _NOTHING) -> str | None:
     """The body alone, which differs from one question of a house to the next."""
     if not endpoint.body:
         return None
-    values = _values(house, words)
-    return json.dumps({name: template.format_map(values) for name, template in endpoint.body.items()})
+    return json.dumps(_filled(endpoint.body, _values(house, words)))
+
+
+def _filled(value: JsonValue, values: dict[str, object]) -> JsonValue:
+    """A value of a body, the templates in it filled in."""
+    if isinstance(value, str):
+        return value.format_map(values)
+    if isinstance(value, dict):
+        return {name: _filled(inner, values) for name, inner in value.items()}
+    return [_filled(inner, values) for inner in value] if isinstance(value, list) else value
 
 
 def heads_differ(endpoint: Endpoint, words: Mapping[str, str]) -> bool:
     """Whether path or headers hold one of *words*, and so differ from one request of a house to the next."""
-    templates = (endpoint.path, *endpoint.headers.values())
+    templates = (endpoint.path, *endpoint.query.values(), *endpoint.headers.values())
     return any(f"{{{word}}}" in template for word in words for template in templates)
 
 
@@ -115,15 +123,24 @@ def require_sendable(contract: Contract, houses: Sequence[House]) -> None:
 
 
 def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
-    for endpoint in (*contract.endpoints.values(), contract.token_check):
+    for endpoint in (*contract.endpoints.values(), contract.token_check, contract.house_check):
         for header, template in endpoint.headers.items() if endpoint else ():
             yield from ((header, name) for _, name, _, _ in string.Formatter().parse(template) if name)
 
 
-def _fill_path(template: str, values: dict[str, object]) -> str:
+def _fill_path(endpoint: Endpoint, values: dict[str, object]) -> str:
+    path = _encoded(endpoint.path, values, _RESERVED)
+    query = "&".join(
+        f"{quote(name, '', errors='replace')}={_encoded(template, values, '')}"
+        for name, template in endpoint.query.items()
+    )
+    return f"{path}{'&' if '?' in path else '?'}{query}" if query else path
+
+
+def _encoded(template: str, values: dict[str, object], kept: str) -> str:
     """A lone surrogate, which a fixture's JSON may hold, cannot be encoded; it becomes a question mark."""
     return "".join(
-        quote(literal, _RESERVED, errors="replace")
+        quote(literal, kept, errors="replace")
         + (quote(str(values[name]), "", errors="replace") if name else "")
         for literal, name, _, _ in string.Formatter().parse(template)
     )

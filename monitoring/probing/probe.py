@@ -72,7 +72,7 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
             f"{endpoint.path}: the portal says that the first house belongs to another tenant or development (403)",
             _RESEED,
         )
-    if status not in endpoint.answer.statuses:
+    if status not in endpoint.statuses:
         raise LoadTestError(f"{endpoint.path}: the portal answered {status}", _RESEED)
     return f"the portal accepts the first house's ({endpoint.path} answered {status})"
 
@@ -85,7 +85,7 @@ def check_qr_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
         LoadTestError: The portal does not know it.
     """
     status = _ask(settings, endpoint, house)
-    if status not in endpoint.answer.statuses:
+    if status not in endpoint.statuses:
         raise LoadTestError(
             f"{endpoint.path}: the portal does not know the first house's QR token ({status})",
             "Make the tokens in the portal's own database: loadtest seed && loadtest qrs",

@@ -7,73 +7,75 @@ from typing import TYPE_CHECKING, Any
 from conf.answer import AnswerFormat
 from conf.failures import status_words
 from conf.operations import Outcome
-from swarm.failure import RequestFailed
-from swarm.users.json_body import decode_object
+from swarm.failure import CountedApart, RequestFailed
+from swarm.users.field_judge import FieldJudge, invalid
+from swarm.users.json_body import decode_object, find
 
 if TYPE_CHECKING:
     from random import Random
 
     from conf.answer import Answer
+    from conf.endpoint import Endpoint
     from seed.fixture import House
     from swarm.http.response import Response
-
-
-def assess_answer(expected: Answer, response: Response, house: House) -> RequestFailed | None:
-    """
-    Compare an answer with the contract; None if it is a success.
-
-    Args:
-        expected: What the contract says about this endpoint's answer.
-        response: The answer.
-        house: The house that asked; a source of another development is an isolation failure.
-    """
-    status = response.status_code
-    if status not in expected.statuses:
-        return RequestFailed(Outcome.STATUS, status_words(status))
-    if response.unreadable is not None:
-        return response.unreadable
-    if expected.format is not AnswerFormat.JSON or not expected.reads_body_of(status):
-        return None
-    try:
-        body = decode_object(response.content)
-        return assess_sources(
-            body.get(expected.sources), expected.source_development, house
-        ) or _assess_fields(expected, body)
-    except RequestFailed as failed:
-        return failed
-
 
 _LONGEST_GIVEN = 1_000
 _DOT_SEGMENTS = frozenset({".", ".."})
 """In a path they stand for other pages, also percent-encoded."""
 
 
-def _assess_fields(expected: Answer, body: dict[str, Any]) -> RequestFailed | None:
-    for field in expected.not_empty:
-        value = body.get(field)
-        if not value or (isinstance(value, str) and not value.strip()):
-            return _invalid(f"{field} is missing or empty")
-    return None
-
-
-def assess_sources(sources: Any, name: str, house: House) -> RequestFailed | None:
+def find_expected(endpoint: Endpoint, response: Response) -> Answer:
     """
-    Judge the documents that an answer rests on; one of another development matters most, even where others are malformed.
+    What the contract says about an answer with this status and of this content type.
+
+    Raises:
+        RequestFailed: It accepts no such answer.
+    """
+    status = response.status_code
+    if status not in endpoint.statuses:
+        raise RequestFailed(Outcome.STATUS, status_words(status))
+    expected = endpoint.answer_of(response.headers.get("content-type", ""))
+    if expected is None:
+        raise invalid(f"the content type is not one of {endpoint.accepts}")
+    if status not in expected.statuses:
+        raise RequestFailed(Outcome.STATUS, status_words(status))
+    return expected
+
+
+def require_answer(expected: Answer, response: Response, house: House) -> None:
+    """
+    Compare a whole answer with the contract.
 
     Args:
-        sources: As the answer lists them.
-        name: The field of each that names its development; empty where the contract names none.
-        house: The house that asked.
+        expected: What the contract says about an answer of this content type, be it a stream's or another.
+        response: The answer, with an accepted status.
+        house: The house that asked; what belongs to another one is an isolation failure.
+
+    Raises:
+        RequestFailed: The answer is not as the contract describes it.
+        CountedApart: It is, and no model gave it.
     """
-    if not name or not sources:
-        return None
-    if not isinstance(sources, list):
-        return _invalid("the sources are not a list")
-    developments = [source.get(name) if isinstance(source, dict) else None for source in sources]
-    named = [value for value in developments if isinstance(value, str) and value.strip()]
-    if any(value != house.development_id for value in named):
-        return RequestFailed(Outcome.ISOLATION, "a source belongs to another development")
-    return None if len(named) == len(sources) else _invalid(f"a source has no {name}")
+    if response.unreadable is not None:
+        raise response.unreadable
+    if expected.format is AnswerFormat.EVENTS:
+        return  # judged as it came
+    judge = FieldJudge(expected, house)
+    if expected.format is AnswerFormat.JSON and expected.reads_body_of(response.status_code):
+        body = decode_object(response.content)
+        judge.take(body)
+        if expected.sources:
+            judge.take_sources(find(body, expected.sources))
+        _require_not_empty(expected, body)
+        judge.end()
+    if judge.is_intercepted:
+        raise CountedApart(Outcome.INTERCEPTED)
+
+
+def _require_not_empty(expected: Answer, body: dict[str, Any]) -> None:
+    for path in expected.not_empty:
+        value = find(body, path)
+        if not value or (isinstance(value, str) and not value.strip()):
+            raise invalid(f"{path} is missing or empty")
 
 
 def read_given(expected: Answer, response: Response, random: Random) -> dict[str, str]:
@@ -81,8 +83,8 @@ def read_given(expected: Answer, response: Response, random: Random) -> dict[str
     Read the values for later requests of the flow: placeholder → value.
 
     Args:
-        expected: What the contract says about this endpoint's answer.
-        response: A success by `assess_answer`.
+        expected: What the contract says about this answer.
+        response: A success by `require_answer`.
         random: Chooses among a list's elements.
 
     Raises:
@@ -96,14 +98,12 @@ def read_given(expected: Answer, response: Response, random: Random) -> dict[str
 
 def _pick(value: Any, path: str, random: Random) -> str:
     for field in path.split("."):
-        value = value.get(field) if isinstance(value, dict) else None
-        if isinstance(value, list):
+        if isinstance(value, list) and not field.isdecimal():
             value = random.choice(value) if value else None
+        value = find(value, field)
+    if isinstance(value, list):
+        value = random.choice(value) if value else None
     text = str(value) if type(value) in {str, int} else ""
     if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN or text in _DOT_SEGMENTS:
-        raise _invalid(f"{path} is not there, or is no short text")
+        raise invalid(f"{path} is not there, or is no short text")
     return text
-
-
-def _invalid(message: str) -> RequestFailed:
-    return RequestFailed(Outcome.VALIDATION, message)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import gevent
 
+from conf.endpoint import EVENT_STREAM
 from conf.operations import Outcome
 from swarm.failure import CountedApart, RequestFailed
 from swarm.http.content import PieceDecoder
-from swarm.users.answer import assess_sources
+from swarm.users.field_judge import FieldJudge
 from swarm.users.streamed_answer import StreamedAnswer
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from conf.target import Answers, Streams
     from seed.fixture import House
     from swarm.http.answer_reader import AnswerReader
-    from swarm.http.response import Headers, Response
-
-EVENT_STREAM = "text/event-stream"
+    from swarm.http.response import Headers
 
 
 class FollowedStream:
@@ -32,21 +31,28 @@ class FollowedStream:
     Heartbeats are no text: a portal that sends nothing else is silent.
 
     Args:
-        expected: What the contract says about the answer.
+        expected: What the contract says about the streamed answer.
+        house: The house that asks.
         patience: How long a silence may be.
         limits: How large the answer may be.
         leaves_after_s: When the homeowner closes the page; None: not before the answer has ended.
     """
 
     def __init__(
-        self, expected: Answer, patience: Streams, limits: Answers, leaves_after_s: float | None = None
+        self,
+        expected: Answer,
+        house: House,
+        patience: Streams,
+        limits: Answers,
+        *,
+        leaves_after_s: float | None = None,
     ) -> None:
         assert expected.stream is not None
-        self.answer = StreamedAnswer(expected.stream)
+        self._judge = FieldJudge(expected, house)
+        self.answer = StreamedAnswer(expected.stream, self._judge)
         self.has_begun = False
         """Whether the answer is a stream; a refusal is none."""
         self._statuses, self._patience, self._limits = expected.statuses, patience, limits
-        self._source_development = expected.source_development
         self._decoder: PieceDecoder | None = None
         self._texts, self._last_s = 0, 0.0
         self._leaves_after_s = leaves_after_s
@@ -82,19 +88,18 @@ class FollowedStream:
             if len(self.answer.contents) > self._texts:
                 self._texts, self._last_s = len(self.answer.contents), at_s
 
-    def end(self, response: Response, house: House) -> None:
+    def end(self) -> None:
         """
-        The exchange has ended.
+        The exchange has ended; an answer that is no stream is judged as any other.
 
         Raises:
-            RequestFailed: An accepted answer is no stream; or its stream was not what it must be.
+            RequestFailed: The stream was not what it must be.
+            CountedApart: It was, and no model gave the answer.
         """
         if self.has_begun:
             self.answer.end()
-            if failed := assess_sources(self.answer.sources, self._source_development, house):
-                raise failed
-        elif response.status_code in self._statuses:
-            raise RequestFailed(Outcome.VALIDATION, f"the answer is no {EVENT_STREAM}")
+            if self._judge.is_intercepted:
+                raise CountedApart(Outcome.INTERCEPTED)
 
     def failure(self, failed: RequestFailed) -> RequestFailed:
         """How the answer failed where its exchange did: a connection that ends within the stream cuts it short."""

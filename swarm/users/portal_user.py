@@ -7,11 +7,11 @@ from locust.exception import StopTest, StopUser
 from typing import TYPE_CHECKING, Any
 
 from conf.address import parse_origin
-from swarm.failure import RequestFailed
+from swarm.failure import CountedApart, RequestFailed
 from swarm.http.connections import Connections
 from swarm.http.cookies import Cookies
 from swarm.http.request_writer import RequestWriter
-from swarm.users.answer import assess_answer, read_given
+from swarm.users.answer import find_expected, read_given, require_answer
 from swarm.users.followed_stream import FollowedStream
 from swarm.users.journey_user import JourneyUser
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from conf.address import Address
+    from conf.answer import Answer
     from conf.endpoint import Endpoint
     from conf.operations import Operation
     from seed.fixture import House
@@ -84,9 +85,12 @@ class PortalUser(JourneyUser):
                 request = self._writer.write(operation, endpoint, house, words, trace.traceparent)
                 response = self._exchange(endpoint, request, house, attempt)
                 status = response.status_code
-                self._require(endpoint, url, response, house)
-                attempt.given = read_given(endpoint.answer, response, self.random)
+                expected = self._require(endpoint, url, response, house)
+                attempt.given = read_given(expected, response, self.random)
                 ended = ""
+            except CountedApart:
+                ended = ""
+                raise
             except Exception as error:
                 ended = repr(error) if isinstance(error, RequestFailed) else type(error).__name__
                 raise
@@ -96,7 +100,8 @@ class PortalUser(JourneyUser):
 
     def _exchange(self, endpoint: Endpoint, request: bytes, house: House, attempt: Attempt) -> Response:
         """The whole answer; raises `RequestFailed` where there is none, or where a stream is not what the contract says."""
-        if endpoint.answer.stream is None:
+        streamed = endpoint.streamed
+        if streamed is None:
             response = self._connections.exchange(endpoint.method, request)
             attempt.answered(response)
             return response
@@ -104,24 +109,35 @@ class PortalUser(JourneyUser):
         leaves_s = None
         if self.load.abandon_ratio and self.random.random() < self.load.abandon_ratio:
             leaves_s = self.random.uniform(0.0, self.load.abandon_within_s)
-        with FollowedStream(endpoint.answer, patience, self.settings.answers, leaves_s) as stream:
+        answers = self.settings.answers
+        with FollowedStream(streamed, house, patience, answers, leaves_after_s=leaves_s) as stream:
             attempt.stream = stream.answer
             try:
                 response = self._connections.exchange(endpoint.method, request, stream, patience.whole_s)
             except RequestFailed as failed:
                 raise stream.failure(failed) from None
         attempt.answered(response)
-        stream.end(response, house)
+        if not stream.has_begun and response.status_code in endpoint.statuses:
+            attempt.stream = None  # another kind of answer, which the contract may accept
+        stream.end()
         return response
 
-    def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> None:
-        """Keep the cookies, and raise `RequestFailed` where the answer does not fit the contract."""
-        if response.status_code in endpoint.answer.spent:
+    def _require(self, endpoint: Endpoint, url: str, response: Response, house: House) -> Answer:
+        """
+        Keep the cookies; returns what the contract says about this answer.
+
+        Raises:
+            RequestFailed: The answer does not fit the contract.
+            CountedApart: It does, and is neither success nor failure.
+        """
+        if any(response.status_code in answer.spent for answer in endpoint.accepted):
             self.part.note_spent()
         not_kept = self.cookies.keep(url, response.headers)
-        failed = assess_answer(endpoint.answer, response, house) or not_kept
-        if failed is not None:
-            raise failed
+        expected = find_expected(endpoint, response)
+        require_answer(expected, response, house)
+        if not_kept is not None:
+            raise not_kept
+        return expected
 
     def _allowed_address(self) -> Address:
         """Check the address again: the settings' address was checked, but a user class may name another one."""

@@ -10,11 +10,13 @@ from conf.operations import Outcome
 from conf.stream_figures import READING_WORDS_PER_S
 from swarm.failure import RequestFailed
 from swarm.http.event_stream import EventStreamReader
+from swarm.users.field_judge import invalid
 from swarm.users.json_body import find, parse_object
 
 if TYPE_CHECKING:
     from conf.stream import JsonPath, Stream
     from swarm.http.event_stream import Event
+    from swarm.users.field_judge import FieldJudge
 
 _LONGEST_REASON = 200
 _MOST_TOKENS = 10_000_000
@@ -28,10 +30,11 @@ class StreamedAnswer:
 
     Args:
         expected: What the contract says about the stream's events.
+        judge: Judges fields of the events, and the documents that they list.
     """
 
-    def __init__(self, expected: Stream) -> None:
-        self._expected = expected
+    def __init__(self, expected: Stream, judge: FieldJudge) -> None:
+        self._expected, self._judge = expected, judge
         self._reader = EventStreamReader()
         self.headers_s: float | None = None
         """When the answer's headers were there, by the clock of `feed`."""
@@ -87,6 +90,7 @@ class StreamedAnswer:
             raise RequestFailed(Outcome.TRUNCATED, f"the stream ended {where}, before the answer did")
         if not self.contents:
             raise RequestFailed(Outcome.NO_CONTENT, "the answer ended without a text")
+        self._judge.end()
 
     def _take(self, event: Event, at_s: float) -> None:
         expected = self._expected
@@ -97,16 +101,17 @@ class StreamedAnswer:
             return
         body = parse_object(event.data, "an event")
         kind = event.kind if expected.kind is None else find(body, expected.kind)
+        if kind in expected.errors:
+            raise _stream_error(body, expected.errors[kind])
+        self._judge.take(body)
         if kind in expected.tokens:
             self._count_tokens(find(body, expected.tokens[kind]))
         if kind in expected.done:
             self._finish(at_s)
-        elif kind in expected.errors:
-            raise _stream_error(body, expected.errors[kind])
         elif kind in expected.content or kind in expected.sources:
             self._take_parts(kind, body, at_s)
         elif kind not in expected.others and kind not in expected.tokens:
-            raise _invalid("the stream holds an event of a kind that the contract does not name")
+            raise invalid("the stream holds an event of a kind that the contract does not name")
 
     def _count_tokens(self, number: Any) -> None:
         """Take a number of all tokens so far; other values are no number of tokens, and no fault of the answer."""
@@ -121,20 +126,21 @@ class StreamedAnswer:
         if path := self._expected.sources.get(kind):
             found = find(body, path)
             if found and not isinstance(found, list):
-                raise _invalid(f"{path} of an event is not a list")
+                raise invalid(f"{path} of an event is not a list")
             if found and self.first_source_s is None:
                 self.first_source_s = at_s
+            self._judge.take_sources(found)
             self.sources += found or []
         if path := self._expected.content.get(kind):
             text = find(body, path)
             if text is not None and not isinstance(text, str):
-                raise _invalid(f"{path} of an event is not a text")
+                raise invalid(f"{path} of an event is not a text")
             if text and (text.strip() or self.contents):
                 self._read(text, at_s)
 
     def _read(self, text: str, at_s: float) -> None:
         if self.done_s is not None:
-            raise _invalid("a text comes after the end of the answer")
+            raise invalid("a text comes after the end of the answer")
         if self.contents:
             self.waited_s += max(at_s - self._read_at_s, 0.0)
         self.contents.append((at_s, len(text)))
@@ -153,7 +159,3 @@ def _stream_error(body: dict[str, Any], paths: tuple[JsonPath, ...]) -> RequestF
     ]
     begin = "the portal ended the stream: "
     return RequestFailed(Outcome.STREAM_ERROR, begin + _NUMBER.sub("…", words[0]), begin + ", ".join(words))
-
-
-def _invalid(message: str) -> RequestFailed:
-    return RequestFailed(Outcome.VALIDATION, message)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import segno
 
+from conf.answer import Answer
+from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
 from seed.fixture import House
 from seed.qrcodes import onboarding_url, write_qr_codes
@@ -26,7 +28,8 @@ OTHER = dataclasses.replace(
 
 
 def url_of(house: House) -> str:
-    return onboarding_url("http://127.0.0.1:5000/", "/onboarding/{qr_token}", house)
+    page = Endpoint(method="GET", path="/onboarding/{qr_token}", answer=Answer(statuses=(200,)))
+    return onboarding_url("http://127.0.0.1:5000/", page, house)
 
 
 def mode(path: Path) -> int:

@@ -14,10 +14,10 @@ from seed.fixture import House
 from seed.request import build_request
 from swarm.failure import RequestFailed
 from swarm.http.response import Headers, Response
-from swarm.users.answer import assess_answer, read_given
+from swarm.users.answer import find_expected, read_given, require_answer
 
 if TYPE_CHECKING:
-    from conf.answer import Answer
+    from conf.endpoint import Endpoint
 
 CONTRACT = load_settings(environ={}).contract
 HOUSE = House("h", "t", "longview-estates", "own-development", None, 1, "LV-001", "qr", "the-jwt")
@@ -28,8 +28,16 @@ def chat_body(**changes: object) -> bytes:
     return json.dumps({"reply": "Under the sink.", "sources": [source], **changes}).encode()
 
 
-def assessed(status: int, body: bytes, answer: Answer = CONTRACT.chat.answer) -> RequestFailed | None:
-    return assess_answer(answer, Response(status, Headers(), body), HOUSE)
+def assessed(status: int, body: bytes, endpoint: Endpoint = CONTRACT.chat) -> RequestFailed | None:
+    return failure_of(endpoint, Response(status, Headers(), body))
+
+
+def failure_of(endpoint: Endpoint, response: Response) -> RequestFailed | None:
+    try:
+        require_answer(find_expected(endpoint, response), response, HOUSE)
+    except RequestFailed as failed:
+        return failed
+    return None
 
 
 def outcome(status: int, body: bytes) -> Outcome:
@@ -117,18 +125,18 @@ def test_whatever_the_body_is_it_is_a_success_or_one_failure(body: bytes) -> Non
 
 def test_an_answer_that_could_not_be_decoded_fails_wherever_its_status_is_accepted() -> None:
     why = RequestFailed(Outcome.VALIDATION, "why")
-    for answer, status in ((CONTRACT.onboarding_page.answer, 302), (CONTRACT.onboarding_resolve.answer, 409)):
-        assert assess_answer(answer, Response(status, Headers(), b"", why), HOUSE) is why
-    failed = assess_answer(CONTRACT.chat.answer, Response(500, Headers(), b"", why), HOUSE)
+    for endpoint, status in ((CONTRACT.onboarding_page, 302), (CONTRACT.onboarding_resolve, 409)):
+        assert failure_of(endpoint, Response(status, Headers(), b"", why)) is why
+    failed = failure_of(CONTRACT.chat, Response(500, Headers(), b"", why))
     assert failed is not None
     assert failed.outcome is Outcome.STATUS
 
 
 def test_already_onboarded_is_a_success_whatever_its_body() -> None:
-    answer = CONTRACT.onboarding_resolve.answer
-    assert assessed(409, b"", answer) is None
-    assert assessed(200, b'{"token": "x", "house": {"id": 1}}', answer) is None
-    failed = assessed(200, b'{"house": {"id": 1}}', answer)
+    endpoint = CONTRACT.onboarding_resolve
+    assert assessed(409, b"", endpoint) is None
+    assert assessed(200, b'{"token": "x", "house": {"id": 1}}', endpoint) is None
+    failed = assessed(200, b'{"house": {"id": 1}}', endpoint)
     assert failed is not None
     assert failed.outcome is Outcome.VALIDATION
 
@@ -138,7 +146,7 @@ LISTED = CONTRACT.documents_list.answer
 
 def given(body: object) -> dict[str, str]:
     answer = Response(200, Headers(), json.dumps(body).encode())
-    assert assess_answer(LISTED.model_copy(update={"not_empty": ()}), answer, HOUSE) is None
+    require_answer(LISTED.model_copy(update={"not_empty": ()}), answer, HOUSE)
     return read_given(LISTED, answer, Random(17))
 
 
@@ -150,6 +158,10 @@ def test_an_answer_gives_a_field_of_any_element_of_a_list() -> None:
     }
     assert found == {"one", "2"}
     assert given({"documents": {"id": "of no list"}}) == {"document_id": "of no list"}
+    third = LISTED.model_copy(update={"gives": {"document_id": "documents.1.id"}})
+    assert read_given(third, Response(200, Headers(), json.dumps(listed).encode()), Random(17)) == {
+        "document_id": "2"
+    }
     assert read_given(CONTRACT.chat.answer, Response(200, Headers(), chat_body()), Random(17)) == {}
 
 

@@ -19,7 +19,7 @@ from monitoring.journal.reading import JournalReader
 from monitoring.journal.tracker import Tracker
 from monitoring.measurement import Attempts, Tag
 from reports.reading.measurement_log import load_measurements
-from swarm.failure import RequestFailed
+from swarm.failure import CountedApart, RequestFailed
 from swarm.generator.failure_log import FailureLog
 from swarm.generator.results import Results
 from swarm.users.attempt import Attempt
@@ -135,6 +135,15 @@ def test_what_locust_waits_for_goes_on_to_it_and_is_no_success(bench: Bench) -> 
     assert bench.outcomes == {(CHAT, Outcome.UNEXPECTED): 1}
 
 
+def test_an_answer_without_the_model_is_counted_apart_and_fails_no_flow(bench: Bench) -> None:
+    with bench.attempt(FLOW):
+        with bench.attempt() as part:
+            raise CountedApart(Outcome.INTERCEPTED)
+        part.require()
+    assert bench.outcomes == {(CHAT, Outcome.INTERCEPTED): 1, (FLOW, Outcome.SUCCESS): 1}
+    assert bench.fired == [None, None]
+
+
 def test_a_flow_fails_as_its_part_did(bench: Bench) -> None:
     with bench.attempt(FLOW) as flow:
         with bench.attempt() as part:
@@ -144,17 +153,18 @@ def test_a_flow_fails_as_its_part_did(bench: Bench) -> None:
     assert bench.outcomes == {(CHAT, Outcome.TIMEOUT): 1, (FLOW, Outcome.TIMEOUT): 1}
 
 
-def odd_answer(results: Results) -> None:
+def odd_answer(bench: Bench) -> None:
     """What an answer says beside its content breaks whoever reads it."""
-    results.note(Tag(CHAT, Outcome.SUCCESS, 0), 0.1, None, {"step": 0, "trace_id": "0" * 32}, object())
+    note = bench.results.note
+    note(Tag(CHAT, Outcome.SUCCESS, 0), 0.1, None, {"step": 0, "trace_id": "0" * 32}, object())
 
 
 def test_what_an_answer_says_beside_its_content_costs_no_result(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):
-        odd_answer(bench.results)
-        odd_answer(bench.results)
+        odd_answer(bench)
+        odd_answer(bench)
     assert len(caplog.messages) == 1
 
 
@@ -163,14 +173,14 @@ from itertools import count
 import swarm.users.portal_user as portal_user
 from locustfiles.chat import HomeownerChatUser
 
-_as_it_is, _numbers = portal_user.assess_answer, count()
+_as_it_is, _numbers = portal_user.require_answer, count()
 
-def assess_answer(*arguments):
+def require_answer(*arguments):
     if next(_numbers) % 3 == 0:
         raise RecursionError("a Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl")
     return _as_it_is(*arguments)
 
-portal_user.assess_answer = assess_answer
+portal_user.require_answer = require_answer
 """
 HANGS = ("--latency", "uniform:0.02:0.1", "--hung-ratio", "0.1")
 CHATS = "users = 6\nrun_time_s = 4\nthink_time_s = [0.0, 0.1]\nquestions_in_flight = 3"

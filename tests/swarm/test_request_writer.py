@@ -18,7 +18,7 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Operation, Outcome
 from seed.fixture import House
-from seed.request import require_sendable
+from seed.request import require_askable, require_sendable
 from swarm.failure import RequestFailed
 from swarm.http.cookies import Cookies
 from swarm.http.request_writer import RequestWriter
@@ -128,16 +128,16 @@ def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
     assert caught.value.outcome is Outcome.VALIDATION
     assert jwt not in str(caught.value)
     with pytest.raises(LoadTestError, match="fixture: jwt of 1 houses") as refused:
-        require_sendable(SETTINGS.contract, [HOUSE, dataclasses.replace(HOUSE, jwt=jwt)], [])
+        require_sendable(SETTINGS.contract, [HOUSE, dataclasses.replace(HOUSE, jwt=jwt)])
     assert jwt not in str(refused.value)
 
 
 def test_a_question_that_a_header_cannot_hold_is_found_before_the_run() -> None:
     chat = CHAT.model_copy(update={"headers": {"X-Question": "{question}"}})
     contract = SETTINGS.contract.model_copy(update={"chat": chat})
-    require_sendable(contract, [HOUSE], ["Why?", "Wo ist der Zähler?"])
+    require_askable(contract, ["Why?", "Wo ist der Zähler?"])
     with pytest.raises(LoadTestError, match="contract: header X-Question"):
-        require_sendable(contract, [HOUSE], ["Why?", "漢?"])
+        require_askable(contract, ["Why?", "漢?"])
 
 
 @pytest.mark.parametrize(

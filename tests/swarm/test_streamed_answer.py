@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from conf.answer import Answer
 from conf.operations import Outcome
 from conf.stream import Stream
+from seed.fixture import House
 from swarm.failure import RequestFailed
+from swarm.users.field_judge import FieldJudge
 from swarm.users.streamed_answer import StreamedAnswer
 
+HOUSE = House("h", "t", "slug", "d", None, 1, "LV-001", "qr", "jwt")
 PORTAL = Stream(
     kind="type",
     content={"text": "content"},
@@ -37,7 +41,7 @@ def text(content: object) -> bytes:
 
 
 def read(*pieces: tuple[float, bytes], expected: Stream = PORTAL, ends: bool = True) -> StreamedAnswer:
-    answer = StreamedAnswer(expected)
+    answer = StreamedAnswer(expected, FieldJudge(Answer(statuses=(200,)), HOUSE))
     for at_s, data in pieces:
         answer.feed(data, at_s)
     if ends:
