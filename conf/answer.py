@@ -7,7 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from conf.stream import JsonPath, Stream
+from conf.json_path import JsonPath
+from conf.stream import Stream
 from conf.template import PLACEHOLDERS, Placeholder
 
 Scalar = bool | int | float | str

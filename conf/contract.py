@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _SEARCHED_BY = ("tenant_id", "development_id")
 """Fields of a house by which the chunks of its development are found."""
-_MAY_LACK = frozenset({"house_type", "question"})
-"""Placeholders that need no field of a house: a house may have no type."""
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
@@ -90,8 +88,8 @@ class Contract(BaseModel):
                 needed |= dict.fromkeys(_SEARCHED_BY, journey.value)
             for operation in journey.operations:
                 endpoint = self.endpoints.get(operation)
-                names = endpoint.placeholders().keys() | _compared(endpoint) if endpoint else set()
-                needed |= dict.fromkeys(sorted(names & self._fields - _MAY_LACK), operation.value)
+                names = endpoint.house_fields & self._fields if endpoint else ()
+                needed |= dict.fromkeys(sorted(names), operation.value)
         return needed
 
     @property
@@ -127,14 +125,9 @@ class Contract(BaseModel):
             for unknown, template in endpoint.placeholders().items():
                 if unknown not in allowed:
                     yield _mistake(name, f"unknown placeholder {unknown!r} in {template!r}", allowed)
-            for unknown in sorted(_compared(endpoint) - (self._fields - {"question"})):
+            for unknown in sorted(endpoint.compared - (self._fields - {"question"})):
                 yield _mistake(name, f"{unknown!r} is no field of a house", self._fields - {"question"})
             given[journey] |= endpoint.gives
-
-
-def _compared(endpoint: Endpoint) -> set[str]:
-    """The fields of a house with which its answers are compared."""
-    return {name for answer in endpoint.accepted for name in answer.house_fields}
 
 
 def _mistake(request: str, words: str, allowed: AbstractSet[str]) -> InitErrorDetails:

@@ -98,6 +98,16 @@ class Endpoint(BaseModel):
         return {name: template for template in templates for name in placeholders_of(template)}
 
     @property
+    def compared(self) -> frozenset[str]:
+        """The fields of a house with which its answers are compared."""
+        return frozenset(name for answer in self.accepted for name in answer.house_fields)
+
+    @property
+    def house_fields(self) -> frozenset[str]:
+        """The fields that a house must have: what templates name, beside the question, and answers are compared with."""
+        return self.compared.union(self.placeholders()) - {"question", "house_type"}
+
+    @property
     def accepted(self) -> tuple[Answer, ...]:
         """What counts as success, of whatever content type."""
         return tuple(self.answers.values()) if self.answer is None else (self.answer,)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from conf.json_path import JsonPath
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
-"""Names of fields within each other, joined by dots; a number counts in a list."""
 EventKind = Annotated[str, Field(min_length=1, max_length=100)]
 
 

@@ -4,44 +4,62 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from conf.errors import ExitCode
-from conf.journeys import choose_journeys
+from conf.journeys import Chosen, choose_journeys
 from conf.loading import load_settings
 from conf.operations import ALL, Journey
 from monitoring.probing.preflight import Check, preflight
 from monitoring.probing.probe import probe
 from monitoring.redaction.clean_console import CleanConsole
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conf.settings import Settings
+
 
 def command(
+    journeys: Annotated[
+        list[Journey] | None,
+        typer.Argument(
+            metavar="[JOURNEY]…",
+            help="Journeys that shall run; none named: all that the contract has.",
+            show_default=False,
+        ),
+    ] = None,
     profile: Annotated[
         str | None, typer.Option(help="Load profile: a name in conf/profiles/, or a TOML file.")
+    ] = None,
+    contract: Annotated[
+        str | None, typer.Option(help="What the portal speaks: a name in conf/contracts/, or a TOML file.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:
     """
-    Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database, vector index.
+    Look at everything that runs of these journeys need: settings, run directory, fixture, tokens, secret, portal, database, vector index.
 
-    Reads the settings, the fixture and the environment. Connects to the database; asks the portal for its health, and
-    whether it knows the first house's JWT and QR token. Writes nothing, uses no token up, sends no load.
+    Reads the settings, the fixture and the environment. Connects to the database where a journey searches it; asks the
+    portal for its health, and whether it knows the first house's JWT and QR token, where a journey needs them. Writes
+    nothing, uses no token up, sends no load.
 
     Exits with 0 when a run can begin, with 2 when something must be put right first.
     """
-    settings = load_settings({"run.profile": profile, "target.base_url": host}, config_files=config or ())
-    journeys, warnings = choose_journeys(ALL, tuple(Journey), settings)
-    longest_s = settings.profile.longest_s(journeys)
+    given = {"run.profile": profile, "target.contract": contract, "target.base_url": host}
+    settings = load_settings(given, config_files=config or ())
+    chosen, warnings = _chosen(journeys or [], settings)
+    longest_s = settings.profile.longest_s(chosen)
     console = CleanConsole(soft_wrap=True)
     failed = False
-    checks = [Check("journeys", found="; ".join((", ".join(journeys), *warnings)))]
-    checks += preflight(settings, journeys, longest_s, datetime.now(UTC))
+    checks = [Check("journeys", found="; ".join((", ".join(chosen), *warnings)))]
+    checks += preflight(settings, chosen, longest_s, datetime.now(UTC))
     if all(check.error is None for check in checks if check.name == "portal"):
-        checks += probe(settings)
+        checks += probe(settings, chosen)
     for check in checks:
         failed = failed or check.error is not None
         found = check.found if check.error is None else check.error.message
@@ -52,3 +70,10 @@ def command(
             console.print(Text(f"    {check.error.next_step}"))
     if failed:
         raise typer.Exit(ExitCode.USAGE)
+
+
+def _chosen(named: Sequence[Journey], settings: Settings) -> Chosen:
+    """The journeys of *named*; where none is, all that the settings describe."""
+    chosen = [choose_journeys(word, tuple(Journey), settings) for word in named or (ALL,)]
+    journeys = tuple(dict.fromkeys(journey for found in chosen for journey in found.journeys))
+    return Chosen(journeys, tuple(warning for found in chosen for warning in found.warnings))

@@ -70,6 +70,9 @@ def command(  # noqa: PLR0913 - one parameter per option
     profile: Annotated[
         str | None, typer.Option(help="Load profile: a name from conf/profiles/, or a TOML file.")
     ] = None,
+    contract: Annotated[
+        str | None, typer.Option(help="What the portal speaks: a name in conf/contracts/, or a TOML file.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address of the portal under test.")] = None,
     output_dir: Annotated[Path | None, typer.Option(help="Where run directories are made.")] = None,
     strict: Annotated[
@@ -91,6 +94,7 @@ def command(  # noqa: PLR0913 - one parameter per option
     inherited = _inherited_environment(embedded=embedded)
     overrides = {
         "run.profile": profile,
+        "target.contract": contract,
         "target.base_url": host,
         "run.output_dir": output_dir,
         "run.strict": strict or None,
@@ -157,6 +161,7 @@ def _environment(
     """The command's options as environment variables: Locust's process reads the same settings from them."""
     environ = {
         "LOADTEST_PROFILE": absolute_choice(settings.run.profile),
+        "LOADTEST_CONTRACT": absolute_choice(settings.target.contract),
         "LOADTEST_OUTPUT_DIR": str(settings.run.output_dir.resolve()),
     }
     if settings.run.strict:

@@ -28,12 +28,14 @@ class UntrustedError(OSError):
         self.fault = fault
 
 
-def read_page(
+def read_page(  # noqa: PLR0913 - all but three are named
     url: str,
     timeout_s: float,
     headers: Mapping[str, str] | None = None,
     *,
     trust: Trust,
+    method: str = "GET",
+    body: str | None = None,
     on_headers: Callable[[Mapping[str, str]], None] | None = None,
 ) -> tuple[int, bytes]:
     """
@@ -44,6 +46,8 @@ def read_page(
         timeout_s: Limit of the whole exchange, also for a slow or long answer.
         headers: Headers of the request.
         trust: Certificates that are trusted.
+        method: Of the request.
+        body: JSON, as the contract's requests have it.
         on_headers: Called with the headers of the answer.
 
     Returns:
@@ -60,7 +64,7 @@ def read_page(
             closing(_connection(address, timeout_s, trust)) as connection,
         ):
             connection._create_connection = deadline.connect  # type: ignore[attr-defined]  # noqa: SLF001 - no other way
-            connection.request("GET", path, headers={"Connection": "close", **(headers or {})})
+            connection.request(method, path, body, {"Connection": "close", **(headers or {})})
             answer = connection.getresponse()
             if on_headers is not None:
                 on_headers(dict(answer.headers.items()))

@@ -287,7 +287,10 @@ def check_portal(settings: Settings) -> str:
         raise LoadTestError(f"{url}: the portal cannot be reached: {error}", next_step) from None
     if status != HTTPStatus.OK:
         raise LoadTestError(f"{url}: the portal answered {status}, not 200", start)
-    return f"{url} answered {status}"
+    cached = (
+        ", which it does whatever the state of its database" if settings.contract.health_is_cached else ""
+    )
+    return f"{url} answered {status}{cached}"
 
 
 def check_database(settings: Settings, house: House | None) -> str:

@@ -1,24 +1,27 @@
-"""Checks that ask the portal before a run: one request each for a JWT, a QR token and the pool of connections."""
+"""Checks that ask the portal before a run: one request each for a JWT, a house and the pool of connections."""
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import LoadTestError
-from conf.operations import Operation
+from conf.json_path import find
+from conf.operations import Destination, Journey, Operation
 from monitoring.probing.page import read_page
 from monitoring.probing.pool_figures import parse_pool
 from monitoring.probing.portal_clock import PortalClock
 from monitoring.probing.preflight import Check, check
 from seed.fixture import load_fixture
 from seed.jwts import token_expiry, token_issue
-from seed.request import build_request
+from seed.request import Request, build_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from conf.contract import Contract
     from conf.endpoint import Endpoint
     from conf.settings import Settings
     from seed.fixture import House
@@ -28,24 +31,37 @@ _CLOCK_SPARE_S = 1.0
 _RESEED = "Seed the portal's own database, with its own SESSION_SECRET: loadtest seed"
 
 
-def probe(settings: Settings) -> Iterator[Check]:
+def probe(settings: Settings, journeys: Collection[Journey]) -> Iterator[Check]:
     """
     Ask the portal as the fixture's first homeowner. Nothing is written, and no token is used up.
 
-    A check is left out where there is no fixture, or where the contract has no such request.
+    A check is left out where there is no fixture, where the contract has no such request, and where *journeys* need
+    nothing of it.
     """
     try:
         house = load_fixture(settings.seed.fixture)[0]
     except LoadTestError:
         return
     contract = settings.contract
-    if contract.token_check is not None:
+    if contract.token_check is not None and "jwt" in contract.fields_of(journeys):
         endpoint = contract.token_check
         yield check("JWT", lambda: check_token(settings, endpoint, house))
-    if (page := contract.endpoints.get(Operation.ONBOARDING_PAGE)) is not None:
-        yield check("QR token", lambda: check_qr_token(settings, page, house))
-    if contract.health_db:
+    if (asked := _knows_houses(contract, journeys)) and all(map(house.value, asked.house_fields)):
+        yield check(_what(asked), lambda: check_house(settings, asked, house))
+    if contract.health_db and any(journey.destination is Destination.PORTAL for journey in journeys):
         yield check("pool", lambda: check_pool(settings))
+
+
+def _knows_houses(contract: Contract, journeys: Collection[Journey]) -> Endpoint | None:
+    """The request whose answer tells a house that the portal has from others; None where *journeys* need none."""
+    if contract.house_check is None:
+        return contract.endpoints.get(Operation.ONBOARDING_PAGE) if Journey.ONBOARDING in journeys else None
+    goes_there = any(journey.destination is Destination.PORTAL for journey in journeys)
+    return contract.house_check if goes_there else None
+
+
+def _what(asked: Endpoint) -> str:
+    return "QR token" if "qr_token" in asked.house_fields else "house"
 
 
 def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
@@ -56,7 +72,7 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
         LoadTestError: It refuses the JWT, or does not give a usable answer.
     """
     clock = PortalClock()
-    status = _ask(settings, endpoint, house, clock)
+    status, _ = _ask(settings, endpoint, house, clock)
     if status == HTTPStatus.UNAUTHORIZED and (fault := _clock_fault(clock, house)):
         raise LoadTestError(
             f"{endpoint.path}: the portal refuses the first house's JWT (401): {fault}",
@@ -77,21 +93,36 @@ def check_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
     return f"the portal accepts the first house's ({endpoint.path} answered {status})"
 
 
-def check_qr_token(settings: Settings, endpoint: Endpoint, house: House) -> str:
+def check_house(settings: Settings, endpoint: Endpoint, house: House) -> str:
     """
-    Check that the portal knows the first house's QR code: loads its page, and does not resolve the token.
+    Check that the portal knows the first house, by a request that changes nothing: it does not resolve its QR token.
 
     Raises:
-        LoadTestError: The portal does not know it.
+        LoadTestError: The portal does not know it, or answers for another house.
     """
-    status = _ask(settings, endpoint, house)
+    status, page = _ask(settings, endpoint, house)
+    whose = "the first house's QR token" if _what(endpoint) == "QR token" else "the first house"
     if status not in endpoint.statuses:
         raise LoadTestError(
-            f"{endpoint.path}: the portal does not know the first house's QR token ({status})",
+            f"{endpoint.path}: the portal does not know {whose} ({status})",
             "Make the tokens in the portal's own database: loadtest seed && loadtest qrs",
         )
+    for answer in endpoint.accepted:
+        for path, name in answer.own.items():
+            if str(find(_object(page), path)) != house.value(name):
+                raise LoadTestError(
+                    f"{endpoint.path}: the portal answers for another house than the fixture's first: {path} is not its {name}",
+                    _RESEED,
+                )
     used = status in {HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT}
-    return "the portal knows the first house's" + (", which has been used" if used else "")
+    return f"the portal knows {whose}" + (", which has been used" if used else "")
+
+
+def _object(page: bytes) -> Any:
+    try:
+        return json.loads(page)
+    except (ValueError, RecursionError):
+        return None
 
 
 def check_pool(settings: Settings) -> str:
@@ -102,7 +133,7 @@ def check_pool(settings: Settings) -> str:
         LoadTestError: Requests wait for a connection before there is any load, or the portal does not reach its database.
     """
     path = settings.contract.health_db
-    status, page = _read(settings, path)
+    status, page = _read(settings, Request("GET", path, {}, None))
     try:
         total, idle, waiting, _ = parse_pool(page)
     except ValueError:
@@ -134,23 +165,27 @@ def _clock_fault(clock: PortalClock, house: House) -> str:
     return ""
 
 
-def _ask(settings: Settings, endpoint: Endpoint, house: House, clock: PortalClock | None = None) -> int:
-    request = build_request(endpoint, house)
-    return _read(settings, request.path, request.headers, clock)[0]
+def _ask(
+    settings: Settings, endpoint: Endpoint, house: House, clock: PortalClock | None = None
+) -> tuple[int, bytes]:
+    return _read(settings, build_request(endpoint, house), clock, "the portal")
 
 
 def _read(
-    settings: Settings, path: str, headers: dict[str, str] | None = None, clock: PortalClock | None = None
+    settings: Settings, request: Request, clock: PortalClock | None = None, place: str = ""
 ) -> tuple[int, bytes]:
     target = settings.target
     try:
         return read_page(
-            target.base_url + path,
+            target.base_url + request.path,
             target.connect_timeout_s,
-            headers or {},
+            request.headers,
             trust=target.trust,
+            method=request.method,
+            body=request.body,
             on_headers=clock.look if clock else None,
         )
     except OSError as error:
-        place = path if headers is None else "the portal"
-        raise LoadTestError(f"{place}: cannot be reached: {error}", "Start it: loadtest portal") from None
+        raise LoadTestError(
+            f"{place or request.path}: cannot be reached: {error}", "Start it: loadtest portal"
+        ) from None

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from conf.answer import AnswerFormat
 from conf.failures import status_words
+from conf.json_path import find
 from conf.operations import Outcome
 from swarm.failure import CountedApart, RequestFailed
 from swarm.users.field_judge import FieldJudge, invalid
-from swarm.users.json_body import decode_object, find
+from swarm.users.json_body import decode_object
 
 if TYPE_CHECKING:
     from random import Random

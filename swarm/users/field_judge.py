@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conf.json_path import find
 from conf.operations import Outcome
 from swarm.failure import RequestFailed
-from swarm.users.json_body import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

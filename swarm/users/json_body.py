@@ -56,18 +56,6 @@ def parse_object(text: str, what: str) -> dict[str, Any]:
     return body
 
 
-def find(body: Any, path: str) -> Any:
-    """The value of a field within others, as a contract spells it; None where it is not there."""
-    for field in path.split("."):
-        if isinstance(body, dict):
-            body = body.get(field)
-        elif isinstance(body, list) and field.isdecimal() and int(field) < len(body):
-            body = body[int(field)]
-        else:
-            return None
-    return body
-
-
 class _TwiceError(ValueError):
     """An object names a field twice."""
 

@@ -6,15 +6,17 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from conf.json_path import find
 from conf.operations import Outcome
 from conf.stream_figures import READING_WORDS_PER_S
 from swarm.failure import RequestFailed
 from swarm.http.event_stream import EventStreamReader
 from swarm.users.field_judge import invalid
-from swarm.users.json_body import find, parse_object
+from swarm.users.json_body import parse_object
 
 if TYPE_CHECKING:
-    from conf.stream import JsonPath, Stream
+    from conf.json_path import JsonPath
+    from conf.stream import Stream
     from swarm.http.event_stream import Event
     from swarm.users.field_judge import FieldJudge
 

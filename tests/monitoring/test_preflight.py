@@ -282,6 +282,15 @@ def test_the_secret_is_the_one_that_signed_the_tokens(prepare: Callable[..., Set
     assert "another secret" in looked_at(tampered, Journey.CHAT)["secret"]
 
 
+def test_a_health_page_that_proves_nothing_is_said_to(prepare: Callable[..., Settings]) -> None:
+    with answering() as server:
+        settings = prepare(target__base_url=server.url, target__contract="portal-2026")
+        found = {check.name: check.found for check in preflight(settings, [Journey.CHAT], 0, NOW)}
+    assert found["portal"].endswith(
+        "/api/health answered 200, which it does whatever the state of its database"
+    )
+
+
 @pytest.mark.parametrize("status", [500, 503, 404, 401, 204])
 def test_a_portal_that_does_not_say_200_is_not_up(prepare: Callable[..., Settings], status: int) -> None:
     with answering(status) as server:

@@ -6,10 +6,12 @@ import json
 import re
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,12 +19,13 @@ from portal_process import SECRET, running_portal
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
+from conf.operations import Journey
 from monitoring.probing.probe import check_token, probe
 from monitoring.probing.vector_index import COSTLY_MS, look_at_vector_index
 from seed.jwts import homeowner_token
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from portal_process import Estate, Portal
 
@@ -41,7 +44,7 @@ def settings_for(portal: Portal, house: House, directory: Path) -> Settings:
 
 
 def checks(portal: Portal, house: House, directory: Path) -> dict[str, Check]:
-    return {check.name: check for check in probe(settings_for(portal, house, directory))}
+    return {check.name: check for check in probe(settings_for(portal, house, directory), tuple(Journey))}
 
 
 def test_a_portal_that_knows_the_house_says_so_and_nothing_is_used_up(
@@ -53,7 +56,7 @@ def test_a_portal_that_knows_the_house_says_so_and_nothing_is_used_up(
         assert first == second
         assert [check.found for check in first.values()] == [
             "the portal accepts the first house's (/api/documents answered 200)",
-            "the portal knows the first house's",
+            "the portal knows the first house's QR token",
             "20 connections, 20 of them idle",
         ]
         assert portal.resolve(house.qr_token).status == 200
@@ -92,7 +95,7 @@ def test_without_a_fixture_nothing_is_asked(portal: Portal, tmp_path: Path) -> N
     settings = load_settings(
         {"target.base_url": address, "seed.fixture": str(tmp_path / "none.jsonl")}, environ={}
     )
-    assert list(probe(settings)) == []
+    assert list(probe(settings, tuple(Journey))) == []
 
 
 def test_a_portal_that_is_not_there_is_one_sentence_each(estate: Estate, tmp_path: Path) -> None:
@@ -101,9 +104,75 @@ def test_a_portal_that_is_not_there_is_one_sentence_each(estate: Estate, tmp_pat
     settings = load_settings(
         {"target.base_url": "http://127.0.0.1:1", "seed.fixture": str(fixture)}, environ={}
     )
-    errors = [str(check.error) for check in probe(settings)]
+    errors = [str(check.error) for check in probe(settings, tuple(Journey))]
     assert len(errors) == 3
     assert all("cannot be reached" in error and estate.houses[0].qr_token not in error for error in errors)
+
+
+def test_a_journey_asks_the_portal_for_what_it_needs(portal: Portal, estate: Estate, tmp_path: Path) -> None:
+    settings = settings_for(portal, estate.houses[0], tmp_path)
+    asked = {journey: [check.name for check in probe(settings, [journey])] for journey in Journey}
+    assert asked == {
+        Journey.RAG: [],
+        Journey.CHAT: ["JWT", "pool"],
+        Journey.ONBOARDING: ["QR token", "pool"],
+        Journey.DOCUMENTS: ["JWT", "pool"],
+    }
+
+
+class OfTheLaterPortal(BaseHTTPRequestHandler):
+    """Answers as a real portal did, which knows one house."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name = {"LV-PARK-009": "resolve-hit"}.get(asked["token"], "resolve-404")
+        capture = Path(__file__).parents[1] / "captures" / f"{name}.jsonl"
+        for line in map(json.loads, capture.read_text().splitlines()):
+            self.wfile.write(line.get("latin1", "").encode("latin-1"))
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def later_portal(uid: str, directory: Path, **changes: str) -> Iterator[dict[str, Check]]:
+    """What is checked of a house with this name."""
+    ids = {
+        "tenant_id": "fdd1bd1a-97fa-4a1c-94b5-ae22dceb077d",
+        "development_id": "e0833063-55ac-4201-a50e-f329c090fbd6",
+    }
+    (directory / "houses.jsonl").write_text(
+        json.dumps({"house_id": "u-9", "lot": "9", "own": {"unit_uid": uid}} | ids | changes)
+    )
+    with HTTPServer(("127.0.0.1", 0), OfTheLaterPortal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            given = {
+                "target.base_url": f"http://127.0.0.1:{server.server_port}",
+                "target.contract": "portal-2026",
+                "seed.fixture": str(directory / "houses.jsonl"),
+            }
+            yield {check.name: check for check in probe(load_settings(given, environ={}), [Journey.CHAT])}
+        finally:
+            server.shutdown()
+
+
+def test_where_pages_know_every_name_another_request_tells_whether_a_house_is_known(tmp_path: Path) -> None:
+    with later_portal("LV-PARK-009", tmp_path) as found:
+        assert found["house"].found == "the portal knows the first house"
+    with later_portal("LV-PARK-999", tmp_path) as found:
+        error = found["house"].error
+        assert error is not None
+        assert "/api/houses/resolve: the portal does not know the first house (404)" in str(error)
+    with later_portal("LV-PARK-009", tmp_path, development_id="another") as found:
+        error = found["house"].error
+        assert error is not None
+        assert "another house than the fixture's first: development_id is not its development_id" in str(
+            error
+        )
+    with later_portal("", tmp_path) as found:  # the check of the fixture says what is missing
+        assert "house" not in found
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""Fields of JSON within each other, as a contract spells them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
+"""Names of fields within each other, joined by dots; a number counts in a list."""
+
+
+def find(body: Any, path: str) -> Any:
+    """The value of a field within others; None where it is not there."""
+    for field in path.split("."):
+        if isinstance(body, dict):
+            body = body.get(field)
+        elif isinstance(body, list) and field.isdecimal() and int(field) < len(body):
+            body = body[int(field)]
+        else:
+            return None
+    return body
