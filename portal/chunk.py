@@ -19,3 +19,5 @@ class FoundChunk(NamedTuple):
     content: str
     similarity: float
     """Cosine similarity to the question, -1..1."""
+    tier: str = ""
+    """Name of the first tier that found it."""

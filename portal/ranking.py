@@ -26,15 +26,23 @@ def rank(question: str, chunks: Iterable[FoundChunk]) -> list[FoundChunk]:
     A chunk scores 0.6 x its cosine similarity + 0.4 x the share of the question's words that it holds. A chunk that
     several tiers found counts once. Of equal scores, the earlier chunk of the earlier document comes first.
     """
-    wanted = _words(question)
     distinct = {chunk.id: chunk for chunk in chunks}
 
     def order(chunk: FoundChunk) -> tuple[float, str, int]:
-        keyword = len(wanted & _words(chunk.content)) / len(wanted) if wanted else 0.0
-        score = VECTOR_WEIGHT * chunk.similarity + KEYWORD_WEIGHT * keyword
-        return -score, chunk.title, chunk.chunk_index
+        return -final_score(question, chunk), chunk.title, chunk.chunk_index
 
     return sorted(distinct.values(), key=order)[:TOP]
+
+
+def final_score(question: str, chunk: FoundChunk) -> float:
+    """By meaning and by words."""
+    return VECTOR_WEIGHT * chunk.similarity + KEYWORD_WEIGHT * keyword_score(question, chunk)
+
+
+def keyword_score(question: str, chunk: FoundChunk) -> float:
+    """The share of the question's words that *chunk* holds."""
+    wanted = _words(question)
+    return len(wanted & _words(chunk.content)) / len(wanted) if wanted else 0.0
 
 
 @lru_cache(maxsize=_CHUNKS_REMEMBERED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from portal.refusal import Refusal
 
@@ -27,6 +27,16 @@ _COUNT = """
         reset_time = CASE WHEN seen.reset_time <= $2 THEN excluded.reset_time ELSE seen.reset_time END
     RETURNING count, reset_time
 """
+
+
+class Window(NamedTuple):
+    """What the current minute says of a key."""
+
+    remaining: int
+    """Requests that are left; below 0 the request is one too many."""
+    reset_ms: int
+    """The end of the minute, in milliseconds since 1970."""
+    now_ms: int
 
 
 class RateLimiter:
@@ -55,6 +65,10 @@ class RateLimiter:
         """
         await self._admit(f"chat:{tenant_id}", self._settings.chat_per_minute)
 
+    async def count_chat(self, tenant_id: UUID) -> Window | None:
+        """Count a question without refusing it; None where limits are off."""
+        return await self._count(f"chat:{tenant_id}", self._settings.chat_per_minute)
+
     async def admit_resolve(self, qr_token: str) -> None:
         """
         Count a token resolution: towards the limit of all tokens together, then towards the limit of this token.
@@ -67,13 +81,17 @@ class RateLimiter:
         await self._admit(f"resolve:{fingerprint}", self._settings.resolve_per_token_per_minute)
 
     async def _admit(self, key: str, limit: int) -> None:
+        window = await self._count(key, limit)
+        if window is not None and window.remaining < 0:
+            raise _too_many(window)
+
+    async def _count(self, key: str, limit: int) -> Window | None:
         if not self._settings.enabled:
-            return
+            return None
         now_ms = int(self._clock().timestamp() * 1000)
-        window = await self._database.fetch_row(_COUNT, key, now_ms, WINDOW_MS)
-        assert window is not None
-        if window["count"] > limit:
-            raise _too_many(window["reset_time"], now_ms)
+        row = await self._database.fetch_row(_COUNT, key, now_ms, WINDOW_MS)
+        assert row is not None
+        return Window(limit - row["count"], row["reset_time"], now_ms)
 
 
 def limiter_of(request: Request) -> RateLimiter:
@@ -82,13 +100,13 @@ def limiter_of(request: Request) -> RateLimiter:
     return limiter
 
 
-def _too_many(reset_ms: int, now_ms: int) -> Refusal:
+def _too_many(window: Window) -> Refusal:
     return Refusal(
         429,
         "Too many requests",
         {
             "X-RateLimit-Remaining": "0",
-            "X-RateLimit-Reset": str(reset_ms),
-            "Retry-After": str(max(math.ceil((reset_ms - now_ms) / 1000), 1)),
+            "X-RateLimit-Reset": str(window.reset_ms),
+            "Retry-After": str(max(math.ceil((window.reset_ms - window.now_ms) / 1000), 1)),
         },
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Tier(NamedTuple):
     """One search of a homeowner's development, among the chunks that *condition* lets through."""
 
+    name: str
     condition: str
     """SQL over the chunk ``c``."""
     subject: str | None
@@ -28,6 +29,8 @@ class Tier(NamedTuple):
     max_distance: float
     """Cosine distance, 0..2; farther rows are dropped."""
     limit: int
+    within: str = "c.tenant_id = $2 AND c.development_id = $3"
+    """SQL over the chunk ``c``: where it may be from."""
 
     def query(self) -> str:
         """
@@ -41,7 +44,7 @@ class Tier(NamedTuple):
             FROM (
                 SELECT c.id, c.document_id, c.development_id, c.chunk_index, c.content, c.embedding <=> $1 AS distance
                 FROM doc_chunks AS c
-                WHERE c.tenant_id = $2 AND c.development_id = $3 AND {self.condition}
+                WHERE {self.within} AND {self.condition}
                 ORDER BY c.embedding <=> $1
                 LIMIT {self.limit}
             ) AS near
@@ -54,19 +57,34 @@ _NOBODYS = "c.metadata->>'houseId' IS NULL"
 """Leaves out chunks about one house, such as its handover record: only the tier of that house may find them."""
 
 TIERS = (
-    Tier("c.metadata->>'houseId' = $4::uuid::text", "house_id", max_distance=0.80, limit=20),
-    Tier(f"c.house_type_code = $4::text AND {_NOBODYS}", "house_type", max_distance=0.75, limit=30),
-    Tier(f"c.is_important AND c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.70, limit=20),
-    Tier(f"c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.65, limit=25),
+    Tier("unit", "c.metadata->>'houseId' = $4::uuid::text", "house_id", max_distance=0.80, limit=20),
+    Tier(
+        "house_type",
+        f"c.house_type_code = $4::text AND {_NOBODYS}",
+        "house_type",
+        max_distance=0.75,
+        limit=30,
+    ),
+    Tier(
+        "important",
+        f"c.is_important AND c.house_type_code IS NULL AND {_NOBODYS}",
+        None,
+        max_distance=0.70,
+        limit=20,
+    ),
+    Tier("development", f"c.house_type_code IS NULL AND {_NOBODYS}", None, max_distance=0.65, limit=25),
 )
 """The tiers, in order: unit, house type, important, development."""
 
-GLOBAL = Tier(_NOBODYS, None, max_distance=0.60, limit=15)
+GLOBAL = Tier("global", _NOBODYS, None, max_distance=0.60, limit=15)
 """Searches the whole development, with all house types, when the other tiers found fewer chunks than ``ENOUGH``."""
+
+WHOLE_TENANT = GLOBAL._replace(within="c.tenant_id = $2 AND $3::uuid IS NOT NULL")
+"""In place of `GLOBAL`, where a portal searches all developments of the tenant."""
 
 ENOUGH = 5
 
-_QUERIES = {tier: tier.query() for tier in (*TIERS, GLOBAL)}
+_QUERIES = {tier: tier.query() for tier in (*TIERS, GLOBAL, WHOLE_TENANT)}
 
 _FOREIGN = """
     SELECT c.id, d.title, d.document_type, c.development_id, c.chunk_index, c.content, 0::float8 AS similarity
@@ -80,14 +98,24 @@ _OTHER_HOMEOWNER = """
 """
 
 
-async def retrieve(database: Database, question: str, homeowner: Homeowner) -> list[FoundChunk]:
-    """The best chunks of the homeowner's own development for *question*, best first; at most ten."""
+async def retrieve(
+    database: Database, question: str, homeowner: Homeowner, last: Tier = GLOBAL
+) -> list[FoundChunk]:
+    """
+    The best chunks for *question*, best first; at most ten.
+
+    Args:
+        database: Where to look.
+        question: As the homeowner asked it.
+        homeowner: Whose development is searched.
+        last: The tier that is searched when the others found too few.
+    """
     vector = Vector(embed([question])[0])
     found: dict[UUID, FoundChunk] = {}
     for tier in TIERS:
-        found |= await _search(database, tier, vector, homeowner)
+        found = await _search(database, tier, vector, homeowner) | found
     if len(found) < ENOUGH:
-        found |= await _search(database, GLOBAL, vector, homeowner)
+        found = await _search(database, last, vector, homeowner) | found
     return rank(question, found.values())
 
 
@@ -111,7 +139,8 @@ async def _search(
         if subject is None:
             return {}
         arguments.append(subject)
-    return {chunk.id: chunk for chunk in _chunks(await database.fetch(_QUERIES[tier], *arguments))}
+    chunks = _chunks(await database.fetch(_QUERIES[tier], *arguments))
+    return {chunk.id: chunk._replace(tier=tier.name) for chunk in chunks}
 
 
 def _chunks(rows: Sequence[Any]) -> list[FoundChunk]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conf.errors import LoadTestError
 from portal import documents, health, onboarding
-from portal.contracts import phase17, phase17_stream, portal_2026, portal_2026_errors, portal_2026_houses
+from portal.contracts import (
+    phase17,
+    phase17_stream,
+    portal_2025_12,
+    portal_2025_12_houses,
+    portal_2026,
+    portal_2026_errors,
+    portal_2026_houses,
+)
 from portal.database import DatabaseGoneError
 from portal.model import ModelError, ModelRefusedError
 from portal.refusal import ErrorAnswer, plain_error
@@ -46,6 +54,17 @@ SPOKEN = {
     for contract in (
         SpokenContract("phase17", (phase17.router, *_HOMEOWNERS)),
         SpokenContract("phase17-stream", (phase17_stream.router, *_HOMEOWNERS)),
+        SpokenContract(
+            "portal-2025-12",
+            (portal_2025_12.router, portal_2025_12_houses.router, portal_2025_12.health_router),
+            ("units", "qr_tokens"),
+            portal_2025_12.say_error,
+            _ERRORS
+            | {
+                DatabaseGoneError: (500, "Internal server error"),
+                ModelError: (500, "The model did not answer"),
+            },
+        ),
         SpokenContract(
             "portal-2026",
             (portal_2026.router, portal_2026_houses.router, portal_2026.health_router),

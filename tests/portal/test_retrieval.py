@@ -106,7 +106,7 @@ def test_another_house_types_chunks_come_only_when_there_is_too_little_else(own_
 def test_an_approximate_index_loses_no_rows_to_the_filter(own_estate: Estate) -> None:
     for plan in ("seqscan", "bitmapscan", "sort"):  # leaves the vector index
         own_estate.execute(f"ALTER DATABASE {own_estate.name} SET enable_{plan} = off")
-    query = Tier("c.house_type_code IS NULL", None, max_distance=2.0, limit=50).query()
+    query = Tier("all", "c.house_type_code IS NULL", None, max_distance=2.0, limit=50).query()
     house = own_estate.houses[0]
     arguments = (Vector(embed(["water"])[0]), UUID(house.tenant_id), UUID(house.development_id))
 
