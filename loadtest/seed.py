@@ -40,18 +40,26 @@ def command(  # noqa: PLR0913 - one per option
     renew_qr_tokens: Annotated[
         bool, typer.Option("--renew-qr-tokens", help="Replace QR tokens; printed codes stop working.")
     ] = False,
+    contract: Annotated[
+        str | None,
+        typer.Option(
+            help="What the portal speaks; the later ones have tables of their own.",
+            show_default="target.contract",
+        ),
+    ] = None,
     config: Annotated[list[Path] | None, typer.Option(help="TOML file laid over conf/loadtest.toml.")] = None,
 ) -> None:
     """
     Make the database and the fixture what a load test begins with: Longview Park, no homeowner moved in yet.
 
-    Reads the [seed] settings and, from the environment only, SESSION_SECRET and DATABASE_URL. Writes tables, tenants,
-    houses, documents and vectors to that database, and each house's ids, QR token and JWT to seed.fixture (mode 0600).
+    Reads the [seed] settings, target.contract and, from the environment only, SESSION_SECRET and DATABASE_URL. Writes
+    tables, tenants, houses, documents and vectors to that database, and each house's ids, QR token and JWT to seed.fixture
+    (mode 0600).
     A second seeding keeps ids and QR tokens, takes back onboardings, removes the houses' messages, and signs new JWTs.
 
     Exits with 0 when all is written, with 2 when the settings or the database are not in order.
     """
-    settings = load_settings(config_files=config or ())
+    settings = load_settings({"target.contract": contract}, config_files=config or ())
     secret, url = require_secret(settings.session_secret), require_url(settings.database.url)
     from seed.seeding import seed_database  # noqa: PLC0415 - numpy comes with it, and every command imports this module
 

@@ -19,6 +19,7 @@ from portal_process import (
 )
 
 from conf.errors import LoadTestError
+from conf.layers import CONF_DIR
 from conf.loading import load_settings
 from portal.serving import serve
 
@@ -73,6 +74,29 @@ def test_an_empty_database_asks_to_be_seeded(empty_database: str) -> None:
     said = _refusal(empty_database)
     assert "is missing from the database" in said
     assert "loadtest seed" in said
+
+
+def test_a_database_that_was_seeded_for_another_contract_asks_to_be_seeded_for_this_one(
+    estate: Estate, tmp_path: Path
+) -> None:
+    contract = tmp_path / "portal-2026.toml"
+    contract.write_bytes((CONF_DIR / "contracts" / "phase17.toml").read_bytes())
+    said = _refusal(estate.url, **{"target.contract": str(contract)})
+    assert "units is missing from the database" in said
+    assert "for the same target.contract" in said
+
+
+def test_a_contract_that_the_portal_does_not_speak_is_refused_by_the_command(
+    estate: Estate, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "theirs.toml"
+    theirs.write_bytes((CONF_DIR / "contracts" / "phase17.toml").read_bytes())
+    words = ["loadtest", "portal", "--port", "0", "--contract", str(theirs)]
+    finished = warm_python.run(words, env=portal_environ(estate.url))
+    assert finished.returncode == 2
+    assert finished.stderr.startswith(
+        "Error: target.contract: the reference portal does not speak 'theirs'; it speaks phase17, phase17-stream, "
+    )
 
 
 def test_a_database_without_the_portals_tables_asks_to_be_seeded(own_estate: Estate) -> None:
