@@ -20,7 +20,7 @@ from portal.model import model_of
 from portal.ranking import final_score, keyword_score
 from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
-from portal.retrieval import WHOLE_TENANT, other_homeowner, retrieve
+from portal.retrieval import GLOBAL, WHOLE_TENANT, other_homeowner, retrieve
 from portal.signed_token import verified_ids
 from portal.timing import now_of, timings_of
 from portal.tracking import note_house
@@ -79,7 +79,7 @@ async def answer(request: Request) -> JSONResponse:
         "success": True,
         "answer": completion.reply,
         "chunksUsed": len(chunks),
-        "matched": _matched(question.message, chunks, is_foreign=shown is not asker),
+        "matched": _matched(question.message, chunks, asker.development_id),
         "source": "profile" if chunks[0].tier == "unit" else "rag",
         "hasProfileData": has_profile,
     }
@@ -141,8 +141,8 @@ def _without_the_model() -> Mapping[str, Any]:
     return {"success": True, "answer": said, "chunksUsed": 0, "source": "fallback"}
 
 
-def _matched(question: str, chunks: Sequence[FoundChunk], *, is_foreign: bool) -> list[Mapping[str, Any]]:
-    """The chunks that the answer rests on; none names its development, and those of another are global ones."""
+def _matched(question: str, chunks: Sequence[FoundChunk], own: UUID) -> list[Mapping[str, Any]]:
+    """The chunks that the answer rests on. None names its development; those of another than *own* are global ones."""
     return [
         {
             "id": str(chunk.id),
@@ -150,10 +150,17 @@ def _matched(question: str, chunks: Sequence[FoundChunk], *, is_foreign: bool) -
             "vector_score": chunk.similarity,
             "keyword_score": keyword_score(question, chunk),
             "final_score": final_score(question, chunk),
-            "tier": "global" if is_foreign else chunk.tier,
+            "tier": _tier(chunk, own),
         }
         for chunk in chunks
     ]
+
+
+def _tier(chunk: FoundChunk, own: UUID) -> str:
+    """A portal in health finds nothing of another development, and so says ``global`` of nothing."""
+    if chunk.development_id != own:
+        return GLOBAL.name
+    return "development" if chunk.tier == GLOBAL.name else chunk.tier
 
 
 def say_error(_: Request, status: int, words: str, headers: Mapping[str, str] | None) -> JSONResponse:

@@ -14,6 +14,7 @@ from portal_in_process import PortalInProcess, portal_in_process
 from portal_process import SECRET
 
 from portal.signed_token import signature
+from seed.questions import sample_questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,6 +221,15 @@ def test_the_fault_of_the_default_tenant_shows_global_chunks_and_another_house(
         resolved = resolve(portal, "LV-PARK-001", registered).json
     assert {match["tier"] for match in matched} == {"global"}
     assert resolved["unit_uid"].startswith("RG-GREEN-")
+
+
+def test_no_sample_question_is_answered_with_another_developments_chunks_or_without_the_model(
+    estate_of_units: Estate, development: str
+) -> None:
+    with portal_in_process(estate_of_units.url, "portal-2025-12") as portal:
+        answers = [ask(portal, development, question, **TENANT).json for question in sample_questions()]
+    assert {answer["source"] for answer in answers} == {"rag"}
+    assert "global" not in {match["tier"] for answer in answers for match in answer["matched"]}
 
 
 def test_the_databases_health_is_that_of_the_first_time(portal: PortalInProcess) -> None:
