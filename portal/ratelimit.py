@@ -29,7 +29,7 @@ _COUNT = """
 """
 
 
-class Window(NamedTuple):
+class LimitWindow(NamedTuple):
     """What the current minute says of a key."""
 
     remaining: int
@@ -65,7 +65,7 @@ class RateLimiter:
         """
         await self._admit(f"chat:{tenant_id}", self._settings.chat_per_minute)
 
-    async def count_chat(self, tenant_id: UUID) -> Window | None:
+    async def count_chat(self, tenant_id: UUID) -> LimitWindow | None:
         """Count a question without refusing it; None where limits are off."""
         return await self._count(f"chat:{tenant_id}", self._settings.chat_per_minute)
 
@@ -85,13 +85,13 @@ class RateLimiter:
         if window is not None and window.remaining < 0:
             raise _too_many(window)
 
-    async def _count(self, key: str, limit: int) -> Window | None:
+    async def _count(self, key: str, limit: int) -> LimitWindow | None:
         if not self._settings.enabled:
             return None
         now_ms = int(self._clock().timestamp() * 1000)
         row = await self._database.fetch_row(_COUNT, key, now_ms, WINDOW_MS)
         assert row is not None
-        return Window(limit - row["count"], row["reset_time"], now_ms)
+        return LimitWindow(limit - row["count"], row["reset_time"], now_ms)
 
 
 def limiter_of(request: Request) -> RateLimiter:
@@ -100,7 +100,7 @@ def limiter_of(request: Request) -> RateLimiter:
     return limiter
 
 
-def _too_many(window: Window) -> Refusal:
+def _too_many(window: LimitWindow) -> Refusal:
     return Refusal(
         429,
         "Too many requests",
