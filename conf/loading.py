@@ -18,6 +18,7 @@ from conf.errors import SettingsError
 from conf.layers import CONF_DIR, Layer, is_text, lookup, merge, nested, plain, read_layer
 from conf.mistakes import mistake_sentence, shown_value
 from conf.settings import Settings
+from conf.threshold_layers import OWN, STREAMED, with_thresholds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,17 +74,22 @@ def load_settings(
     merged = merge(layers)
     for section, (key, folder) in _CHOICES.items():
         chosen = _chosen_file(section, lookup(merged, key), folder, mistakes)
-        if chosen is not None:
-            layers.append(Layer(chosen.name, {section: chosen.values}))
+        if chosen is None:
+            continue
+        if section == "contract":
+            layers = list(with_thresholds_of(chosen, layers))
+            chosen = Layer(chosen.name, {key: value for key, value in chosen.values.items() if key != OWN})
+        layers.append(Layer(chosen.name, {section: chosen.values}))
     try:
         settings = _validated(merge(layers))
     except ValidationError as error:
-        unread = (
-            {(section,) for section in _CHOICES} if mistakes else set()
-        )  # reported where its name was looked up
-        mistakes += [
-            mistake_sentence(d, layers) for d in error.errors(include_url=False) if d["loc"] not in unread
-        ]
+        found = error.errors(include_url=False)
+        unread: set[tuple[int | str, ...]] = {
+            (OWN, *details["loc"][1:]) for details in found if details["loc"][0] == STREAMED
+        }  # of streamed answers, reported where they are written
+        if mistakes:
+            unread |= {(section,) for section in _CHOICES}  # reported where their names were looked up
+        mistakes += [mistake_sentence(details, layers) for details in found if details["loc"] not in unread]
     if mistakes:
         raise SettingsError(list(dict.fromkeys(mistakes)))
     return settings

@@ -190,6 +190,10 @@ class Settings(SettingsSection):
     web: Web
     comparison: Floor
     thresholds: Thresholds
+    stream_thresholds: Thresholds = Field(
+        default_factory=dict,
+        description="Stand in place of the suite's own thresholds where the contract's answers are streamed.",
+    )
     portal: Portal
     contract: Contract
     profile: Profile

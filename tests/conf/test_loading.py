@@ -421,3 +421,54 @@ def test_a_contract_that_is_based_on_none_names_those_that_there_are(tmp_path: P
         SettingsError, match=r"own\.toml: based_on: .* is none of the suite's contracts; allowed: .*phase17"
     ):
         load_settings({"target.contract": own}, environ={})
+
+
+def contract_with(directory: Path, text: str, based_on: str = "phase17-stream") -> str:
+    path = directory / "own.toml"
+    path.write_text(f'description = "of the tests"\nbased_on = "{based_on}"\n{text}')
+    return str(path)
+
+
+def test_thresholds_of_streamed_answers_stand_in_place_of_the_others_where_answers_are_streamed() -> None:
+    whole, streamed = (
+        load_settings({"target.contract": name}, environ={}) for name in ("phase17", "phase17-stream")
+    )
+    assert (
+        streamed.thresholds["chat"] == streamed.stream_thresholds["chat"] == whole.stream_thresholds["chat"]
+    )
+    assert whole.thresholds["chat"] != streamed.thresholds["chat"]
+    assert whole.thresholds.keys() == streamed.thresholds.keys()
+    two_kinds = load_settings({"target.contract": "portal-2026"}, environ={})
+    assert two_kinds.thresholds["chat"] == streamed.thresholds["chat"]
+
+
+def test_a_contracts_thresholds_lie_between_the_suites_own_and_the_users(tmp_path: Path) -> None:
+    contract = contract_with(
+        tmp_path, "[thresholds.chat]\nmean_ms = { pass_below = 1 }\nmax_ms = { pass_below = 2 }\n"
+    )
+    (tmp_path / "mine.toml").write_text("[thresholds.chat]\nmax_ms = { pass_below = 3 }\n")
+    found = load_settings({"target.contract": contract}, config_files=[tmp_path / "mine.toml"], environ={})
+    chat = found.thresholds["chat"]
+    assert (chat["mean_ms"].pass_below, chat["max_ms"].pass_below) == (1, 3)
+    assert chat.keys() == {*found.stream_thresholds["chat"], "mean_ms", "max_ms"}
+
+
+def test_a_mistake_in_thresholds_is_reported_once_where_it_was_written(tmp_path: Path) -> None:
+    contract = contract_with(tmp_path, "[thresholds.chat]\np95_ms = { pass_below = true }\n")
+    (tmp_path / "mine.toml").write_text("[stream_thresholds.chat]\ndone_p95_ms = { pass_below = true }\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"target.contract": contract}, config_files=[tmp_path / "mine.toml"], environ={})
+    errors = [line for line in str(caught.value).splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 2
+    assert errors[0].startswith(f"Error: {contract}: thresholds.chat.p95_ms.pass_below: ")
+    assert errors[1].startswith(
+        f"Error: {tmp_path / 'mine.toml'}: stream_thresholds.chat.done_p95_ms.pass_below: "
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["thresholds = 1", "[thresholds]\nchat = 1", "chat = 1", "[chat]\nanswers = 1"]
+)
+def test_a_contract_that_is_wrong_in_any_way_is_one_of_the_mistakes(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"own\.toml: "):
+        load_settings({"target.contract": contract_with(tmp_path, text + "\n")}, environ={})

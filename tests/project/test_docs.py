@@ -147,7 +147,7 @@ def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def settings_keys() -> set[str]:
-    elsewhere = ("thresholds", "contract.", "profile.", "session_secret")
+    elsewhere = ("thresholds", "stream_thresholds", "contract.", "profile.", "session_secret")
     return {key for key in leaves(Settings) if not key.startswith(elsewhere)}
 
 
@@ -193,7 +193,7 @@ def test_every_key_of_a_contract_and_every_contract_is_documented() -> None:
     text = page("contracts.md")
     names = {path.stem for path in CONF_DIR.glob("contracts/*.toml")}
     keys = Contract.model_fields | Endpoint.model_fields | Answer.model_fields | Stream.model_fields
-    assert terms(text) == {"based_on", *keys, *names}
+    assert terms(text) == {"based_on", "thresholds", *keys, *names}
     assert all(f"`{{{name}}}`" in text for name in PLACEHOLDERS)
 
 
