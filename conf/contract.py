@@ -14,16 +14,20 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
+from conf.house_source import HouseSource
 from conf.operations import Destination, Operation
+from conf.signed_token import SignedToken, token_mistakes
 from conf.table_model import with_field_per
 from conf.template import PLACEHOLDERS, Placeholder
-from conf.vector_search import DOC_CHUNKS, OF_SAMPLE, OF_SEARCH, VectorSearch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from conf.operations import Journey
+
+_SEARCHED_BY = ("tenant_id", "development_id")
+"""Fields of a house by which the chunks of its development are found."""
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
@@ -53,10 +57,10 @@ class Contract(BaseModel):
         default=(), description="Fields of a house beyond those that every portal has; placeholders as these."
     )
 
-    search: VectorSearch | None = Field(
-        default=None,
-        description="The portal's vector search; by default the chunks of the house's development.",
+    tokens: dict[str, SignedToken] = Field(
+        default_factory=dict, description="Field of a house, and how the portal signs what stands in it."
     )
+    houses: HouseSource | None = Field(default=None, description="Where the portal's own houses are.")
 
     @field_validator("house_fields")
     @classmethod
@@ -88,7 +92,7 @@ class Contract(BaseModel):
         needed: dict[str, str] = {}
         for journey in journeys:
             if journey.destination is Destination.DATABASE:
-                needed |= dict.fromkeys(sorted(self.vector_search.house_fields), journey.value)
+                needed |= dict.fromkeys(_SEARCHED_BY, journey.value)
             for operation in journey.operations:
                 endpoint = self.endpoints.get(operation)
                 names = endpoint.house_fields & self._fields if endpoint else ()
@@ -96,13 +100,16 @@ class Contract(BaseModel):
         return needed
 
     @property
-    def _fields(self) -> frozenset[str]:
-        return PLACEHOLDERS.union(self.house_fields)
+    def signed(self) -> dict[str, SignedToken]:
+        """The tokens that a request names; the others need not be signed."""
+        checks = (self.token_check, self.house_check)
+        of_checks = {name for check in checks if check is not None for name in check.placeholders()}
+        named = of_checks.union(*(endpoint.placeholders() for endpoint in self.endpoints.values()))
+        return {name: token for name, token in self.tokens.items() if name in named}
 
     @property
-    def vector_search(self) -> VectorSearch:
-        """How the portal searches its vectors."""
-        return self.search or DOC_CHUNKS
+    def _fields(self) -> frozenset[str]:
+        return PLACEHOLDERS.union(self.house_fields)
 
     @property
     def streamed(self) -> frozenset[Operation]:
@@ -121,7 +128,7 @@ class Contract(BaseModel):
         return self
 
     def _unknown_placeholders(self) -> Iterator[InitErrorDetails]:
-        """Of each request what neither the fixture nor an earlier answer of its flow fills."""
+        """What neither the fixture nor an earlier answer of a request's flow fills, of requests and of signed tokens."""
         given: dict[str, set[str]] = {}
         requests: list[tuple[str, str, Endpoint]] = [
             (op.value, op.journey.value, found) for op, found in self.endpoints.items()
@@ -136,15 +143,10 @@ class Contract(BaseModel):
             for unknown in sorted(endpoint.compared - (self._fields - {"question"})):
                 yield _mistake(name, f"{unknown!r} is no field of a house", self._fields - {"question"})
             given[journey] |= endpoint.gives
-        of_a_house = self._fields - {"question"}
-        for unknown in sorted(self.vector_search.house_fields - of_a_house):
-            yield _mistake(
-                "search", f"{unknown!r} is no field of a house", of_a_house | OF_SEARCH | OF_SAMPLE
-            )
+        yield from (_mistake(*mistake) for mistake in token_mistakes(self.tokens, self._fields))
 
 
-def _mistake(request: str, words: str, allowed: AbstractSet[str]) -> InitErrorDetails:
+def _mistake(key: str, words: str, allowed: AbstractSet[str]) -> InitErrorDetails:
     said = {"words": f"{words}; allowed: {', '.join(sorted(allowed))}"}
-    return InitErrorDetails(
-        type=PydanticCustomError("value_error", "{words}", said), loc=(request,), input=words
-    )
+    custom = PydanticCustomError("value_error", "{words}", said)
+    return InitErrorDetails(type=custom, loc=tuple(key.split(".")), input=words)

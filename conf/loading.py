@@ -100,6 +100,11 @@ def choice_name(choice: str) -> str:
     return Path(choice).name if _is_path(choice) else choice
 
 
+def contract_file(choice: str) -> str:
+    """The file of a contract, for messages."""
+    return choice if _is_path(choice) else f"conf/contracts/{choice}.toml"
+
+
 def absolute_choice(choice: str) -> str:
     """A profile or contract in a spelling that works in any working directory."""
     return str(Path(choice).resolve()) if _is_path(choice) else choice

@@ -22,11 +22,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
+from pydantic import SecretStr
+
 from conf.errors import LoadTestError
-from conf.loading import absolute_choice
+from conf.loading import absolute_choice, contract_file
 from loadtest.embedded_server import start_server
 from monitoring.redaction.known_secrets import remember_secret
 from portal import READY
+from seed.fixture import load_fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,10 +120,9 @@ def embedded_stack(  # noqa: PLR0913 - all but two are named
         fixture = guard.directory / "houses.jsonl"
         secret = secrets.token_urlsafe(48)
         remember_secret(secret)
-        seed = settings.seed.model_copy(update={"fixture": fixture})
-        seed_database(
-            database_url, settings.model_copy(update={"seed": seed}), secret, now, progress=progress
-        )
+        in_stack = _settings_in_stack(settings, fixture, database_url, secret)
+        seed_database(database_url, in_stack, secret, now, progress=progress)
+        _import_houses(in_stack, now)
 
         progress("portal", 0, 1)
         shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
@@ -140,6 +142,26 @@ def embedded_stack(  # noqa: PLR0913 - all but two are named
             **tracked,
         }
         yield Stack(shared | found, base_url, database_url, portal.pid)
+
+
+def _settings_in_stack(settings: Settings, fixture: Path, database_url: str, secret: str) -> Settings:
+    """The same settings with the fixture, the database and the secret of this stack."""
+    return settings.model_copy(
+        update={
+            "seed": settings.seed.model_copy(update={"fixture": fixture}),
+            "database": settings.database.model_copy(update={"url": SecretStr(database_url)}),
+            "session_secret": SecretStr(secret),
+        }
+    )
+
+
+def _import_houses(settings: Settings, now: datetime) -> None:
+    """Write the seeded houses anew as the contract knows them, and register their tokens."""
+    from seed.importing import import_houses  # noqa: PLC0415 - as above
+
+    if settings.contract.houses is not None:
+        seeded = {house.house_id for house in load_fixture(settings.seed.fixture)}
+        import_houses(settings, contract_file(settings.target.contract), now, only=seeded, register=True)
 
 
 class _Guard:

@@ -26,7 +26,6 @@ def broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) -
         operations=(),
         steps=(),
         server_steps=(),
-        streams=(),
         capacities=(),
         failures=(),
         tracked=(),

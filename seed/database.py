@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
+    from conf.settings import DatabaseSettings
+
 VECTOR_SEARCH = {
     "ivfflat.probes": "10",
     "ivfflat.iterative_scan": "relaxed_order",
@@ -122,6 +124,20 @@ def connect(
     )
     opened.limit_s = statement_timeout_s + _GRACE_S
     return opened
+
+
+def connect_as_set(database: DatabaseSettings) -> connection:
+    """
+    Open a connection with the address and the limits of the settings; see `connect`.
+
+    Raises:
+        LoadTestError: There is no address, or no connection.
+    """
+    return connect(
+        require_url(database.url),
+        connect_timeout_s=database.connect_timeout_s,
+        statement_timeout_s=database.statement_timeout_s,
+    )
 
 
 def connect_blocking(url: SecretStr | str, *, connect_timeout_s: float = 5.0) -> connection:

@@ -13,7 +13,7 @@ from conf.input_file import open_file, shortened
 from seed.private_file import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 _BLOCK_BYTES = 1 << 22
@@ -21,7 +21,7 @@ _BLOCK_BYTES = 1 << 22
 Size of one read. Where a thread reads the fixture while an event loop runs, each small read releases Python's lock
 for too short a time: the loop does not get it, and stood still for a tenth of a second.
 """
-_NEXT_STEP = "Write the fixture anew: loadtest seed"
+_NEXT_STEP = "Write the fixture anew: loadtest seed; or loadtest houses, where the portal has its own"
 _SPOKEN = {"qr_token": "QR token", "jwt": "JWT"}
 _MAKES = {"qr_token": "Make them: loadtest seed && loadtest qrs", "jwt": "Sign them: loadtest token"}
 FIXTURE_MARK = re.compile(rb'"qr_token": ')
@@ -93,7 +93,10 @@ def load_fixture(path: Path) -> list[House]:
                 _parse_house(line, f"{path}:{number}") for number, line in enumerate(file, 1) if line.strip()
             ]
     except FileNotFoundError:
-        raise LoadTestError(f"{path}: the fixture does not exist", "Make it: loadtest seed") from None
+        raise LoadTestError(
+            f"{path}: the fixture does not exist",
+            "Make it: loadtest seed; or loadtest houses, where the portal has its own",
+        ) from None
     except OSError as error:
         raise LoadTestError(
             f"{path}: the fixture cannot be read: {error.strerror}",
@@ -104,7 +107,9 @@ def load_fixture(path: Path) -> list[House]:
     return houses
 
 
-def require_fields(houses: Sequence[House], needed: Mapping[str, str], path: Path) -> None:
+def require_fields(
+    houses: Sequence[House], needed: Mapping[str, str], path: Path, signed: Collection[str] = ()
+) -> None:
     """
     Check that every house has what the contract's requests are filled with.
 
@@ -112,6 +117,7 @@ def require_fields(houses: Sequence[House], needed: Mapping[str, str], path: Pat
         houses: Of the fixture.
         needed: Field, and the request that names it.
         path: The fixture's.
+        signed: Fields that hold tokens which `loadtest houses` signs.
 
     Raises:
         LoadTestError: A house lacks one of them.
@@ -121,7 +127,7 @@ def require_fields(houses: Sequence[House], needed: Mapping[str, str], path: Pat
             raise LoadTestError(
                 f"{path}: {len(without)} houses have no {_SPOKEN.get(name, name)} ({without[0]} first), "
                 f"which the contract needs for {request}",
-                _MAKES.get(name, _NEXT_STEP),
+                "Sign them: loadtest houses" if name in signed else _MAKES.get(name, _NEXT_STEP),
             )
 
 

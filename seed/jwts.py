@@ -141,19 +141,24 @@ def _moment(token: str, claim: str) -> datetime:
 
 
 def refuse_expiring(
-    houses: Sequence[House], expiries: Sequence[datetime], now: datetime, margin: timedelta
+    houses: Sequence[House],
+    expiries: Sequence[datetime],
+    now: datetime,
+    margin: timedelta,
+    renew: str = _RENEW,
 ) -> None:
     """
-    Refuse a run during which JWTs of its houses would expire.
+    Refuse a run during which tokens of its houses would expire.
 
     Args:
         houses: Of the fixture.
-        expiries: Of their JWTs; see `token_expiry`.
+        expiries: Of their JWTs (see `token_expiry`), or of other tokens.
         now: Aware.
-        margin: How long the run lasts; a JWT that expires at its very end is refused too.
+        margin: How long the run lasts; a token that expires at its very end is refused too.
+        renew: The next step.
 
     Raises:
-        LoadTestError: A JWT is expired, or will be within *margin*; names how many and the command that renews them.
+        LoadTestError: A token is expired, or will be within *margin*; names how many and the command that renews them.
     """
     expiring = [index for index, expiry in enumerate(expiries) if expiry <= now + margin]
     if not expiring:
@@ -162,7 +167,7 @@ def refuse_expiring(
     state = "are expired" if expired == len(expiring) else f"expire within {_spoken(margin)}"
     raise LoadTestError(
         f"fixture: the tokens of {len(expiring)} of {len(houses)} houses ({houses[expiring[0]].lot} first) {state}",
-        _RENEW,
+        renew,
     )
 
 

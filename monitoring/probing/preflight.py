@@ -26,15 +26,13 @@ from seed.fixture import load_fixture, require_fields
 from seed.jwts import SHORTEST_SECRET, Signer, refuse_expiring, require_secret, token_expiry
 from seed.questions import Questions, load_questions
 from seed.request import require_askable, require_sendable
+from seed.signed_tokens import SIGN_ANEW, signed_token_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class has a small letter
-
     from conf.settings import Settings
-    from conf.vector_search import VectorSearch
     from seed.fixture import House
 
 _SPARE = timedelta(minutes=5)
@@ -223,17 +221,22 @@ def check_fixture(
 
     Raises:
         LoadTestError: There are no houses; a house lacks what a request names, or has a value that no header may hold; or
-            JWTs expire too early and SESSION_SECRET did not sign them.
+            JWTs expire too early and SESSION_SECRET did not sign them; or other signed tokens do, which no run renews.
     """
     houses = load_fixture(settings.seed.fixture)
     needed = settings.contract.fields_of(journeys)
-    require_fields(houses, needed, settings.seed.fixture)
+    signed = {name: token for name, token in settings.contract.signed.items() if name in needed}
+    require_fields(houses, needed, settings.seed.fixture, signed)
     require_sendable(settings.contract, houses)
+    ends_in = timedelta(seconds=run_time_s) + _SPARE
+    for name, token in signed.items():
+        ends = [signed_token_expiry(token, house.value(name)) for house in houses]
+        refuse_expiring(houses, ends, now, ends_in, SIGN_ANEW)
     if "jwt" not in needed:
         return UsableHouses(houses, [])
     expiries = [token_expiry(house.jwt) for house in houses]
     if find_signer(settings, houses[0]) is None:
-        refuse_expiring(houses, expiries, now, timedelta(seconds=run_time_s) + _SPARE)
+        refuse_expiring(houses, expiries, now, ends_in)
     return UsableHouses(houses, expiries)
 
 
@@ -298,7 +301,7 @@ def check_portal(settings: Settings) -> str:
 
 def check_database(settings: Settings, house: House | None) -> str:
     """
-    Check that the database can be searched, and holds chunks for *house*.
+    Check that the database can be searched, and holds chunks of the development of *house*.
 
     Raises:
         LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
@@ -311,10 +314,6 @@ def check_database(settings: Settings, house: House | None) -> str:
     )
     try:
         with closing(opened), opened.cursor() as cursor:
-            if (search := settings.contract.search) is not None:
-                if house is None or not all(map(house.value, search.house_fields)):
-                    return "can be reached"  # what houses lack is the fixture's own check
-                return _try_search(cursor, search, house)
             cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
             if cursor.fetchone() != (True,):
                 raise LoadTestError(
@@ -335,7 +334,7 @@ def check_database(settings: Settings, house: House | None) -> str:
         ) from None
     except psycopg2.Error as error:  # the error's text quotes the fixture
         raise LoadTestError(
-            f"DATABASE_URL: {_searched(settings)} cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
+            f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
             "Name the portal's database, as a user who may read it; or seed an empty one: loadtest seed",
         ) from None
     if not counted or not counted[0]:
@@ -344,26 +343,3 @@ def check_database(settings: Settings, house: House | None) -> str:
             "Seed it, which writes a fixture that fits: loadtest seed",
         )
     return f"{counted[0]:,} chunks of the first development; {index}"
-
-
-def _searched(settings: Settings) -> str:
-    return "doc_chunks" if settings.contract.search is None else "by the contract's search it"
-
-
-def _try_search(cursor: Cursor, search: VectorSearch, house: House) -> str:
-    """Search once as the contract says, for a vector of its own sample."""
-    sampling, searching = search.sampling, search.prepared
-    cursor.execute(
-        sampling.text, {name: "1" if name == "sample" else house.value(name) for name in sampling.names}
-    )
-    sampled = cursor.fetchone()
-    if sampled is None:
-        raise LoadTestError(
-            f"DATABASE_URL: the contract's search.vectors finds no vector for the fixture's first house, {house.lot}",
-            "Look whether it is the portal's database, and whether the fixture is of the same: loadtest houses",
-        )
-    known = {"vector": str(sampled[0]), "rows": str(search.rows)}
-    cursor.execute(f"PREPARE tried_search AS {searching.text}")
-    values = [known[name] if name in known else house.value(name) for name in searching.names]
-    cursor.execute(f"EXECUTE tried_search ({', '.join(['%s'] * len(values))})", values)
-    return f"the contract's search finds {cursor.rowcount:,} rows for the first house"

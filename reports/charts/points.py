@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import numpy as np
 
 from conf.operations import Operation, Outcome
-from conf.stream_figures import Quantity
 from conf.subject import Subject
 from reports.course import Bin, Course, CurvePoint, OperationCourse, UserLevel, Window
 from reports.judgement.selection import select_sample
@@ -21,7 +20,6 @@ from reports.statistics.series import Series
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reports.judgement.measured_sample import MeasuredSample
     from reports.manifest import Manifest
     from reports.reading.measurement_log import Measurements
     from reports.statistics.distribution import Counts
@@ -62,7 +60,7 @@ def build_course(
                 measured,
                 _server_steps(operation, measurements, clock.width_s, manifest),
                 clock,
-                select_sample(measurements, Subject(operation), manifest),
+                manifest,
             )
             for operation in Operation
             if operation in present
@@ -124,7 +122,7 @@ def _operation_course(
     measured: Measurements,
     steps: dict[str, dict[int, Counts]],
     clock: _Clock,
-    sample: MeasuredSample,
+    manifest: Manifest | None,
 ) -> OperationCourse:
     found: defaultdict[Outcome, list[Series]] = defaultdict(list)
     for tag, series in measured.items():
@@ -149,8 +147,7 @@ def _operation_course(
         )
         for number, (start, end) in clock.spans_s.items()
     ]
-    latencies = sample.latencies()
-    gaps = sample.figures.get((Quantity.GAP, False), {}).get(Outcome.SUCCESS, Series())
+    latencies = select_sample(measured, Subject(operation), manifest).latencies()
     return OperationCourse(
         operation,
         outcomes,
@@ -159,7 +156,6 @@ def _operation_course(
         _curve(latencies),
         _bins(latencies.answered),
         latencies.waited.count,
-        _bins(gaps),
     )
 
 

@@ -25,6 +25,7 @@ from conf.operations import Journey
 from monitoring.probing.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
 from seed.fixture import write_fixture
 from seed.jwts import with_new_tokens
+from seed.signed_tokens import sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +252,44 @@ def test_houses_without_qr_tokens_are_counted(prepare: Callable[..., Settings], 
     error = looked_at(settings, Journey.ONBOARDING)["fixture"]
     assert "2 houses have no QR token (LV-019 first), which the contract needs for onboarding_" in error
     assert error.endswith("\n  Make them: loadtest seed && loadtest qrs")
+
+
+def test_signed_tokens_must_outlive_the_run_and_be_those_of_the_contract(
+    prepare: Callable[..., Settings],
+) -> None:
+    def signed(then: datetime, contract: str = "portal-2025-12") -> dict[str, str]:
+        token = load_settings({"target.contract": "portal-2025-12"}, environ={}).contract.tokens["qr_token"]
+
+        def sign(house: House) -> House:
+            known = dataclasses.replace(house, own={"unit_uid": house.lot, "project_id": "p"}, jwt="")
+            return dataclasses.replace(known, qr_token=sign_token(token, known, SECRET, then, "nonce"))
+
+        return looked_at(prepare(sign, target__contract=contract), Journey.ONBOARDING, run_time_s=600)
+
+    lifetime = timedelta(hours=720)
+    assert signed(NOW)["fixture"] == ""
+    assert signed(NOW - lifetime + timedelta(minutes=16))["fixture"] == ""
+    late = signed(NOW - lifetime + timedelta(minutes=14))["fixture"]
+    assert (
+        "the tokens of 20 of 20 houses (LV-001 first) expire within 15 min\n  Sign new ones: loadtest houses"
+        in late
+    )
+    assert signed(NOW - lifetime, "portal-2026")["fixture"] == "", "no request names it"
+    foreign = looked_at(
+        prepare(
+            lambda house: dataclasses.replace(house, own={"unit_uid": "x"}), target__contract="portal-2025-12"
+        ),
+        Journey.ONBOARDING,
+    )["fixture"]
+    assert "a signed token of the fixture is none that the contract describes" in foreign
+    lacking = looked_at(
+        prepare(
+            lambda house: dataclasses.replace(house, own={"unit_uid": "x"}, qr_token=""),
+            target__contract="portal-2025-12",
+        ),
+        Journey.ONBOARDING,
+    )["fixture"]
+    assert lacking.endswith("\n  Sign them: loadtest houses")
 
 
 def test_tokens_that_cannot_be_renewed_must_outlive_the_run_and_a_margin(
