@@ -19,15 +19,13 @@ from conf.operations import Destination, Operation
 from conf.signed_token import SignedToken, token_mistakes
 from conf.table_model import with_field_per
 from conf.template import PLACEHOLDERS, Placeholder
+from conf.vector_search import DOC_CHUNKS, OF_SAMPLE, OF_SEARCH, VectorSearch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from collections.abc import Set as AbstractSet
 
     from conf.operations import Journey
-
-_SEARCHED_BY = ("tenant_id", "development_id")
-"""Fields of a house by which the chunks of its development are found."""
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
@@ -57,6 +55,10 @@ class Contract(BaseModel):
         default=(), description="Fields of a house beyond those that every portal has; placeholders as these."
     )
 
+    search: VectorSearch | None = Field(
+        default=None,
+        description="The portal's vector search; by default the chunks of the house's development.",
+    )
     tokens: dict[str, SignedToken] = Field(
         default_factory=dict, description="Field of a house, and how the portal signs what stands in it."
     )
@@ -92,7 +94,7 @@ class Contract(BaseModel):
         needed: dict[str, str] = {}
         for journey in journeys:
             if journey.destination is Destination.DATABASE:
-                needed |= dict.fromkeys(_SEARCHED_BY, journey.value)
+                needed |= dict.fromkeys(sorted(self.vector_search.house_fields), journey.value)
             for operation in journey.operations:
                 endpoint = self.endpoints.get(operation)
                 names = endpoint.house_fields & self._fields if endpoint else ()
@@ -110,6 +112,11 @@ class Contract(BaseModel):
     @property
     def _fields(self) -> frozenset[str]:
         return PLACEHOLDERS.union(self.house_fields)
+
+    @property
+    def vector_search(self) -> VectorSearch:
+        """How the portal searches its vectors."""
+        return self.search or DOC_CHUNKS
 
     @property
     def streamed(self) -> frozenset[Operation]:
@@ -143,6 +150,11 @@ class Contract(BaseModel):
             for unknown in sorted(endpoint.compared - (self._fields - {"question"})):
                 yield _mistake(name, f"{unknown!r} is no field of a house", self._fields - {"question"})
             given[journey] |= endpoint.gives
+        of_a_house = self._fields - {"question"}
+        for unknown in sorted(self.vector_search.house_fields - of_a_house):
+            yield _mistake(
+                "search", f"{unknown!r} is no field of a house", of_a_house | OF_SEARCH | OF_SAMPLE
+            )
         yield from (_mistake(*mistake) for mistake in token_mistakes(self.tokens, self._fields))
 
 

@@ -26,6 +26,7 @@ def broken_verdict(run_id: str, problems: Sequence[Problem], error: Exception) -
         operations=(),
         steps=(),
         server_steps=(),
+        streams=(),
         capacities=(),
         failures=(),
         tracked=(),

@@ -63,6 +63,7 @@ class OperationCourse:
         percentiles: Up to the last percentile that so many results have; without the warm-up.
         bins: At most 60, of the answers alone. All have one width, or each is wider than the one before by one factor.
         waited: How many requests were waited for in vain; they are in no bin.
+        gap_bins: As ``bins``, of each time between two texts of a streamed answer; none where answers were whole.
     """
 
     operation: Operation
@@ -72,6 +73,7 @@ class OperationCourse:
     percentiles: tuple[CurvePoint, ...]
     bins: tuple[Bin, ...]
     waited: int
+    gap_bins: tuple[Bin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

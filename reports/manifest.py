@@ -67,13 +67,21 @@ class Process(_Part):
     lag_ms: LagSummary | None = None
 
 
+class Text(_Part):
+    """A text of a streamed answer; in a long answer several texts that followed each other."""
+
+    ms: float = Field(ge=0, description="From sending.")
+    characters: int = Field(ge=0)
+
+
 class SlowAnswer(_Part):
-    """One of the slowest answers, whatever its outcome, and the trace of its request."""
+    """An answer that stands out, whatever its outcome, the trace of its request, and its texts where it was streamed."""
 
     operation: Operation
     ms: float = Field(ge=0)
     started_at: Moment
     trace_id: str = Field(pattern="^[0-9a-f]{32}$")
+    texts: tuple[Text, ...] = ()
 
 
 class RateLimited(_Part):
@@ -288,6 +296,7 @@ class Manifest(_Part):
     held_back: int = Field(default=0, ge=0)
     """Requests that had to wait for target.max_requests_per_second."""
     slowest: tuple[SlowAnswer, ...] = ()
+    halting: tuple[SlowAnswer, ...] = ()
     rate_limited: tuple[RateLimited, ...] = ()
     vector_index: VectorIndexSeen | None = None
     pool: PoolSeen | None = None

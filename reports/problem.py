@@ -53,6 +53,8 @@ class ProblemCode(ManifestWord):
     """The manifest is missing, cannot be read, or contradicts itself."""
     MISSED_STARTS = "missed_starts"
     """Planned starts were not made, since all users were busy."""
+    MODEL_NEVER_ASKED = "model_never_asked"
+    """All answers came without the model, as the contract tells."""
     NEVER_MEASURED = "never_measured"
     """A criterion is about something without any result."""
     NOT_RECONCILED = "not_reconciled"

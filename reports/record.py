@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reports.manifest import Manifest
     from reports.problem import Problem
     from reports.processes import HealthRow, MemoryRow
-    from reports.rows import OperationRow, ServerStepRow, StepRow
+    from reports.rows import OperationRow, ServerStepRow, StepRow, StreamRow
     from reports.state import State
     from reports.statistics.scalability import Scalability
 
@@ -159,6 +159,7 @@ class Verdict:
     operations: tuple[OperationRow, ...]
     steps: tuple[StepRow, ...]
     server_steps: tuple[ServerStepRow, ...]
+    streams: tuple[StreamRow, ...]
     capacities: tuple[Capacity, ...]
     failures: tuple[FailureGroup, ...]
     tracked: tuple[TrackedErrors, ...]

@@ -10,6 +10,7 @@ from reports.cut_off import NOTHING_CUT_OFF
 
 if TYPE_CHECKING:
     from conf.operations import Operation
+    from conf.stream_figures import Moment
     from reports.cut_off import CutOff
     from reports.state import State
     from reports.statistics.distribution import Latency
@@ -126,7 +127,8 @@ class ServerStepRow:
         label: The name that people read.
         requests: Successful requests that named the part.
         latency: Latency of the part in these requests; of the rest only the mean is known.
-        share: Share of the operation's mean latency, 0..1; None where that mean is not known.
+        share: Share of the operation's mean latency, or of the mean time until the headers of a streamed answer, 0..1;
+            None where that mean is not known.
     """
 
     operation: Operation
@@ -135,3 +137,45 @@ class ServerStepRow:
     requests: int
     latency: Latency
     share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRow:
+    """How long a moment of the streamed answers took: of those that came, and of those that were waited for in vain."""
+
+    moment: Moment
+    answers: int
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """
+    The streamed answers of one operation.
+
+    Args:
+        answers: Successes.
+        moments: In the order in which they come.
+        gaps: Each time between two texts of an answer.
+        stalls: Gaps of more than `conf.stream_figures.STALL_S`.
+        stalled_s: What these gaps had beyond that, together.
+        read: Answers whose text kept up with a homeowner who reads.
+        fake: Answers whose text came all at once.
+        contents: Texts per answer; like all that follow, the mean.
+        heartbeats: Comments per answer.
+        tokens: Tokens per answer, as the portal counts them; None where it does not.
+    """
+
+    operation: Operation
+    answers: int
+    moments: tuple[MomentRow, ...]
+    gaps: Latency
+    stalls: int
+    stalled_s: float
+    read: int
+    fake: int
+    contents: float
+    characters: float
+    words: float
+    heartbeats: float
+    tokens: float | None

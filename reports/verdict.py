@@ -35,6 +35,7 @@ from reports.judgement.saturation import assess_saturation
 from reports.judgement.selection import select_sample
 from reports.judgement.server_steps import build_server_step_rows
 from reports.judgement.silence import assess_silence
+from reports.judgement.streams import build_stream_rows
 from reports.judgement.tabulation import build_failure_groups, build_operation_rows, build_step_rows
 from reports.judgement.validity import assess_validity
 from reports.own_files import is_own_run
@@ -145,6 +146,7 @@ def judge_files(
         operations=tuple(rows),
         steps=tuple(steps),
         server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
+        streams=tuple(build_stream_rows(run.measurements, run.manifest)),
         capacities=_capacities(steps),
         failures=tuple(failures),
         tracked=run.tracked,

@@ -165,7 +165,9 @@ class Report(Message):
     rate_limits: list[list[Any]]
     """Requests that the portal's rate limiter refused since the start of the run, as `RateLimits.listed` returns them."""
     slowest: list[list[Any]]
-    """The slowest answers since the start of the run: operation, seconds, end in seconds since the epoch, trace."""
+    """The slowest answers since the start of the run, as `Slowest.listed` returns them."""
+    halting: list[list[Any]]
+    """The streamed answers with the largest gaps, likewise."""
     lag: bytes
     """Event-loop lag since the last report, as a histogram."""
     rss_bytes: int

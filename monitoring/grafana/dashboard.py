@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conf.metric import MetricKind
-from conf.operations import Operation
+from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment
 from conf.subject import PORTAL
 from monitoring.alerting.alerts_of_portal import JOB, portal_routes
 from monitoring.alerting.alerts_of_run import WAITED_FOR
@@ -36,6 +37,7 @@ def dashboard_file(settings: Settings) -> str:
     rows = [
         Row("Verdict", _verdict()),
         Row("Latency of answers, and of what was waited for in vain: at least (≥)", _latencies(thresholds)),
+        Row("Streamed chat answers, as a homeowner sees them", _streams(thresholds)),
         Row("Chat, by step", _steps()),
         Row("Requests and failures", _results()),
         Row("Users and houses", _load()),
@@ -121,6 +123,26 @@ def _latencies(thresholds: Thresholds) -> list[Panel]:
     return panels
 
 
+def _streams(thresholds: Thresholds) -> list[Panel]:
+    panels = [
+        time_series(
+            moment.label + ("; lines: p95" if limits else ""),
+            _percentiles("loadtest_stream_seconds", f'operation="chat",moment="{moment}",{WAITED_FOR}'),
+            Look("s", 8, limits),
+        )
+        for moment in (Moment.FIRST_CONTENT, Moment.LARGEST_GAP, Moment.DONE)
+        if (limits := _limits(thresholds, Operation.CHAT, f"{moment}_p95_ms", 0.001)) is not None
+    ]
+    marked = Query(f"sum by (mark) (rate(loadtest_streamed_answers_total[{WINDOW}]))", "{{mark}}")
+    apart = f'outcome=~"{Outcome.INTERCEPTED}|{Outcome.ABANDONED}"'
+    counted = Query(f"sum by (outcome) (rate(loadtest_requests_total{{{apart}}}[{WINDOW}]))", "{{outcome}}")
+    return [
+        *panels,
+        time_series("Read without a wait, waited for, all at once", [marked], Look("reqps", 12)),
+        time_series("Apart: without the model, page closed", [counted], Look("reqps", 12)),
+    ]
+
+
 def _steps() -> list[Panel]:
     return [
         time_series(
@@ -134,7 +156,7 @@ def _steps() -> list[Panel]:
 
 def _results() -> list[Panel]:
     every = f"sum by (operation) (rate(loadtest_requests_total[{WINDOW}]))"
-    failed = f'sum by (outcome) (rate(loadtest_requests_total{{outcome!="success"}}[{WINDOW}]))'
+    failed = f'sum by (outcome) (rate(loadtest_requests_total{{outcome!~"success|intercepted|abandoned"}}[{WINDOW}]))'
     alike = "by (operation, outcome, message)"
     last = f"max {alike} (loadtest_failure_last_timestamp_seconds) * 1000"
     columns = [

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import datetime
 
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class has a small letter
+
     from conf.settings import Settings
+    from conf.vector_search import VectorSearch
     from seed.fixture import House
 
 _SPARE = timedelta(minutes=5)
@@ -301,7 +304,7 @@ def check_portal(settings: Settings) -> str:
 
 def check_database(settings: Settings, house: House | None) -> str:
     """
-    Check that the database can be searched, and holds chunks of the development of *house*.
+    Check that the database can be searched, and holds chunks for *house*.
 
     Raises:
         LoadTestError: It cannot be reached, is empty, or is another one than the fixture's.
@@ -314,6 +317,10 @@ def check_database(settings: Settings, house: House | None) -> str:
     )
     try:
         with closing(opened), opened.cursor() as cursor:
+            if (search := settings.contract.search) is not None:
+                if house is None or not all(map(house.value, search.house_fields)):
+                    return "can be reached"  # what houses lack is the fixture's own check
+                return _try_search(cursor, search, house)
             cursor.execute("SELECT to_regclass('doc_chunks') IS NOT NULL")
             if cursor.fetchone() != (True,):
                 raise LoadTestError(
@@ -334,7 +341,7 @@ def check_database(settings: Settings, house: House | None) -> str:
         ) from None
     except psycopg2.Error as error:  # the error's text quotes the fixture
         raise LoadTestError(
-            f"DATABASE_URL: doc_chunks cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
+            f"DATABASE_URL: {_searched(settings)} cannot be searched: SQLSTATE {error.pgcode} {type(error).__name__}",
             "Name the portal's database, as a user who may read it; or seed an empty one: loadtest seed",
         ) from None
     if not counted or not counted[0]:
@@ -343,3 +350,26 @@ def check_database(settings: Settings, house: House | None) -> str:
             "Seed it, which writes a fixture that fits: loadtest seed",
         )
     return f"{counted[0]:,} chunks of the first development; {index}"
+
+
+def _searched(settings: Settings) -> str:
+    return "doc_chunks" if settings.contract.search is None else "by the contract's search it"
+
+
+def _try_search(cursor: Cursor, search: VectorSearch, house: House) -> str:
+    """Search once as the contract says, for a vector of its own sample."""
+    sampling, searching = search.sampling, search.prepared
+    cursor.execute(
+        sampling.text, {name: "1" if name == "sample" else house.value(name) for name in sampling.names}
+    )
+    sampled = cursor.fetchone()
+    if sampled is None:
+        raise LoadTestError(
+            f"DATABASE_URL: the contract's search.vectors finds no vector for the fixture's first house, {house.lot}",
+            "Look whether it is the portal's database, and whether the fixture is of the same: loadtest houses",
+        )
+    known = {"vector": str(sampled[0]), "rows": str(search.rows)}
+    cursor.execute(f"PREPARE tried_search AS {searching.text}")
+    values = [known[name] if name in known else house.value(name) for name in searching.names]
+    cursor.execute(f"EXECUTE tried_search ({', '.join(['%s'] * len(values))})", values)
+    return f"the contract's search finds {cursor.rowcount:,} rows for the first house"

@@ -168,10 +168,15 @@ def _slow_retrieval(verdict: Verdict) -> list[ServerStepRow]:
 
 
 def _slowest(verdict: Verdict, is_meant: Callable[[ServerStepRow], bool]) -> str:
-    if not latency_above(Journey.CHAT)(verdict) or _slow_retrieval(verdict):
+    if not latency_above(Journey.CHAT)(verdict) or _slow_retrieval(verdict) or _is_streamed(verdict):
         return ""
     step = slowest_step(verdict.server_steps, Operation.CHAT)
     return _step_text(step) if step is not None and is_meant(step) else ""
+
+
+def _is_streamed(verdict: Verdict) -> bool:
+    """Whether the portal's times end with the headers, before most of an answer's time."""
+    return any(row.operation is Operation.CHAT for row in verdict.streams)
 
 
 def _step_text(step: ServerStepRow) -> str:

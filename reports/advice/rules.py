@@ -9,13 +9,14 @@ from reports.advice.failure_rules import FAILURE_RULES
 from reports.advice.figure_rules import FIGURE_RULES
 from reports.advice.foreign_rules import FOREIGN_RULES
 from reports.advice.problem_rules import PROBLEM_RULES
+from reports.advice.stream_rules import STREAM_RULES
 from reports.record import Advice
 
 if TYPE_CHECKING:
     from reports.advice.rule import AdviceRule
     from reports.record import Verdict
 
-RULES = (*FAILURE_RULES, *FIGURE_RULES, *PROBLEM_RULES)
+RULES = (*FAILURE_RULES, *STREAM_RULES, *FIGURE_RULES, *PROBLEM_RULES)
 """The rules in the order in which their advice is shown: the gravest first."""
 _GONE = " This run brought database, portal and secret along, and they end with it: look at what it left, or run it again."
 

@@ -12,6 +12,7 @@ from conf.metric import parse_metric
 from conf.operations import Journey, Kind
 from conf.subject import Subject, parse_subject
 from reports.charts.spread_charts import draw_distribution, draw_percentiles
+from reports.charts.stream_charts import draw_gaps, draw_stages, draw_texts
 from reports.charts.time_charts import (
     build_timeline,
     draw_latency,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reports.charts.canvas import Drawing
     from reports.charts.time_charts import Timeline
     from reports.course import Course, OperationCourse
+    from reports.manifest import Manifest, SlowAnswer
     from reports.record import Verdict
 
 
@@ -44,20 +46,38 @@ def draw_charts(verdict: Verdict) -> list[Gallery]:
     if course is None:
         return []
     limits, timeline = _latency_limits(verdict), build_timeline(verdict, course)
-    return [*_galleries(course, timeline, limits)]
+    return [*_galleries(verdict, course, timeline, limits)]
 
 
 def _galleries(
-    course: Course, timeline: Timeline, limits: dict[Operation, dict[str, Limits]]
+    verdict: Verdict, course: Course, timeline: Timeline, limits: dict[Operation, dict[str, Limits]]
 ) -> Iterable[Gallery]:
     users = draw_users(course, timeline)
     for journey in Journey:
         if rows := [row for row in course.operations if row.operation.journey is journey]:
-            drawings = [*_of_journey(rows, timeline, limits)]
+            streams, drawings = [*_of_streams(rows, verdict)], [*_of_journey(rows, timeline, limits)]
             subject = drawings[0].subject
             drawings[2:2] = _present(users)
+            drawings[:0] = streams
             yield Gallery(subject, tuple(drawings))
             users = None  # the chart is the run's: it is shown once
+
+
+def _of_streams(rows: Sequence[OperationCourse], verdict: Verdict) -> Iterable[Drawing]:
+    """Charts of streamed answers, which say more of them than the charts of whole answers."""
+    courses = {row.operation: row for row in rows}
+    for stream in verdict.streams:
+        if course := courses.get(stream.operation):
+            yield from _present(draw_stages(stream))
+            yield from _present(draw_gaps(course))
+            for title, answers in _standing_out(verdict.manifest, stream.operation):
+                yield from _present(draw_texts(title, answers))
+
+
+def _standing_out(manifest: Manifest | None, operation: Operation) -> Iterable[tuple[str, list[SlowAnswer]]]:
+    found = {} if manifest is None else {"Slowest": manifest.slowest, "Most halting": manifest.halting}
+    for words, answers in found.items():
+        yield f"{words} answers, text by text", [one for one in answers if one.operation is operation]
 
 
 def _of_journey(
@@ -92,6 +112,7 @@ def _latency_limits(verdict: Verdict) -> dict[Operation, dict[str, Limits]]:
         operation = subject.operation
         if operation is None or subject != Subject(operation):
             continue
-        if parse_metric(finding.metric).is_latency:
+        metric = parse_metric(finding.metric)
+        if metric.is_latency and metric.moment is None:
             found.setdefault(operation, {})[finding.metric] = finding.limits
     return found

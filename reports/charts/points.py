@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import numpy as np
 
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Quantity
 from conf.subject import Subject
 from reports.course import Bin, Course, CurvePoint, OperationCourse, UserLevel, Window
 from reports.judgement.selection import select_sample
@@ -20,6 +21,7 @@ from reports.statistics.series import Series
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from reports.judgement.measured_sample import MeasuredSample
     from reports.manifest import Manifest
     from reports.reading.measurement_log import Measurements
     from reports.statistics.distribution import Counts
@@ -60,7 +62,7 @@ def build_course(
                 measured,
                 _server_steps(operation, measurements, clock.width_s, manifest),
                 clock,
-                manifest,
+                select_sample(measurements, Subject(operation), manifest),
             )
             for operation in Operation
             if operation in present
@@ -122,7 +124,7 @@ def _operation_course(
     measured: Measurements,
     steps: dict[str, dict[int, Counts]],
     clock: _Clock,
-    manifest: Manifest | None,
+    sample: MeasuredSample,
 ) -> OperationCourse:
     found: defaultdict[Outcome, list[Series]] = defaultdict(list)
     for tag, series in measured.items():
@@ -147,7 +149,8 @@ def _operation_course(
         )
         for number, (start, end) in clock.spans_s.items()
     ]
-    latencies = select_sample(measured, Subject(operation), manifest).latencies()
+    latencies = sample.latencies()
+    gaps = sample.figures.get((Quantity.GAP, False), {}).get(Outcome.SUCCESS, Series())
     return OperationCourse(
         operation,
         outcomes,
@@ -156,6 +159,7 @@ def _operation_course(
         _curve(latencies),
         _bins(latencies.answered),
         latencies.waited.count,
+        _bins(gaps),
     )
 
 

@@ -8,7 +8,7 @@ from conf.operations import Kind
 from conf.subject import parse_subject
 from reports.judgement.attendance import attendance_notes
 from reports.judgement.load_made import unlisted_failures
-from reports.judgement.validity import cut_off_notes
+from reports.judgement.validity import apart_notes, cut_off_notes
 from reports.state import State
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def build_notes(
         requests, failed = (sum(row.warm_up[place] for row in cut) for place in (0, 1))
         yield f"{requests:,} requests, {failed:,} of them failed, began in a warm-up: counted, and in no figure."
     yield from cut_off_notes(rows)
+    yield from apart_notes(rows)
     if run.own:
         return
     if any(finding.state is State.FAIL for finding in findings) and (unlisted := unlisted_failures(run)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment
 from conf.subject import Subject
 from reports.judgement.selection import select_sample
 from reports.rows import ServerStepRow
@@ -24,6 +25,8 @@ REST = ""
 def build_server_step_rows(measurements: Measurements, manifest: Manifest | None) -> list[ServerStepRow]:
     """
     One row per operation and step, in the contract's order, and one for the rest; only successful requests count.
+
+    A streamed answer's steps are parts of the time until its headers, which name them.
 
     Args:
         measurements: The measurements of the whole run; results of the warm-up are left out.
@@ -49,7 +52,9 @@ def _steps(measurements: Measurements, operation: Operation) -> dict[str, Series
 def _rows(
     operation: Operation, steps: dict[str, Series], labels: dict[str, str], measurements: Measurements
 ) -> Iterator[ServerStepRow]:
-    total = select_sample(measurements, Subject(operation), None).results.get(Outcome.SUCCESS, Series()).whole
+    sample = select_sample(measurements, Subject(operation), None)
+    headers = sample.figures.get((Moment.HEADERS, False), {})
+    total = (headers or sample.results).get(Outcome.SUCCESS, Series()).whole
     whole_ms = total.latency().mean_ms
     known = [name for name in labels if name in steps] + sorted(set(steps) - set(labels))
     spent_ms = 0.0
@@ -63,7 +68,7 @@ def _rows(
         yield ServerStepRow(operation, name, labels.get(name, name), steps[name].count, latency, share)
     if whole_ms and max(series.count for series in steps.values()) == total.count:
         rest_ms = max(whole_ms - spent_ms, 0.0)
-        label = "Network, and what the portal does not name"
+        label = "Network, and what the portal does not name" + (", until the headers" if headers else "")
         yield ServerStepRow(operation, REST, label, total.count, Latency(mean_ms=rest_ms), rest_ms / whole_ms)
 
 

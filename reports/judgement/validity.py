@@ -54,8 +54,12 @@ def assess_validity(
     hardly = sorted(
         operation for operation in judged if operation and asked.get(operation, 0) < minimum_requests
     )
+    without_model = {row.operation for row in rows if row.intercepted and not row.attempts}
     problems = [
-        _hardly_asked(operation, asked.get(operation), minimum_requests, profile) for operation in hardly
+        _never_asked(operation)
+        if operation in without_model
+        else _hardly_asked(operation, asked.get(operation), minimum_requests, profile)
+        for operation in hardly
     ]
     if not failed:
         unjudged = [f for f in binding if f.undecided and parse_subject(f.subject).operation not in hardly]
@@ -70,6 +74,14 @@ def _journey(finding: Finding) -> Journey | None:
     except ValueError:
         return None
     return operation.journey if operation else None
+
+
+def _never_asked(operation: Operation) -> Problem:
+    return Problem(
+        ProblemCode.MODEL_NEVER_ASKED,
+        f"{operation}: the model was never asked: the portal answered every question without it",
+        "Ask questions that reach the model, from a file: run.questions. Or look whether the portal has a model at all.",
+    )
 
 
 def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int, profile: str) -> Problem:
@@ -136,4 +148,19 @@ def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:
                 f"{row.name}: {row.cut_off.count:,} of {row.requests:,} requests were cut off by the end of the run, "
                 f"after up to {waited}: neither successes nor failures, and in the latencies with the time that they "
                 "had waited."
+            )
+
+
+def apart_notes(rows: Iterable[OperationRow]) -> Iterator[str]:
+    """A sentence for each operation with answers that are neither successes nor failures."""
+    for row in rows:
+        if row.intercepted:
+            yield (
+                f"{row.name}: {row.intercepted:,} of {row.requests:,} answers came without the model: apart, in no latency "
+                "and no success rate."
+            )
+        if row.abandoned:
+            yield (
+                f"{row.name}: {row.abandoned:,} of {row.requests:,} answers were abandoned, as the profile has homeowners close "
+                "the page: apart, in no latency and no success rate."
             )

@@ -13,7 +13,7 @@ from conf.operations import Journey
 from conf.subject import row_subject
 from reports.charts import drawing
 from reports.rows import Source
-from reports.wording import figures
+from reports.wording import figures, streams
 from reports.wording import sentences as wording
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def template_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(drawing=drawing, figures=figures, wording=wording)
+    environment.globals.update(drawing=drawing, figures=figures, wording=wording, streams=streams)
     # A block that is rendered by itself sees every global, but no macro of its template.
     marks = environment.get_template("marks.html.j2").module
     environment.globals.update({name: getattr(marks, name) for name in ("shape", "badge", "bar")})
@@ -78,6 +78,10 @@ def _context(verdict: Verdict) -> dict[str, Any]:
         "breakdowns": _breakdowns(verdict.operations),
         "step_groups": _by_operation(verdict),
         "server_step_groups": _server_steps(verdict),
+        "streamed": {row.operation for row in verdict.streams},
+        "stream_groups": [
+            (row, figures.Column([one.latency.p50_ms for one in row.moments])) for row in verdict.streams
+        ],
         "judged_rows": {
             (row.method, row.name)
             for row in verdict.operations

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from conf.operations import Journey, Operation, Outcome
+from conf.stream_figures import Moment
 from conf.thresholds import Limits
 from reports.course import Course
 from reports.cut_off import CutOff
@@ -23,7 +24,7 @@ from reports.problem import Problem
 from reports.processes import HealthRow, MemoryRow
 from reports.record import Verdict
 from reports.rendering.json_file import FORMAT
-from reports.rows import OperationRow, ServerStepRow, StepRow
+from reports.rows import MomentRow, OperationRow, ServerStepRow, StepRow, StreamRow
 from reports.state import State
 from reports.statistics.certainty import Interval
 from reports.statistics.distribution import Latency
@@ -53,6 +54,9 @@ _NAMED = (
     ServerStepRow,
     State,
     StepRow,
+    StreamRow,
+    MomentRow,
+    Moment,
 )
 """Types that the record's annotations name, but the record imports for type checkers only."""
 

@@ -162,6 +162,7 @@ class Generator:
             rate_limits=results.rate_limits.listed(),
             clock_ahead_s=results.portal_clock.ahead_s,
             slowest=results.slowest.listed(),
+            halting=results.halting.listed(),
             lag=self._lag.take(),
             rss_bytes=vitals.rss_bytes,
             cpu_ratio=vitals.cpu_ratio,

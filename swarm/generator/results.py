@@ -34,10 +34,12 @@ class StreamFigures(NamedTuple):
     Args:
         moments_s: How long each moment took; where the answer did not succeed, also how long what never came was waited for.
         quantities: The other figures of a success, in seconds; a number stands for so many microseconds.
+        texts: When each text came, in seconds from sending, and of how many characters.
     """
 
     moments_s: dict[Moment, float]
     quantities: tuple[tuple[Quantity, float], ...]
+    texts: tuple[tuple[float, int], ...]
 
     def keep(self, within: Within) -> bool:
         """Whether a successful answer keeps all limits."""
@@ -72,7 +74,8 @@ class Results:
         self._server_steps = {
             operation: endpoint.server_timing for operation, endpoint in contract.endpoints.items()
         }
-        self.recorder, self.slowest, self.rate_limits = Recorder(), Slowest(), RateLimits()
+        self.recorder, self.rate_limits = Recorder(), RateLimits()
+        self.slowest, self.halting = Slowest(), Slowest()
         self.portal_clock = PortalClock()
         self.failures = failures
         self._reasons: set[str] = set()
@@ -137,9 +140,13 @@ class Results:
         if trace_id is None:
             return
         try:
-            self._note_answer(tag, took_s, trace_id, response)
+            self.slowest.add(tag.operation.value, took_s, trace_id, texts=figures.texts if figures else ())
+            self._note_answer(tag, response)
             if figures is not None and not tag.outcome.is_apart:
                 self._note_stream(tag, figures, context.get("late_s"))
+                gap_s = figures.moments_s.get(Moment.LARGEST_GAP)
+                if gap_s:
+                    self.halting.add(tag.operation.value, gap_s, trace_id, took_s, figures.texts)
         except Exception as error:  # noqa: BLE001 - a mistake in these notes must not change the result
             self.failures.note_unexpected(unexpected_failure(error), tag.operation)
 
@@ -155,10 +162,9 @@ class Results:
                 good = tag._replace(figure=Quantity.GOOD, split=str(within))
                 self.recorder.record(good, _YES if figures.keep(within) else _NO)
 
-    def _note_answer(self, tag: Tag, seconds: float, trace_id: str, response: Any) -> None:
+    def _note_answer(self, tag: Tag, response: Any) -> None:
         """Note an answer's step times, or the rate limit or expired JWT for which it was refused."""
         name = tag.operation.value
-        self.slowest.add(name, seconds, trace_id)
         if tag.outcome is Outcome.SUCCESS:
             steps = self._server_steps.get(tag.operation)
             if steps and (header := response.headers.get("server-timing")):

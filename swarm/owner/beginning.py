@@ -90,5 +90,5 @@ def begin_run(
 def _look_at_index(run: Run, house: House) -> None:
     """Look at the index once, while the users start. A thread waits for the database, which may be slow to answer."""
     database = run.choice.settings.database
-    if database.url is not None:
+    if database.url is not None and run.choice.settings.contract.search is None:
         run.vector_index = gevent.get_hub().threadpool.apply(look_at_vector_index, (database, house))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.loading import choice_name
 from conf.operations import Operation
@@ -18,6 +18,7 @@ from reports.manifest import (
     RateLimited,
     RecordedSettings,
     SlowAnswer,
+    Text,
     VectorIndexSeen,
     WorkerChanged,
 )
@@ -73,7 +74,8 @@ def build_manifest(run: Run, ended_at: datetime) -> Manifest:
         arrivals=_arrivals(run, reports),
         clock_ahead_s=_clock_ahead_s(reports),
         held_back=sum(report.held_back for report in reports),
-        slowest=tuple(_slowest(reports)),
+        slowest=tuple(_slowest(report.slowest for report in reports)),
+        halting=tuple(_slowest(report.halting for report in reports)),
         rate_limited=tuple(_rate_limited(reports)),
         vector_index=VectorIndexSeen(**asdict(run.vector_index)) if run.vector_index else None,
         pool=run.portal.pool(),
@@ -128,14 +130,14 @@ def _rate_limited(reports: Sequence[Report]) -> Iterator[RateLimited]:
         )
 
 
-def _slowest(reports: Sequence[Report]) -> Iterator[SlowAnswer]:
-    for operation, took_s, ended_s, trace_id in slowest_of(report.slowest for report in reports):
-        began_s = round(ended_s - took_s, 3)
+def _slowest(parts: Iterable[list[list[Any]]]) -> Iterator[SlowAnswer]:
+    for operation, _, ended_s, trace_id, took_s, texts in slowest_of(parts):
         yield SlowAnswer(
             operation=operation,
             ms=round(took_s * 1000, 1),
-            started_at=datetime.fromtimestamp(began_s, UTC),
+            started_at=datetime.fromtimestamp(round(ended_s - took_s, 3), UTC),
             trace_id=trace_id,
+            texts=tuple(Text(ms=round(at_s * 1000, 1), characters=length) for at_s, length in texts),
         )
 
 

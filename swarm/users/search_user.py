@@ -101,10 +101,10 @@ class SearchUser(JourneyUser):
         self.part.ceiling.wait()
         with self.attempt("SQL", operation, flow) as attempt:
             try:
-                rows = nearest_chunks(lent, vector, self.house)
+                rows = nearest_chunks(lent, vector, self.house, self.searches.search)
             except psycopg2.Error as error:
                 raise failure_of(error) from None
-            failed = assess_rows(rows, self.house, self.space.rows)
+            failed = assess_rows(rows, self.house, self.space.rows, self.searches.search)
             if failed is not None:
                 raise failed
         attempt.require()

@@ -28,7 +28,11 @@ _FAKE_PER_READ = 10
 def stream_figures(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> StreamFigures:
     """All figures of an answer; the arguments are those of `moments_s`."""
     found = moments_s(stream, began_s, took_s, outcome)
-    return StreamFigures(found, tuple(quantities(stream, found)) if outcome is Outcome.SUCCESS else ())
+    return StreamFigures(
+        found,
+        tuple(quantities(stream, found)) if outcome is Outcome.SUCCESS else (),
+        tuple((at_s - began_s, length) for at_s, length in stream.contents),
+    )
 
 
 def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> dict[Moment, float]:

@@ -37,7 +37,7 @@ _MONITORING_EVERY_MS = 10_000
 _MOST_BYTES = 1_000_000
 """Limit of a request, which is a form at most."""
 _TABS = ("Verdict", "Monitoring")
-_PARTS = ("validity", "criteria", "server_steps", "next", "failures", "health")
+_PARTS = ("validity", "criteria", "streams", "server_steps", "next", "failures", "health")
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"

@@ -122,7 +122,8 @@ def test_no_panel_lies_on_another_or_beyond_the_edge() -> None:
 
 def test_the_rows_are_those_that_people_look_for() -> None:
     assert [shown["title"] for shown in DASHBOARD["panels"] if shown["type"] == "row"] == [
-        "Verdict", "Latency of answers, and of what was waited for in vain: at least (≥)", "Chat, by step", "Requests and failures", "Users and houses",
+        "Verdict", "Latency of answers, and of what was waited for in vain: at least (≥)",
+        "Streamed chat answers, as a homeowner sees them", "Chat, by step", "Requests and failures", "Users and houses",
         "Load generators", "Portal", "The last 24 hours",
     ]  # fmt: skip
 

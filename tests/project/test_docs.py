@@ -56,6 +56,7 @@ from conf.stream_figures import Moment
 from conf.subject import AGGREGATED, GENERATOR, PORTAL
 from conf.template import PLACEHOLDERS
 from conf.thresholds import Limits
+from conf.vector_search import VectorSearch
 from loadtest.app import app
 from monitoring.journal.tracker import Tracker
 from reports.advice.rules import RULES
@@ -193,8 +194,8 @@ def test_every_key_of_a_profile_and_every_profile_is_documented() -> None:
 def test_every_key_of_a_contract_and_every_contract_is_documented() -> None:
     text = page("contracts.md")
     names = {path.stem for path in CONF_DIR.glob("contracts/*.toml")}
-    keys = Contract.model_fields | Endpoint.model_fields | Answer.model_fields | Stream.model_fields
-    keys |= SignedToken.model_fields | Registration.model_fields
+    models = (Contract, Endpoint, Answer, Stream, VectorSearch, SignedToken, Registration)
+    keys = {name for model in models for name in model.model_fields}
     assert terms(text) == {"based_on", "thresholds", *keys, *names}
     assert all(f"`{{{name}}}`" in text for name in PLACEHOLDERS)
 

@@ -13,6 +13,8 @@ from built_run import STARTED, BuiltRun, Result, evenly, failing
 from conf.failures import CLOSED_UNANSWERED, NOT_HTTP, REFUSED, sqlstate_words, status_words
 from conf.loading import load_settings
 from conf.operations import Journey, Operation, Outcome
+from conf.stream_figures import Moment, Quantity
+from conf.thresholds import Limits
 from conf.trust import TlsFault
 from monitoring.measurement import WARM_UP
 from reports.advice.rules import RULES
@@ -85,6 +87,37 @@ LATE = RequestFailed(Outcome.TIMEOUT, "no complete answer within 60 s")
 EMPTY = RequestFailed(Outcome.VALIDATION, "reply is missing or empty")
 POOLED = RequestFailed(Outcome.STATUS, sqlstate_words("42P05", "DuplicatePreparedStatement"))
 
+
+def streamed(
+    first_ms: float = 800, gap_ms: float = 60, waited_ms: float = 0, **other_ms: float
+) -> list[Result]:
+    """Streamed answers of 2.5 seconds."""
+    others = tuple((Quantity(name), ms) for name, ms in other_ms.items())
+    spans = ((Moment.HEADERS, 90), (Moment.FIRST_CONTENT, first_ms), (Moment.LARGEST_GAP, gap_ms))
+    whole = ((Moment.DONE, 2500), (Quantity.GAP, gap_ms), (Quantity.WAITED, waited_ms))
+    return [Result("chat", 2500, figures=(*spans, *whole, *others)) for _ in range(120)]
+
+
+def demanding(**limits: dict[str, float]) -> dict[str, Any]:
+    """A run whose settings demand no more of chat answers than this."""
+    settings = load_settings(environ={})
+    demands = {"chat": {name: Limits(**limit) for name, limit in limits.items()}}
+    return seen(settings=recorded_settings(settings.model_copy(update={"thresholds": demands})))
+
+
+DONE = demanding(done_p95_ms={"pass_below": 3000})
+INTERCEPTED = {
+    "settings": recorded_settings(
+        load_settings({"thresholds": {"chat.intercepted": {"ratio": {"pass_below": 0.2}}}}, environ={})
+    )
+}
+
+
+def broken(outcome: Outcome) -> list[Result]:
+    """Streamed answers, of which two ended like this."""
+    return [*streamed(), *failing("chat", 2, outcome, "as it was told")]
+
+
 FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "isolation": ([*CHAT, *failing("chat", 1, Outcome.ISOLATION, "a source of another development")], {}),
     "clock_differs": (failing("chat", 60, message=status_words(401)), seen(clock_ahead_s=40.0)),
@@ -104,6 +137,14 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "timed_out": ([*CHAT, *failed("chat", LATE)], {}),
     "server_error": ([*CHAT, *failing("chat", 3, message=status_words(503))], {}),
     "other_contract": ([*CHAT, *failed("chat", EMPTY)], {}),
+    "stream_error": (broken(Outcome.STREAM_ERROR), DONE),
+    "stream_truncated": (broken(Outcome.TRUNCATED), DONE),
+    "stream_without_text": (broken(Outcome.NO_CONTENT), DONE),
+    "stream_idle": (broken(Outcome.IDLE), DONE),
+    "first_text_late": (streamed(first_ms=2300), demanding(first_content_p95_ms={"pass_below": 2000})),
+    "text_halts": (streamed(gap_ms=1400), demanding(largest_gap_p95_ms={"pass_below": 1000})),
+    "text_at_once": (streamed(fake=0), demanding(fake_stream_ratio={"pass_below": 0.05})),
+    "intercepted": ([*CHAT, *failing("chat", 90, Outcome.INTERCEPTED)], seen(**INTERCEPTED)),
     "pool_exhausted": (CHAT, seen(pool=POOL | {"exhausted": 3, "most_waiting": 40})),
     "index_missing": (CHAT, seen(vector_index=INDEX | {"name": "", "method": ""})),
     "index_unused": (
@@ -286,9 +327,11 @@ def test_after_an_embedded_run_each_command_can_be_followed_and_only_then_do_the
     tmp_path: Path, code: str
 ) -> None:
     results, built = FIRING[code]
-    embedded = built | seen(
-        **built.get("manifest", {}), settings=made_with({"LOADTEST_TARGET_EMBEDDED": "true"})
-    )
+    recorded = built.get("manifest", {})
+    settings = made_with({"LOADTEST_TARGET_EMBEDDED": "true"})
+    if own := recorded.get("settings"):
+        settings |= {"thresholds": own["thresholds"]}
+    embedded = built | seen(**recorded | {"settings": settings})
     elsewhere = advice_on(tmp_path / "elsewhere", results, **built)[code]
     here = advice_on(tmp_path / "embedded", results, **embedded)[code]
     assert here.evidence == elsewhere.evidence

@@ -343,7 +343,7 @@ def test_every_state_has_its_exit_code(state: State, strict: bool, code: ExitCod
 
 
 def verdict_of(state: State, *findings: Finding) -> Verdict:
-    return Verdict(state, "run", None, (), "limits", findings, (), (), (), (), (), (), (), (), (), ())
+    return Verdict(state, "run", None, (), "limits", findings, *[()] * 11)
 
 
 @pytest.mark.parametrize(

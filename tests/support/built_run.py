@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hdrh.histogram import HdrHistogram
 
+    from conf.stream_figures import Moment, Quantity
     from swarm.messages import Report
 
 with pytest.MonkeyPatch.context() as _patch:
@@ -47,6 +48,8 @@ class Result(NamedTuple):
     step: int = 0
     planned: bool = False
     server_ms: tuple[tuple[str, float], ...] = ()
+    figures: tuple[tuple[Moment | Quantity, float], ...] = ()
+    """Of a streamed answer, in milliseconds."""
 
     @property
     def method(self) -> str:
@@ -125,7 +128,7 @@ class BuiltRun:
         stats = environment.stats
         for result in self.results:
             stats.log_request(result.method, result.name, result.ms, _SIZE_BYTES)
-            if result.outcome is not Outcome.SUCCESS:
+            if result.outcome is not Outcome.SUCCESS and not result.outcome.is_apart:
                 error = RequestFailed(result.outcome, result.message) if own else result.message
                 stats.log_error(result.method, result.name, error)
         for entry in (*stats.entries.values(), stats.total):
@@ -202,6 +205,8 @@ class BuiltRun:
             recorders[number % 2].record(tag, result.ms / 1000)
             for server_step, ms in result.server_ms:
                 recorders[number % 2].record(tag._replace(server_step=server_step), ms / 1000)
+            for figure, ms in result.figures:
+                recorders[number % 2].record(tag._replace(figure=figure), ms / 1000)
             if number % 40 == 39:
                 for recorder in recorders:
                     log.add(recorder.take())
