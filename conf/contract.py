@@ -150,6 +150,9 @@ class Contract(BaseModel):
             for unknown in sorted(endpoint.compared - (self._fields - {"question"})):
                 yield _mistake(name, f"{unknown!r} is no field of a house", self._fields - {"question"})
             given[journey] |= endpoint.gives
+        for name in ("token_check", "house_check"):
+            if (asked := getattr(self, name)) is not None and asked.python:
+                yield _mistake(name, "python is for the requests of journeys", self.endpoints.keys())
         of_a_house = self._fields - {"question"}
         for unknown in sorted(self.vector_search.house_fields - of_a_house):
             yield _mistake(

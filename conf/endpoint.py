@@ -50,6 +50,11 @@ class Endpoint(BaseModel):
         pattern=rf"^({_HEADER_NAME.pattern})?$",
         description="Header of the answer by whose value results are also shown apart.",
     )
+    python: str = Field(
+        default="",
+        pattern=r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?$",
+        description="Class of your own, `package.module:Class`, that writes the request and judges the answer further.",
+    )
     answer: Answer | None = Field(default=None, description="What counts as success.")
     answers: dict[MediaType, Answer] = Field(
         default_factory=dict, description="The same by the answer's content type, in place of `answer`."

@@ -13,7 +13,7 @@ from conf.errors import ExitCode
 from conf.journeys import Chosen, choose_journeys
 from conf.loading import load_settings
 from conf.operations import ALL, Journey
-from monitoring.probing.preflight import Check, preflight
+from monitoring.probing.preflight import Check, check, preflight
 from monitoring.probing.probe import probe
 from monitoring.redaction.clean_console import CleanConsole
 
@@ -57,17 +57,21 @@ def command(
     console = CleanConsole(soft_wrap=True)
     failed = False
     checks = [Check("journeys", found="; ".join((", ".join(chosen), *warnings)))]
+    if any(endpoint.python for endpoint in settings.contract.endpoints.values()):
+        from swarm.http.own_endpoint import require_own_endpoints  # noqa: PLC0415 - few contracts have such code
+
+        checks.append(check("code of the contract", lambda: require_own_endpoints(settings.contract, chosen)))
     checks += preflight(settings, chosen, longest_s, datetime.now(UTC))
-    if all(check.error is None for check in checks if check.name == "portal"):
+    if all(each.error is None for each in checks if each.name == "portal"):
         checks += probe(settings, chosen)
-    for check in checks:
-        failed = failed or check.error is not None
-        found = check.found if check.error is None else check.error.message
+    for each in checks:
+        failed = failed or each.error is not None
+        found = each.found if each.error is None else each.error.message
         console.print(
-            Text.assemble(("✓ " if check.error is None else "✗ "), (check.name, "bold"), f": {found}")
+            Text.assemble(("✓ " if each.error is None else "✗ "), (each.name, "bold"), f": {found}")
         )
-        if check.error is not None and check.error.next_step:
-            console.print(Text(f"    {check.error.next_step}"))
+        if each.error is not None and each.error.next_step:
+            console.print(Text(f"    {each.error.next_step}"))
     if failed:
         raise typer.Exit(ExitCode.USAGE)
 

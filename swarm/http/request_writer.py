@@ -10,6 +10,7 @@ from conf.operations import Outcome
 from seed.request import build_body, build_request, heads_differ
 from swarm.failure import RequestFailed
 from swarm.http.content import ENCODINGS
+from swarm.http.own_endpoint import load_own_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from conf.endpoint import Endpoint
     from conf.operations import Operation
     from seed.fixture import House
+    from seed.request import Request
     from swarm.http.cookies import Cookies
 
 _AGENT = HTTPClient.DEFAULT_HEADERS.compatible_dict()
@@ -55,21 +57,18 @@ class RequestWriter:
             RequestFailed: A header would hold what no header may.
         """
         cookie = self._cookies.header(self._base_url + endpoint.path)
+        if endpoint.python:
+            own = load_own_endpoint(endpoint.python)
+            request = own.write_request(_built(endpoint, house, words), house, words)
+            return _whole(self._head(request, cookie), traceparent, request.method, request.body or "")
         written_for, head = self._heads.get(operation, (None, ""))
         if written_for is not house or cookie:
-            head = self._head(endpoint, house, words, cookie)
+            head = self._head(_built(endpoint, house, words), cookie)
             if not (cookie or heads_differ(endpoint, words)):
                 self._heads[operation] = house, head
-        # JSON as Python writes it is ASCII: it has as many bytes as letters.
-        body = build_body(endpoint, house, words) or ""
-        length = f"Content-Length: {len(body)}\r\n" if body or endpoint.method in _WITH_BODY else ""
-        return f"{head}traceparent: {traceparent}\r\n{length}\r\n{body}".encode("latin-1")
+        return _whole(head, traceparent, endpoint.method, build_body(endpoint, house, words) or "")
 
-    def _head(self, endpoint: Endpoint, house: House, words: Mapping[str, str], cookie: str) -> str:
-        try:
-            request = build_request(endpoint, house, words)
-        except ValueError as error:
-            raise RequestFailed(Outcome.VALIDATION, f"not sent: {error}") from None
+    def _head(self, request: Request, cookie: str) -> str:
         headers = {"Host": self._host, **_AGENT, "Accept-Encoding": ENCODINGS}
         if cookie:
             headers["Cookie"] = cookie
@@ -79,3 +78,16 @@ class RequestWriter:
             headers[name] = value
         lines = [f"{name}: {value}" for name, value in headers.items() if name.lower() != "traceparent"]
         return "\r\n".join([f"{request.method} {request.path} HTTP/1.1", *lines, ""])
+
+
+def _built(endpoint: Endpoint, house: House, words: Mapping[str, str]) -> Request:
+    try:
+        return build_request(endpoint, house, words)
+    except ValueError as error:
+        raise RequestFailed(Outcome.VALIDATION, f"not sent: {error}") from None
+
+
+def _whole(head: str, traceparent: str, method: str, body: str) -> bytes:
+    data = body.encode()
+    length = f"Content-Length: {len(data)}\r\n" if data or method in _WITH_BODY else ""
+    return f"{head}traceparent: {traceparent}\r\n{length}\r\n".encode("latin-1") + data

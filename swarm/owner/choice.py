@@ -11,6 +11,7 @@ from conf.errors import LoadTestError
 from conf.journeys import choose_journeys
 from conf.measurable import require_measurable
 from conf.operations import ALL
+from swarm.http.own_endpoint import require_own_endpoints
 from swarm.owner.plan import build_plan
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def build_choice(settings: Settings, journeys: Sequence[Journey], typed: Typed) 
     require_measurable(
         settings.thresholds, settings.profile, journeys, settings.contract.streamed, step_users
     )
+    require_own_endpoints(settings.contract, journeys)
     return Choice(settings, tuple(journeys), plan)
 
 

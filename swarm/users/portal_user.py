@@ -10,6 +10,7 @@ from conf.address import parse_origin
 from swarm.failure import CountedApart, RequestFailed
 from swarm.http.connections import Connections
 from swarm.http.cookies import Cookies
+from swarm.http.own_endpoint import load_own_endpoint
 from swarm.http.request_writer import RequestWriter
 from swarm.users.answer import find_expected, read_given, require_answer
 from swarm.users.followed_stream import FollowedStream
@@ -135,6 +136,8 @@ class PortalUser(JourneyUser):
         not_kept = self.cookies.keep(url, response.headers)
         expected = find_expected(endpoint, response)
         require_answer(expected, response, house)
+        if endpoint.python:
+            load_own_endpoint(endpoint.python).judge_answer(response, house)
         if not_kept is not None:
             raise not_kept
         return expected
