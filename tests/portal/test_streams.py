@@ -14,6 +14,7 @@ from portal_process import bearer
 
 from conf.errors import LoadTestError, SettingsError
 from conf.loading import load_settings
+from monitoring.journal.reading import newest
 from portal.contracts.spoken import require_spoken
 from portal.faults import Faults
 from portal.streaming.pace import StreamingModel
@@ -115,6 +116,9 @@ def test_an_error_frame_says_what_failed_and_is_written_down(
         error = portal.ask(*question).frames[-1]
     assert error.keys() == {"type", "message", "error_code", "request_id"}
     assert error["error_code"] == "MODEL_ERROR"
+    (record,) = newest(portal.log_dir, "errors", 1)
+    assert (record["kind"], record["route"], record["context"]["step"]) == ("llm", CHAT, "stream")
+    assert (record["status"], record["development_id"]) == (200, question[2]["developmentId"])
 
 
 def test_a_fake_stream_is_one_write(portal: PortalInProcess, question: Asked) -> None:

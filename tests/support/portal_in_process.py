@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import threading
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from queue import Queue
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +83,7 @@ class Reply:
 class PortalInProcess:
     address: tuple[str, int]
     services: Services
+    log_dir: Path
 
     @contextmanager
     def faults(self, **changed: object) -> Iterator[None]:
@@ -159,7 +163,8 @@ def _is_whole(received: bytes) -> bool:
 @contextmanager
 def portal_in_process(url: str, contract: str, **changed: object) -> Iterator[PortalInProcess]:
     """A portal that speaks *contract*, until the end of the block."""
-    settings = load_settings({**QUICK_STREAM, **changed}, environ={})
+    log_dir = Path(os.environ["LOADTEST_LOG_DIR"], uuid.uuid4().hex)
+    settings = load_settings({**QUICK_STREAM, "monitoring.log_dir": str(log_dir), **changed}, environ={})
     ready: Queue[PortalInProcess | BaseException] = Queue()
     ends: Queue[asyncio.Event] = Queue()
 
@@ -184,7 +189,7 @@ def portal_in_process(url: str, contract: str, **changed: object) -> Iterator[Po
             with socket.create_server(("127.0.0.1", 0)) as listening:
                 running = asyncio.create_task(server.serve([listening]))
                 ends.put(end)
-                ready.put(PortalInProcess(listening.getsockname(), services))
+                ready.put(PortalInProcess(listening.getsockname(), services, log_dir))
                 await end.wait()
                 server.should_exit = True
                 await running
