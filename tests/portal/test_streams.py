@@ -117,7 +117,7 @@ def test_an_error_frame_says_what_failed_and_is_written_down(
     assert error.keys() == {"type", "message", "error_code", "request_id"}
     assert error["error_code"] == "MODEL_ERROR"
     (record,) = newest(portal.log_dir, "errors", 1)
-    assert (record["kind"], record["route"], record["context"]["step"]) == ("llm", CHAT, "stream")
+    assert (record["kind"], record["route"], record["step"]) == ("llm", CHAT, "stream")
     assert (record["status"], record["development_id"]) == (200, question[2]["developmentId"])
 
 
