@@ -25,11 +25,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from pydantic import SecretStr
 
 from conf.errors import LoadTestError
-from conf.loading import absolute_choice, contract_file
+from conf.loading import absolute_choice
 from loadtest.embedded_server import start_server
 from monitoring.redaction.known_secrets import remember_secret
 from portal import READY
-from seed.fixture import load_fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -122,7 +121,6 @@ def embedded_stack(  # noqa: PLR0913 - all but two are named
         remember_secret(secret)
         in_stack = _settings_in_stack(settings, fixture, database_url, secret)
         seed_database(database_url, in_stack, secret, now, progress=progress)
-        _import_houses(in_stack, now)
 
         progress("portal", 0, 1)
         shared = {"SESSION_SECRET": secret, "DATABASE_URL": database_url}
@@ -153,15 +151,6 @@ def _settings_in_stack(settings: Settings, fixture: Path, database_url: str, sec
             "session_secret": SecretStr(secret),
         }
     )
-
-
-def _import_houses(settings: Settings, now: datetime) -> None:
-    """Write the seeded houses anew as the contract knows them, and register their tokens."""
-    from seed.importing import import_houses  # noqa: PLC0415 - as above
-
-    if settings.contract.houses is not None:
-        seeded = {house.house_id for house in load_fixture(settings.seed.fixture)}
-        import_houses(settings, contract_file(settings.target.contract), now, only=seeded, register=True)
 
 
 class _Guard:

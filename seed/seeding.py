@@ -9,13 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import psycopg2
+from pydantic import SecretStr
 
 from conf.deadline import Deadline
 from conf.errors import LoadTestError
+from conf.loading import contract_file
 from seed.database import blocking_driver, connect_blocking
-from seed.fixture import FIXTURE_MARK, write_fixture
+from seed.fixture import FIXTURE_MARK, load_fixture, write_fixture
 from seed.generated import Part, plan_estate
 from seed.households import stored_houses, write_developments, write_houses
+from seed.importing import import_houses
 from seed.jwts import with_new_tokens
 from seed.library import write_chunks, write_documents
 from seed.longview import RATHMORE_GREEN
@@ -104,6 +107,7 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
                 houses,
                 progress,
             )
+    _add_fields_of_contract(settings, url, secret, now)
     return Seeded(
         tenants=len(everything),
         developments=len(everything),
@@ -112,6 +116,21 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
         houses=written,
         fixture=settings.seed.fixture,
     )
+
+
+def _add_fields_of_contract(settings: Settings, url: str, secret: str, now: datetime) -> None:
+    """Where the contract's houses have fields and tokens of its own, write the fixture's houses as the contract finds them."""
+    contract, path = settings.contract, settings.seed.fixture
+    if contract.houses is None or not (contract.house_fields or contract.signed):
+        return
+    reaching = settings.model_copy(
+        update={
+            "database": settings.database.model_copy(update={"url": SecretStr(url)}),
+            "session_secret": SecretStr(secret),
+        }
+    )
+    seeded = {house.house_id for house in load_fixture(path)}
+    import_houses(reaching, contract_file(settings.target.contract), now, only=seeded, register=True)
 
 
 def _fill(

@@ -16,10 +16,11 @@ from psycopg2.extras import wait_select
 
 from conf.errors import LoadTestError
 from conf.loading import load_settings
+from conf.operations import Journey
 from seed.corpus import build_chunks
 from seed.database import vector_literal
 from seed.embedding import embed
-from seed.fixture import House, load_fixture
+from seed.fixture import House, load_fixture, require_fields
 from seed.jwts import token_expiry
 from seed.longview import LONGVIEW_PARK, RATHMORE_GREEN
 from seed.seeding import Seeded, seed_database
@@ -401,6 +402,21 @@ def test_a_later_contract_gets_its_tables_and_a_second_seeding_changes_nothing(
     assert row == ("LV-PARK-001", "a")
     assert len(before) == len(LONGVIEW_PARK.type_codes) + len(RATHMORE_GREEN.type_codes)
     assert ask(empty_database, "SELECT count(*) FROM qr_tokens") == [(0,)]
+
+
+def test_the_fixture_has_what_the_contracts_requests_name(
+    empty_database: str, settings: Settings, tmp_path: Path
+) -> None:
+    for name in ("portal-2025-12", "portal-2026"):
+        contract = load_settings({"target.contract": name}, environ={}).contract
+        target = settings.target.model_copy(update={"contract": name})
+        of_it = settings.model_copy(update={"target": target, "contract": contract})
+        seed(empty_database, of_it)
+        houses = load_fixture(settings.seed.fixture)
+        require_fields(houses, contract.fields_of(Journey), tmp_path)
+        assert [house.value("unit_uid") for house in houses[:2]] == ["LV-PARK-001", "LV-PARK-002"]
+        assert len(houses) == len(LONGVIEW_PARK.type_codes)  # those of the second tenant carry no load
+    assert ask(empty_database, "SELECT count(*) FROM qr_tokens") == [(20,)]
 
 
 def test_the_function_of_portal_2026_finds_the_nearest_sections_of_one_project(
