@@ -14,4 +14,5 @@ CREATE TABLE IF NOT EXISTS qr_tokens (
 );
 
 -- A seeding puts every house back to the state before onboarding.
+DELETE FROM qr_tokens WHERE expires_at < now();
 UPDATE qr_tokens SET used_at = NULL WHERE used_at IS NOT NULL;

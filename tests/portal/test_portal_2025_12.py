@@ -13,11 +13,15 @@ from captures import capture, own_headers, shape
 from portal_in_process import PortalInProcess, portal_in_process
 from portal_process import SECRET
 
+from conf.loading import load_settings
 from portal.signed_token import signature
+from seed.fixture import load_fixture
 from seed.questions import sample_questions
+from seed.seeding import seed_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from captures import Capture
     from portal_in_process import Reply
@@ -193,6 +197,19 @@ def test_a_signed_token_gives_the_house_its_own_documents_registered_or_not(
     assert "unit" in {match["tier"] for match in with_token["matched"]}
     assert not without["hasProfileData"]
     assert "unit" not in {match["tier"] for match in without["matched"]}
+
+
+def test_the_portal_takes_what_the_seed_signs_and_registers(
+    portal: PortalInProcess, estate_of_units: Estate, tmp_path: Path
+) -> None:
+    given = {"target.contract": "portal-2025-12", "seed.fixture": str(tmp_path / "houses.jsonl")}
+    settings = load_settings(given, environ={})
+    seed_database(estate_of_units.url, settings, SECRET, datetime.now(UTC))
+    houses = load_fixture(settings.seed.fixture)
+    assert [house.value("unit_uid") for house in houses] == [f"LV-PARK-{number:03}" for number in range(1, 21)]
+    assert resolve(portal, "LV-PARK-020", houses[-1].qr_token).json["house_id"] == houses[-1].house_id
+    answer = ask(portal, houses[0].development_id, **{"x-qr-token": houses[0].qr_token})
+    assert answer.json["hasProfileData"]
 
 
 def test_only_an_unknown_tenant_of_an_unknown_development_is_not_found(
