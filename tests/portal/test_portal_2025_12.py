@@ -206,7 +206,9 @@ def test_the_portal_takes_what_the_seed_signs_and_registers(
     settings = load_settings(given, environ={})
     seed_database(estate_of_units.url, settings, SECRET, datetime.now(UTC))
     houses = load_fixture(settings.seed.fixture)
-    assert [house.value("unit_uid") for house in houses] == [f"LV-PARK-{number:03}" for number in range(1, 21)]
+    assert [house.value("unit_uid") for house in houses] == [
+        f"LV-PARK-{number:03}" for number in range(1, 21)
+    ]
     assert resolve(portal, "LV-PARK-020", houses[-1].qr_token).json["house_id"] == houses[-1].house_id
     answer = ask(portal, houses[0].development_id, **{"x-qr-token": houses[0].qr_token})
     assert answer.json["hasProfileData"]
