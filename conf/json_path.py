@@ -12,6 +12,8 @@ JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
 
 def find(body: Any, path: str) -> Any:
     """The value of a field within others; None where it is not there."""
+    if "." not in path and isinstance(body, dict):
+        return body.get(path)
     for field in path.split("."):
         if isinstance(body, dict):
             body = body.get(field)

@@ -24,6 +24,7 @@ for too short a time: the loop does not get it, and stood still for a tenth of a
 _NEXT_STEP = "Write the fixture anew: loadtest seed; or loadtest houses, where the portal has its own"
 _SPOKEN = {"qr_token": "QR token", "jwt": "JWT"}
 _MAKES = {"qr_token": "Make them: loadtest seed && loadtest qrs", "jwt": "Sign them: loadtest token"}
+_READ = "Read them from the portal's database: loadtest houses; or seed one of your own: loadtest seed"
 FIXTURE_MARK = re.compile(rb'"qr_token": ')
 """Found in each fixture, also in a damaged one."""
 
@@ -127,7 +128,7 @@ def require_fields(
             raise LoadTestError(
                 f"{path}: {len(without)} houses have no {_SPOKEN.get(name, name)} ({without[0]} first), "
                 f"which the contract needs for {request}",
-                "Sign them: loadtest houses" if name in signed else _MAKES.get(name, _NEXT_STEP),
+                "Sign them: loadtest houses" if name in signed else _MAKES.get(name, _READ),
             )
 
 

@@ -105,7 +105,7 @@ def check_house(settings: Settings, endpoint: Endpoint, house: House) -> str:
     if status not in endpoint.statuses:
         raise LoadTestError(
             f"{endpoint.path}: the portal does not know {whose} ({status})",
-            "Make the tokens in the portal's own database: loadtest seed && loadtest qrs",
+            "Make the tokens in the portal's own database: loadtest seed && loadtest qrs; or take its own houses: loadtest houses",
         )
     for answer in endpoint.accepted:
         for path, name in answer.own.items():

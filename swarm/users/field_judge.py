@@ -80,9 +80,9 @@ class FieldJudge:
             raise invalid("the sources are not a list")
         fault = ""
         for path, name in expected.source_own.items():
-            found = [find(source, path) for source in sources]
+            found, own = [find(source, path) for source in sources], self._house.value(name)
             named = [value for value in found if isinstance(value, str) and value.strip()]
-            if any(value != self._house.value(name) for value in named):
+            if any(value != own for value in named):
                 raise _foreign_source(name)
             if len(named) < len(found):
                 fault = fault or f"a source has no {path}"

@@ -131,10 +131,10 @@ class PortalUser(JourneyUser):
             RequestFailed: The answer does not fit the contract.
             CountedApart: It does, and is neither success nor failure.
         """
-        if any(response.status_code in answer.spent for answer in endpoint.accepted):
-            self.part.note_spent()
         not_kept = self.cookies.keep(url, response.headers)
         expected = find_expected(endpoint, response)
+        if response.status_code in expected.spent:
+            self.part.note_spent()
         require_answer(expected, response, house)
         if endpoint.python:
             load_own_endpoint(endpoint.python).judge_answer(response, house)
