@@ -223,6 +223,16 @@ class EndpointSettings(_Part):
     """The part of a contract's request that advice needs."""
 
     limit: str = ""
+    path: str = ""
+    query: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def carries_jwt(self) -> bool:
+        """Whether it is sent with a homeowner's JWT."""
+        return any(
+            "{jwt}" in template for template in (self.path, *self.query.values(), *self.headers.values())
+        )
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), EndpointSettings)
@@ -231,6 +241,13 @@ class ContractSettings(_Part):
 
     health: str = ""
     health_db: str = ""
+    search: dict[str, object] | None = None
+    """The portal's own vector search; None: that of ``doc_chunks``."""
+
+    def carries_jwt(self, operation: Operation) -> bool:
+        """Whether this request is sent with a homeowner's JWT."""
+        endpoint: EndpointSettings | None = getattr(self, operation.value, None)
+        return endpoint is not None and endpoint.carries_jwt
 
     def limit(self, operation: Operation) -> str:
         """The limit of requests that the contract states; empty where it states none."""

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 INDEXES = (
-    'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'doc_chunks\'"'
+    'psql "$DATABASE_URL" -c "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = \'{doc_chunks}\'"'
 )
 STRAY_CHUNKS = (
-    'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM doc_chunks c '
+    'psql "$DATABASE_URL" -c "SELECT c.tenant_id, c.development_id, count(*) FROM {doc_chunks} c '
     'JOIN developments d ON d.id = c.development_id WHERE d.tenant_id <> c.tenant_id GROUP BY 1, 2"'
 )
 ACTIVITY = 'psql "$DATABASE_URL" -c "SELECT state, wait_event_type, query FROM pg_stat_activity"'
@@ -26,7 +26,8 @@ POOL = "curl -s {health_db}"
 HEALTH = "curl -i {health}"
 _FEWEST_HOUSES = 1_000
 _TO_THE_STACK = (
-    "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest portal",
+    "curl ", "psql ", "export ", "locust ", "loadtest check", "loadtest seed", "loadtest qrs", "loadtest houses",
+    "loadtest portal",
 )  # fmt: skip
 """Beginnings of commands that need the portal, the database or the secret; all three go with the embedded stack."""
 _LEFT_OF_THE_PORTAL = ("less {portal_log}", "loadtest logs --since {since}")
@@ -64,12 +65,17 @@ def _places(verdict: Verdict) -> dict[str, str]:
     manifest = verdict.manifest
     journey = {"{journey}": next(iter(verdict.journeys), Journey.CHAT).value}
     if manifest is None:
-        return journey | {"{since}": "1d", "{more_houses}": str(2 * _FEWEST_HOUSES)}
+        return journey | {
+            "{since}": "1d",
+            "{more_houses}": str(2 * _FEWEST_HOUSES),
+            "{doc_chunks}": "doc_chunks",
+        }
     target, contract = manifest.target.rstrip("/"), manifest.settings.contract
     return journey | {
         "{target}": shlex.quote(target),
         "{health}": shlex.quote(target + contract.health) if contract.health else "",
         "{health_db}": shlex.quote(target + contract.health_db) if contract.health_db else "",
+        "{doc_chunks}": "doc_chunks" if contract.search is None else "",
         "{portal_log}": shlex.quote(f"{manifest.settings.monitoring.log_dir}/portal.log"),
         "{since}": f"{manifest.started_at:%Y-%m-%dT%H:%M:%SZ}",
         "{more_houses}": str(2 * max(manifest.houses, _FEWEST_HOUSES)),

@@ -46,6 +46,7 @@ def requests_failed(
     journeys: Collection[Journey | None] | None = None,
     outcomes: Collection[Outcome] = (),
     but: Collection[str] = (),
+    only: Callable[[Verdict, FailureGroup], bool] = lambda _, __: True,
 ) -> Evidence:
     """
     Requests failed in one of these ways.
@@ -56,6 +57,7 @@ def requests_failed(
         journeys: Journeys of the operations that count; None stands for names that are no operation. All by default.
         outcomes: Failures with one of these outcomes count, whatever their code.
         but: Codes of failures that do not count by their outcome.
+        only: Which groups of failures of a run count beside all this.
     """
 
     def evidence(verdict: Verdict) -> str:
@@ -64,6 +66,7 @@ def requests_failed(
             for group in verdict.failures
             if (_has_code(group, codes) or (group.outcome in outcomes and not _has_code(group, but)))
             and (journeys is None or _journey(group) in journeys)
+            and only(verdict, group)
         ]
         # A flow fails because one of its parts failed: the parts are shown instead.
         parts = [

@@ -6,7 +6,7 @@ from conf.failures import POOLER_SQLSTATES, Cause, sqlstate_code
 from conf.operations import Journey, Outcome
 from reports.advice.commands import ACTIVITY, HEALTH, INDEXES, POOL, STRAY_CHUNKS
 from reports.advice.evidence import Share, requests_failed, tolerated_never, unless
-from reports.advice.portal_evidence import clock_differs, rate_limited
+from reports.advice.portal_evidence import clock_differs, jwts_refused, rate_limited, tokens_refused
 from reports.advice.rule import OF_THE_DATABASE, OF_THE_PORTAL, AdviceRule
 
 _POOLER = tuple(map(sqlstate_code, POOLER_SQLSTATES))
@@ -32,7 +32,7 @@ FAILURE_RULES = (
     AdviceRule(
         "secret_differs",
         "The portal accepts none of the homeowners' JWTs",
-        unless(clock_differs, requests_failed("http_401", share=Share.ALL)),
+        unless(clock_differs, jwts_refused(Share.ALL)),
         "The JWTs were signed with another SESSION_SECRET than the portal's, or all of them have expired (they "
         "last 24 hours). Set the portal's own secret, sign the JWTs anew, and check.",
         ("export SESSION_SECRET=…", "loadtest seed", "loadtest check"),
@@ -40,9 +40,17 @@ FAILURE_RULES = (
     AdviceRule(
         "some_unauthorized",
         "The portal refuses some of the JWTs",
-        unless(clock_differs, requests_failed("http_401", share=Share.SOME)),
+        unless(clock_differs, jwts_refused(Share.SOME)),
         "Some JWTs expired during the run, or several instances of the portal do not share one SESSION_SECRET.",
         ("loadtest seed", "loadtest check"),
+    ),
+    AdviceRule(
+        "tokens_refused",
+        "The portal refuses QR tokens",
+        tokens_refused,
+        "The tokens were signed with another SESSION_SECRET than the portal's, have expired, or are not in the table where the "
+        "portal looks for them. Set the portal's own secret, sign and register them anew, and check.",
+        ("export SESSION_SECRET=…", "loadtest houses --register", "loadtest check"),
     ),
     AdviceRule(
         "tenant_mismatch",

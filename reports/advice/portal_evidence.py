@@ -9,15 +9,16 @@ from conf.operations import Journey, Operation
 from conf.subject import PORTAL, parse_subject
 from monitoring.journal.tracker import DATABASE, LLM
 from monitoring.probing.vector_index import COSTLY_MS
-from reports.advice.evidence import latency_above, listed, requests_failed
+from reports.advice.evidence import Share, latency_above, listed, requests_failed
 from reports.judgement.server_steps import REST, slowest_step
 from reports.wording.figures import count, figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reports.advice.evidence import Evidence
     from reports.manifest import RateLimited
-    from reports.record import Verdict
+    from reports.record import FailureGroup, Verdict
     from reports.rows import ServerStepRow
 
 RETRIEVAL = frozenset({"retrieval", "search", "vector", "chunk-retrieval"})
@@ -28,11 +29,26 @@ _CLOCK_AHEAD_S = 3.0
 """A smaller difference proves nothing: the Date of an answer is in whole seconds, and the answer takes time."""
 _CLOCK_BEHIND_S = 3600.0
 """A JWT is valid for hours: a portal with a clock a little ahead refuses none."""
-_refused_jwts = requests_failed("http_401")
 _LEAST_FOR_GROWTH_S = 600
 _LEAST_EXHAUSTED = 2
 """Looks at the pool that found it exhausted: in any run, requests may wait for a moment."""
 _LEAST_GROWTH_MB_PER_HOUR = 5.0
+
+
+def jwts_refused(share: Share = Share.ANY) -> Evidence:
+    """Requests that carry a JWT were answered 401."""
+    return requests_failed("http_401", share=share, only=_carries_jwt)
+
+
+def _carries_jwt(verdict: Verdict, group: FailureGroup) -> bool:
+    """Whether the contract's request is sent with a JWT; of another project's runs, which name no contract, it may be."""
+    contract = verdict.manifest.settings.contract if verdict.manifest else None
+    return contract is None or group.operation is None or contract.carries_jwt(group.operation)
+
+
+tokens_refused = requests_failed("http_401", only=lambda verdict, group: not _carries_jwt(verdict, group))
+"""Requests without a JWT were answered 401."""
+_refused_jwts = jwts_refused()
 
 
 def rate_limited(verdict: Verdict) -> str:

@@ -27,7 +27,7 @@ class AdviceRule:
         evidence: Returns what was seen, in words; an empty text where the rule does not apply.
         commands: ``{target}`` stands for the portal's address, ``{health}`` and ``{health_db}`` for its contract's pages,
             ``{journey}`` for the run's first journey, ``{since}`` for the run's beginning, ``{more_houses}`` for twice
-            the run's houses, ``{run_log}`` for Locust's own log. A command that the run cannot fill is left out.
+            the run's houses, ``{run_log}`` for Locust's own log, ``{doc_chunks}`` for the table of chunks where the contract has no search of its own. A command that the run cannot fill is left out.
     """
 
     code: str

@@ -123,6 +123,10 @@ FIRING: dict[str, tuple[list[Result], dict[str, Any]]] = {
     "clock_differs": (failing("chat", 60, message=status_words(401)), seen(clock_ahead_s=40.0)),
     "secret_differs": (failing("chat", 60, message=status_words(401)), {}),
     "some_unauthorized": ([*CHAT, *failing("chat", 2, message=status_words(401))], {}),
+    "tokens_refused": (
+        [*FLOWS, *failing("onboarding_resolve", 3, message=status_words(401))],
+        seen(settings=recorded_settings(load_settings({"target.contract": "portal-2025-12"}, environ={}))),
+    ),
     "tenant_mismatch": ([*CHAT, *failing("chat", 2, message=status_words(403))], {}),
     "token_unknown": ([*FLOWS, *failing("onboarding_resolve", 20, message=status_words(404))], {}),
     "development_unknown": ([*CHAT, *failing("chat", 2, message=status_words(404))], {}),
@@ -378,3 +382,13 @@ def test_the_contracts_limit_of_any_request_is_known_to_advice(operation: Operat
     contract = ContractSettings.model_validate({operation.value: {"limit": "10 a second"}})
     assert contract.limit(operation) == "10 a second"
     assert ContractSettings().limit(operation) == ""
+
+
+def test_commands_about_the_documents_table_are_left_out_where_the_portal_has_another(tmp_path: Path) -> None:
+    isolated, _ = FIRING["isolation"]
+    later = recorded_settings(load_settings({"target.contract": "portal-2026"}, environ={}))
+    assert any(
+        "FROM doc_chunks" in text for text in advice_on(tmp_path / "a", isolated)["isolation"].commands
+    )
+    told = advice_on(tmp_path / "b", isolated, **seen(settings=later))["isolation"]
+    assert not any("doc_chunks" in text for text in told.commands)
