@@ -26,3 +26,6 @@ AS $$
     ORDER BY s.embedding <=> query_embedding
     LIMIT match_count
 $$;
+
+COMMENT ON VIEW document_sections IS 'made by loadtest seed';
+COMMENT ON FUNCTION match_document_sections IS 'made by loadtest seed';

@@ -16,6 +16,7 @@ from conf.errors import LoadTestError
 from conf.loading import contract_file
 from seed.database import blocking_driver, connect_blocking
 from seed.fixture import FIXTURE_MARK, load_fixture, write_fixture
+from seed.foreign_database import refuse_foreign_database
 from seed.generated import Part, plan_estate
 from seed.households import stored_houses, write_developments, write_houses
 from seed.importing import import_houses
@@ -24,7 +25,7 @@ from seed.library import write_chunks, write_documents
 from seed.longview import RATHMORE_GREEN
 from seed.private_file import refuse_unwritable
 from seed.progress import counter, ignore_progress
-from seed.tables import create_tables, create_tables_of_contract, refuse_foreign_database
+from seed.tables import create_tables, create_tables_of_contract
 from seed.vector_index import create_vector_index
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ def seed_database(  # noqa: PLR0913 - sizes and permissions, each by name
     lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)
     with blocking_driver(), closing(connect_blocking(url, connect_timeout_s=timeout_s)) as connection:
         step = partial(_step, connection, settings.seed.step_timeout_s)
-        with step("check the database") as cursor:
+        with step("tables and developments") as cursor:  # one step: a refusal takes back what came before it
             refuse_foreign_database(cursor, adopt)
+            _make_room(cursor, everything, progress)
         documents = _fill(step, settings, everything, progress, renew_qr_tokens=renew_qr_tokens)
         with step("fixture"):
             written = _write_fixture(
@@ -133,6 +135,16 @@ def _add_fields_of_contract(settings: Settings, url: str, secret: str, now: date
     import_houses(reaching, contract_file(settings.target.contract), now, only=seeded, register=True)
 
 
+def _make_room(cursor: Cursor, parts: list[Part], progress: Progress) -> None:
+    """Make tables, tenants and developments."""
+    advance = counter(progress, "tables", 1)
+    create_tables(cursor)
+    advance()
+    advance = counter(progress, "developments", 1)
+    write_developments(cursor, [part.development for part in parts])
+    advance()
+
+
 def _fill(
     step: Callable[[str], AbstractContextManager[Cursor]],
     settings: Settings,
@@ -141,16 +153,8 @@ def _fill(
     *,
     renew_qr_tokens: bool,
 ) -> int:
-    """Every step that writes to the database; returns the number of documents."""
+    """Every further step that writes to the database; returns the number of documents."""
     developments = [part.development for part in parts]
-    with step("tables") as cursor:
-        advance = counter(progress, "tables", 1)
-        create_tables(cursor)
-        advance()
-    with step("developments") as cursor:
-        advance = counter(progress, "developments", 1)
-        write_developments(cursor, developments)
-        advance()
     with step("houses") as cursor:
         total = sum(len(development.type_codes) for development in developments)
         advance = counter(progress, "houses", total)

@@ -1,7 +1,8 @@
-"""The tables: checks that the database is the suite's, and makes the tables that are missing."""
+"""The tables that the suite fills: their names, and how those that are missing are made."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,9 @@ KNOWN_TABLES = frozenset(
     }
 )
 KNOWN_VIEWS = frozenset({"units", "document_sections"})
-"""Where one of these is a table, it is another application's: a portal of a later contract has such tables."""
+KNOWN_FUNCTIONS = frozenset({"match_document_sections"})
+MARK = "made by loadtest seed"
+"""The comment of each view and function that the suite makes: without it, it is another application's."""
 
 _SQL = Path(__file__).parent
 _SCHEMA = _SQL / "schema.sql"
@@ -34,52 +37,14 @@ _OF_CONTRACT = {
     "portal-2026": ("units.sql", "document_sections.sql"),
 }
 """What a contract needs beyond ``schema.sql``, in order."""
-_SHOWN = 3
-
-# Extensions bring tables of their own (PostGIS: spatial_ref_sys), which hold no data of a user.
-_TABLES = """
-    SELECT format(CASE WHEN n.nspname = 'public' THEN '%2$s' ELSE '%1$s.%2$s' END, n.nspname, c.relname),
-           c.relkind IN ('v', 'm')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
-      AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass
-                      AND d.objid = c.oid AND d.deptype = 'e')
-    ORDER BY 1
-"""
+_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+) \((.*?)^\);", re.MULTILINE | re.DOTALL)
+_COLUMN = re.compile(r"^    ([a-z_]+) +([a-z]+(?:\([\d, ]+\))?)", re.MULTILINE)
 
 
-def refuse_foreign_database(cursor: Cursor, adopt: str | None) -> None:
-    """
-    Refuse a database that belongs to another application.
-
-    Args:
-        cursor: Of the database.
-        adopt: The database's own name allows tables that the suite does not know; None does not.
-
-    Raises:
-        LoadTestError: There are tables the suite does not know and *adopt* is None, or *adopt* is another name.
-    """
-    cursor.execute("SELECT current_database()")
-    (name,) = cursor.fetchone() or ("",)
-    if adopt is not None:
-        if adopt != name:
-            raise LoadTestError(
-                f"--adopt {adopt}: DATABASE_URL leads to a database of another name; nothing was written",
-                "Look up which one is meant: psql $DATABASE_URL -c 'SELECT current_database()'",
-            )
-        return
-    cursor.execute(_TABLES)
-    foreign = [
-        name for name, is_view in cursor.fetchall() if name not in (KNOWN_VIEWS if is_view else KNOWN_TABLES)
-    ]
-    if foreign:
-        more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
-        raise LoadTestError(
-            f"DATABASE_URL: the database holds tables that are not the suite's: "
-            f"{', '.join(foreign[:_SHOWN])}{more}; nothing was written",
-            "Seed an empty database, or, if this one is meant, type its name: loadtest seed --adopt NAME",
-        )
+def known_columns() -> dict[str, dict[str, str]]:
+    """Table → column → type, as the scripts write them."""
+    text = "".join((_SQL / name).read_text(encoding="utf-8") for name in ("schema.sql", "qr_tokens.sql"))
+    return {table: dict(_COLUMN.findall(body)) for table, body in _TABLE.findall(text)}
 
 
 def create_tables(cursor: Cursor) -> None:

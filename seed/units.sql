@@ -26,3 +26,5 @@ CROSS JOIN LATERAL (
 CREATE UNIQUE INDEX units_unit_uid ON units (unit_uid);
 CREATE UNIQUE INDEX units_id ON units (id);
 ANALYZE units;
+
+COMMENT ON MATERIALIZED VIEW units IS 'made by loadtest seed';

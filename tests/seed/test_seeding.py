@@ -11,6 +11,7 @@ import jwt
 import numpy as np
 import psycopg2
 import pytest
+from database_digest import database_digest
 from psycopg2.extensions import get_wait_callback, set_wait_callback
 from psycopg2.extras import wait_select
 
@@ -441,9 +442,69 @@ def test_the_function_of_portal_2026_finds_the_nearest_sections_of_one_project(
 def test_a_portals_own_table_is_not_taken_for_a_view_of_the_suite(
     name: str, empty_database: str, settings: Settings
 ) -> None:
-    ask(empty_database, f"CREATE TABLE {name} (id integer)")
-    with pytest.raises(LoadTestError, match=f"tables that are not the suite's: {name}"):
-        seed(empty_database, settings)
+    for kind in ("TABLE", "VIEW", "MATERIALIZED VIEW"):
+        ask(empty_database, f"CREATE {kind} {name} AS SELECT 1 AS id")
+        with pytest.raises(LoadTestError, match=f"the database has {name} of another application"):
+            seed(empty_database, settings)
+        ask(empty_database, f"DROP {kind} {name}")
+
+
+OWN = """
+    CREATE EXTENSION vector;
+    CREATE TABLE tenants (id uuid PRIMARY KEY, name text NOT NULL, slug text NOT NULL UNIQUE, theme jsonb);
+    CREATE TABLE developments (id uuid PRIMARY KEY, tenant_id uuid REFERENCES tenants (id), name text, code text);
+    CREATE TABLE homeowners (id uuid PRIMARY KEY, tenant_id uuid, development_id uuid, house_type text);
+    CREATE TABLE documents (id uuid PRIMARY KEY, tenant_id uuid, development_id uuid, file_url text);
+    CREATE TABLE doc_chunks (id uuid PRIMARY KEY, tenant_id uuid, development_id uuid, house_type_code text,
+                             is_important boolean, content text, embedding vector(1536));
+    CREATE TABLE messages (id uuid PRIMARY KEY, tenant_id uuid, development_id uuid, house_id uuid, created_at timestamptz);
+    CREATE TABLE units (id uuid PRIMARY KEY, tenant_id uuid, development_id uuid, project_id uuid, unit_uid text UNIQUE);
+    INSERT INTO tenants VALUES (gen_random_uuid(), 'Ours', 'ours', '{}');
+"""
+"""As the suite's are indexed: the indexes of ``schema.sql`` could be made on these tables."""
+OF_2025 = (
+    OWN
+    + "CREATE TABLE qr_tokens (id uuid PRIMARY KEY, unit_id uuid, token_hash text, expires_at timestamptz);"
+)
+OF_2026 = f"""{OWN};
+    CREATE TABLE document_sections (id uuid PRIMARY KEY, project_id uuid, content text, embedding vector(1536));
+    CREATE FUNCTION match_document_sections(query_embedding vector, match_project_id uuid) RETURNS SETOF document_sections
+        LANGUAGE sql STABLE AS 'TABLE document_sections';
+"""
+FUNCTION = "CREATE FUNCTION match_document_sections() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+SLUG = """
+    CREATE TABLE tenants (id uuid PRIMARY KEY, name text, slug text UNIQUE, created_at timestamptz);
+    INSERT INTO tenants VALUES (gen_random_uuid(), 'The real one', 'longview-estates', now());
+"""
+
+
+@pytest.mark.parametrize(
+    ("tables", "what"),
+    [
+        (OF_2025, "developments, doc_chunks, documents and 5 more of another application"),
+        (OF_2026, "developments, doc_chunks, document_sections and 6 more of another application"),
+        ("CREATE TABLE invoices (id int); CREATE MATERIALIZED VIEW units AS SELECT 1", "units of another application"),
+        ("CREATE TABLE messages (id uuid)", "messages of another application"),
+        (FUNCTION, r"match_document_sections\(\) of another application"),
+        (SLUG, "slug longview-estates belongs to a tenant that the suite did not make"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("adopted", [False, True])
+def test_a_portals_own_database_is_refused_adopted_or_not_and_nothing_in_its_whole_catalog_changes(
+    tables: str,
+    what: str,
+    adopted: bool,  # noqa: FBT001 - a case of the test
+    empty_database: str,
+    settings: Settings,
+) -> None:
+    ask(empty_database, tables)
+    ((name,),) = ask(empty_database, "SELECT current_database()")
+    before = database_digest(empty_database)
+    target = settings.target.model_copy(update={"contract": "portal-2026"})
+    with pytest.raises(LoadTestError, match=what):
+        seed(empty_database, settings.model_copy(update={"target": target}), adopt=name if adopted else None)
+    assert database_digest(empty_database) == before
+    assert not settings.seed.fixture.exists()
 
 
 def test_tenant_isolation_is_the_front_of_an_index_on_every_table_below_a_tenant(
