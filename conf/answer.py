@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from conf.json_path import JsonPath
+from conf.json_path import PATH, JsonPath
 from conf.stream import Stream
 from conf.template import PLACEHOLDERS, Placeholder
 
 Scalar = bool | int | float | str
-Values = Scalar | Annotated[tuple[Scalar, ...], Field(min_length=1)]
-"""Allowed values of a JSON field: one, or a list."""
+
+
+def _as_values(given: Any) -> tuple[Scalar, ...]:
+    values = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not values or not all(isinstance(value, Scalar) for value in values):
+        raise ValueError("is no text, number, true or false, and no list of these")
+    return values
+
+
+def _as_interception(given: Any) -> bool | dict[str, tuple[Scalar, ...]]:
+    if isinstance(given, bool):
+        return given
+    if not isinstance(given, dict) or not all(re.match(PATH, path) for path in given):
+        raise ValueError("is neither true or false, nor a table of JSON fields and their values")
+    return {path: _as_values(values) for path, values in given.items()}
+
+
+Values = Annotated[Any, AfterValidator(_as_values)]
+"""Allowed values of a JSON field, one or a list: always a tuple here."""
 
 
 class AnswerFormat(StrEnum):
@@ -59,7 +77,7 @@ class Answer(BaseModel):
     source_foreign: dict[JsonPath, Values] = Field(
         default_factory=dict, description="Field of a source, and the values by which it is another house's."
     )
-    intercepted: bool | dict[JsonPath, Values] = Field(
+    intercepted: Annotated[Any, AfterValidator(_as_interception)] = Field(
         default=False,
         description="Whether no model gave this answer; or a JSON field, and the values that say so.",
     )
@@ -90,7 +108,7 @@ class Answer(BaseModel):
         return self
 
     @property
-    def intercepted_values(self) -> dict[str, Values]:
+    def intercepted_values(self) -> dict[str, tuple[Scalar, ...]]:
         """JSON field, and the values by which it says that no model gave the answer."""
         return self.intercepted if isinstance(self.intercepted, dict) else {}
 

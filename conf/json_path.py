@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-JsonPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
+PATH = r"^[^.]+(\.[^.]+)*$"
+JsonPath = Annotated[str, Field(pattern=PATH, max_length=200)]
 """Names of fields within each other, joined by dots; a number counts in a list."""
 
 

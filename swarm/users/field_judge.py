@@ -11,7 +11,7 @@ from swarm.failure import RequestFailed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conf.answer import Answer, Values
+    from conf.answer import Answer, Scalar
     from seed.fixture import House
 
 
@@ -112,10 +112,9 @@ def _foreign_source(name: str) -> RequestFailed:
     return RequestFailed(Outcome.ISOLATION, f"a source belongs to another {what}")
 
 
-def _is_among(value: Any, allowed: Values | tuple[()]) -> bool:
+def _is_among(value: Any, allowed: tuple[Scalar, ...]) -> bool:
     """Whether JSON's *value* is one of *allowed*; true and 1 are two values."""
-    one_of = allowed if isinstance(allowed, tuple) else (allowed,)
-    return any(value == one and isinstance(value, bool) is isinstance(one, bool) for one in one_of)
+    return any(value == one and isinstance(value, bool) is isinstance(one, bool) for one in allowed)
 
 
 def invalid(message: str) -> RequestFailed:

@@ -472,3 +472,64 @@ def test_a_mistake_in_thresholds_is_reported_once_where_it_was_written(tmp_path:
 def test_a_contract_that_is_wrong_in_any_way_is_one_of_the_mistakes(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"own\.toml: "):
         load_settings({"target.contract": contract_with(tmp_path, text + "\n")}, environ={})
+
+
+def test_each_mistake_in_a_contract_is_reported_with_file_and_key_all_together(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("""
+description = "of the tests"
+health = "/up"
+house_fields = ["Unit"]
+
+[search]
+sql = "SELECT {vector}"
+vectors = "SELECT 1"
+
+[chat]
+method = "POST"
+path = "/chat"
+body = { message = "{question" }
+split_by = "no header"
+python = "no class"
+
+[chat.answers."text/html"]
+statuses = [200]
+equals = { "a..b" = 1 }
+
+[onboarding_page]
+method = "GET"
+path = "/homes/{unit_uid}"
+answer = { statuses = [200], source_development = "developmentId" }
+
+[onboarding_resolve]
+method = "GET"
+path = "/homes"
+answer = { statuses = [200], format = "json", intercepted = { source = [] } }
+""")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"target.contract": str(path)}, environ={})
+    told = [line for line in str(caught.value).splitlines() if line.startswith("Error: ")]
+    keys = [
+        "house_fields.0",
+        "search",
+        "chat.split_by",
+        "chat.python",
+        "chat.answers.text/html.equals.a..b",
+        "onboarding_page.answer.source_development",
+        "onboarding_resolve.answer.intercepted",
+    ]
+    for key in keys:
+        assert any(line.startswith(f"Error: {path}: contract.{key}") for line in told), (key, told)
+    assert any(line.endswith('is now source_own = { … = "development_id" }') for line in told)
+
+
+def test_what_only_the_whole_contract_shows_is_reported_for_each_request(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    answer = 'answer = { statuses = [200], format = "json", own = { id = "unit_uid" } }'
+    request = f'method = "GET"\npath = "/{{lot_uid}}"\n{answer}\n'
+    path.write_text(f'description = ""\nhealth = "/"\n[chat]\n{request}[house_check]\n{request}')
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"target.contract": str(path)}, environ={})
+    for name in ("chat", "house_check"):
+        for said in ("unknown placeholder 'lot_uid' in '/{lot_uid}'", "'unit_uid' is no field of a house"):
+            assert f"Error: {path}: contract.{name}: {said}; allowed: " in str(caught.value)

@@ -11,6 +11,7 @@ import segno
 from conf.answer import Answer
 from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
+from conf.loading import load_settings
 from seed.fixture import House
 from seed.qrcodes import onboarding_url, write_qr_codes
 
@@ -51,6 +52,13 @@ def test_the_summary_lists_house_token_url_and_file(tmp_path: Path) -> None:
     }
     assert [entry["lot"] for entry in entries] == ["LV-001", "LV-002"]
     assert len(drawn) == 2
+
+
+def test_a_code_leads_to_the_page_with_all_that_the_contract_puts_behind_it() -> None:
+    page = load_settings({"target.contract": "portal-2025-12"}, environ={}).contract.onboarding_page
+    house = dataclasses.replace(HOUSE, qr_token="a:b", own={"unit_uid": "LV-PARK-001"})  # noqa: S106 - of the tests
+    url = onboarding_url("http://127.0.0.1:5000", page, house)
+    assert url == "http://127.0.0.1:5000/homes/LV-PARK-001?token=a%3Ab"
 
 
 def test_an_image_is_the_qr_code_of_its_onboarding_url(tmp_path: Path) -> None:
