@@ -52,6 +52,10 @@ _OF_OUTCOMES = {Outcome.TIMEOUT: Cause.TIMED_OUT, Outcome.CONNECTION: Cause.BROK
 """Outcome → cause of a failure with any other message."""
 
 
+_SAY_ENOUGH = {Outcome.TRUNCATED, Outcome.STREAM_ERROR, Outcome.NO_CONTENT, Outcome.IDLE}
+"""Ends of a stream, whatever ended its connection."""
+
+
 def status_words(status: int) -> str:
     """The message for a status that the contract does not accept."""
     try:
@@ -77,6 +81,8 @@ def sqlstate_code(sqlstate: str) -> str:
 
 def code_of(outcome: Outcome, message: str) -> str:
     """The code of a failure of the load; empty where the outcome is enough."""
+    if outcome in _SAY_ENOUGH:
+        return ""
     if match := _STATUS.match(message):
         return status_code(int(match[1]))
     if match := _SQLSTATE.match(message):

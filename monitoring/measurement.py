@@ -32,6 +32,9 @@ Snapshot = dict[str, bytes]
 WARM_UP = -1
 """Step of results that began during the warm-up; spelled ``warmup``."""
 
+CAME = "came"
+"""Split of the moments of a streamed answer that came, though the answer did not succeed."""
+
 _SERVER, _SPLIT = "server-", "split-"
 _FIGURES: dict[str, Moment | Quantity] = {figure.value: figure for figure in (*Moment, *Quantity)}
 
@@ -52,7 +55,7 @@ class Tag(NamedTuple):
         server_step: Part of the target's work. The durations are then those that the target gave for it
             (``Server-Timing``): a part of the duration of each result.
         figure: Of a streamed answer. Numbers, such as those of heartbeats, stand where microseconds do.
-        split: What a header of the answer said, by which the contract splits the results.
+        split: What a header of the answer said, by which the contract splits the results; of a figure, what kind it is of.
     """
 
     operation: Operation

@@ -47,6 +47,15 @@ class CountedRequests:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitRow:
+    """Successes of an operation of which a header of the answer said the same: ``x-cache-hit``."""
+
+    value: str
+    answers: int
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
 class OperationRow(CountedRequests):
     """
     One operation over the whole run.
@@ -63,6 +72,7 @@ class OperationRow(CountedRequests):
         planned: Latency from the planned start of the flow; None where flows had none.
         intercepted: Answers without the model: apart, neither successes nor failures.
         abandoned: Answers whose homeowner closed the page: apart likewise.
+        split: Its successes, where the contract names a header that tells them apart.
     """
 
     name: str
@@ -79,6 +89,7 @@ class OperationRow(CountedRequests):
     cut_off: CutOff = NOTHING_CUT_OFF
     intercepted: int = 0
     abandoned: int = 0
+    split: tuple[SplitRow, ...] = ()
 
     @property
     def success_ratio(self) -> float | None:

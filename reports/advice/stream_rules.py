@@ -102,8 +102,8 @@ STREAM_RULES = (
     ),
     AdviceRule(
         "text_halts",
-        "Streamed answers halt",
-        _not_passing(Moment.LARGEST_GAP, MetricKind.KEEPS_READING_RATIO),
+        "Streamed answers halt, or come slowly",
+        _not_passing(Moment.LARGEST_GAP, Moment.DONE, MetricKind.KEEPS_READING_RATIO),
         "A homeowner who reads has to wait for the next text: the model pauses or is slow, the portal's event loop is busy with other "
         "requests, or a proxy collects text and passes it on in bursts. The charts above show single answers text by text.",
         (_MODEL_LOG, HEALTH),

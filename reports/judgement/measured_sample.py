@@ -52,7 +52,9 @@ class MeasuredSample:
         planned: By outcome, with durations from the planned start; empty where flows had none.
         length_s: Length of the selected part of the run; None where unknown.
         figures: Of streamed answers, by figure, whether from the planned start, and outcome.
+        came: As ``figures``, of answers that did not succeed, though the moment came.
         good: Good streamed answers, by the limits that they keep.
+        split: Successes, by what a header of the answer said.
     """
 
     subject: Subject
@@ -60,7 +62,9 @@ class MeasuredSample:
     planned: Mapping[Outcome, Series]
     length_s: float | None
     figures: Mapping[tuple[Moment | Quantity, bool], Mapping[Outcome, Series]] = field(default_factory=dict)
+    came: Mapping[tuple[Moment | Quantity, bool], Mapping[Outcome, Series]] = field(default_factory=dict)
     good: Mapping[str, Series] = field(default_factory=dict)
+    split: Mapping[str, Series] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -112,12 +116,16 @@ class MeasuredSample:
         slow = []
         if slower_than_ms is not None:
             others = [outcome for outcome in Outcome if outcome.is_failure and not outcome.is_slow]
-            slower = [Series.beyond(series, slower_than_ms) for series in _present(results, others)]
+            late = [*_present(results, others), *_present(self._came(metric), [*Outcome])]
+            slower = [Series.beyond(series, slower_than_ms) for series in late]
             slow = [series for series in slower if series.count]
         if metric and metric.attempt:
             never |= {outcome for outcome in Outcome if outcome.is_failure}
         waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never]
-        lost = [Series.never(series) for series in _present(results, never)]
+        lost = [
+            Series.never(series)
+            for series in (*_present(results, never), *_present(self._came(metric), never))
+        ]
         return Latencies(
             _merged([*_present(results, [Outcome.SUCCESS]), *lost]),
             _merged([*_present(results, waited), *slow]),
@@ -243,6 +251,11 @@ class MeasuredSample:
         if metric is None or metric.moment is None:
             return self.planned if metric and metric.planned else self.results
         return self._figure(metric.moment, planned=metric.planned)
+
+    def _came(self, metric: Metric | None) -> Mapping[Outcome, Series]:
+        if metric is None or metric.moment is None:
+            return {}
+        return self.came.get((metric.moment, metric.planned), {})
 
     def _figure(self, figure: Moment | Quantity, *, planned: bool = False) -> Mapping[Outcome, Series]:
         return self.figures.get((figure, planned), {})

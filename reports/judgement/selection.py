@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from conf.operations import Outcome
 from conf.stream_figures import Quantity
 from conf.subject import Subject
+from monitoring.measurement import CAME
 from reports.judgement.measured_sample import MeasuredSample
 from reports.statistics.series import Series
 
@@ -54,7 +55,9 @@ def build_sample(
     """
     results: dict[bool, dict[Outcome, list[Series]]] = {False: {}, True: {}}
     figures: dict[tuple[Moment | Quantity, bool], dict[Outcome, list[Series]]] = {}
+    came: dict[tuple[Moment | Quantity, bool], dict[Outcome, list[Series]]] = {}
     good: dict[str, list[Series]] = {}
+    split: dict[str, list[Series]] = {}
     for tag, series in measurements.items():
         if (
             tag.operation is not subject.operation
@@ -66,15 +69,21 @@ def build_sample(
             results[tag.planned].setdefault(tag.outcome, []).append(series)
         elif tag.figure is Quantity.GOOD:
             good.setdefault(tag.split, []).append(series)
+        elif tag.split == CAME and tag.figure is not None:
+            came.setdefault((tag.figure, tag.planned), {}).setdefault(tag.outcome, []).append(series)
         elif tag.figure is not None:
             figures.setdefault((tag.figure, tag.planned), {}).setdefault(tag.outcome, []).append(series)
+        elif tag.split:
+            split.setdefault(tag.split, []).append(series)
     return MeasuredSample(
         subject,
         _merged(results[False]),
         _merged(results[True]),
         length_s,
         {key: _merged(found) for key, found in figures.items()},
+        {key: _merged(found) for key, found in came.items()},
         {limits: Series.merged(parts) for limits, parts in good.items()},
+        {value: Series.merged(parts) for value, parts in sorted(split.items())},
     )
 
 

@@ -14,7 +14,7 @@ from reports.judgement.selection import select_sample, select_step
 from reports.reading.locust_words import foreign_code
 from reports.reading.naming import parse_operation
 from reports.record import FailureGroup
-from reports.rows import OperationRow, Source, StepRow
+from reports.rows import OperationRow, Source, SplitRow, StepRow
 from reports.state import State
 from reports.statistics.distribution import Latency
 
@@ -100,6 +100,9 @@ def _measured_row(
         cut_off=sample.cut_off,
         intercepted=sample.with_outcome(Outcome.INTERCEPTED),
         abandoned=sample.with_outcome(Outcome.ABANDONED),
+        split=tuple(
+            SplitRow(value, series.count, series.whole.latency()) for value, series in sample.split.items()
+        ),
     )
 
 

@@ -24,7 +24,7 @@ from reports.problem import Problem
 from reports.processes import HealthRow, MemoryRow
 from reports.record import Verdict
 from reports.rendering.json_file import FORMAT
-from reports.rows import MomentRow, OperationRow, ServerStepRow, StepRow, StreamRow
+from reports.rows import MomentRow, OperationRow, ServerStepRow, SplitRow, StepRow, StreamRow
 from reports.state import State
 from reports.statistics.certainty import Interval
 from reports.statistics.distribution import Latency
@@ -54,6 +54,7 @@ _NAMED = (
     ServerStepRow,
     State,
     StepRow,
+    SplitRow,
     StreamRow,
     MomentRow,
     Moment,

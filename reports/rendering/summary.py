@@ -16,7 +16,7 @@ from reports.wording.sentences import (
     server_steps_text,
     unjudged_cells,
 )
-from reports.wording.streams import streams_text
+from reports.wording.streams import split_text, streams_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,6 +54,7 @@ def render_summary(verdict: Verdict) -> str:
         *(() if is_judged(verdict) else _unjudged(verdict.operations)),
         *(f"Note: {_text(note)}" for note in verdict.notes),
         *(f"What a homeowner saw: {_text(line)}" for line in streams_text(verdict)),
+        *(f"By header: {_text(line)}" for line in split_text(verdict)),
         *(f"Where the time went: {_text(line)}" for line in server_steps_text(verdict)),
         *_advice(verdict.advice),
         *_failures(verdict.failures),

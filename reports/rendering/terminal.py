@@ -24,7 +24,7 @@ from reports.wording.sentences import (
     strict_text,
     unjudged_cells,
 )
-from reports.wording.streams import streams_text
+from reports.wording.streams import split_text, streams_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -90,6 +90,8 @@ def print_verdict(
 def _remarks(verdict: Verdict) -> Iterator[tuple[str, str]]:
     for line in streams_text(verdict):
         yield "What a homeowner saw", line
+    for line in split_text(verdict):
+        yield "By header", line
     for line in server_steps_text(verdict):
         yield "Where the time went", line
     for capacity in verdict.capacities:

@@ -47,3 +47,18 @@ def stream_counts_text(row: StreamRow) -> str:
     if row.fake:
         said.append(f"the text of {row.fake:,} came all at once")
     return "; ".join(said) + "."
+
+
+def split_text(verdict: Verdict) -> list[str]:
+    """What tells the successes of an operation apart; a line per operation."""
+    return [
+        f"{row.operation.label if row.operation else row.name}: "
+        + ", ".join(
+            f"{part.value} {part.answers:,} (p50 {latency_figure(part.latency, 'p50_ms')}, "
+            f"p95 {latency_figure(part.latency, 'p95_ms')})"
+            for part in row.split
+        )
+        + "."
+        for row in verdict.operations
+        if row.split
+    ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conf.operations import Operation, Outcome
 from conf.stream_figures import Moment, Quantity
 from conf.subject import parse_subject
-from monitoring.measurement import Recorder, Tag
+from monitoring.measurement import CAME, Recorder, Tag
 from monitoring.probing.portal_clock import UNAUTHORIZED, PortalClock
 from swarm.failure import RequestFailed, unexpected_failure
 from swarm.generator.rate_limits import TOO_MANY, RateLimits
@@ -24,6 +25,8 @@ _MOST_REASONS = 200
 """Of failures, in one process."""
 
 
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_SPLIT, _MOST_SPLITS = 20, 8
 _YES, _NO = 1e-6, 2e-6
 
 
@@ -32,12 +35,14 @@ class StreamFigures(NamedTuple):
     The figures of one streamed answer.
 
     Args:
-        moments_s: How long each moment took; where the answer did not succeed, also how long what never came was waited for.
+        moments_s: How long each moment took; where the answer did not succeed, how long what never came was waited for.
+        came_s: Where it did not succeed, how long what came took.
         quantities: The other figures of a success, in seconds; a number stands for so many microseconds.
         texts: When each text came, in seconds from sending, and of how many characters.
     """
 
     moments_s: dict[Moment, float]
+    came_s: dict[Moment, float]
     quantities: tuple[tuple[Quantity, float], ...]
     texts: tuple[tuple[float, int], ...]
 
@@ -74,6 +79,8 @@ class Results:
         self._server_steps = {
             operation: endpoint.server_timing for operation, endpoint in contract.endpoints.items()
         }
+        self._splits = {operation: endpoint.split_by for operation, endpoint in contract.endpoints.items()}
+        self._split_values: dict[Operation, set[str]] = {}
         self.recorder, self.rate_limits = Recorder(), RateLimits()
         self.slowest, self.halting = Slowest(), Slowest()
         self.portal_clock = PortalClock()
@@ -142,6 +149,7 @@ class Results:
         try:
             self.slowest.add(tag.operation.value, took_s, trace_id, texts=figures.texts if figures else ())
             self._note_answer(tag, response)
+            self._note_split(tag, took_s, response)
             if figures is not None and not tag.outcome.is_apart:
                 self._note_stream(tag, figures, context.get("late_s"))
                 gap_s = figures.moments_s.get(Moment.LARGEST_GAP)
@@ -151,16 +159,30 @@ class Results:
             self.failures.note_unexpected(unexpected_failure(error), tag.operation)
 
     def _note_stream(self, tag: Tag, figures: StreamFigures, late_s: float | None) -> None:
-        for moment, moment_s in figures.moments_s.items():
-            self.recorder.record(tag._replace(figure=moment), moment_s)
-            if late_s is not None and moment is not Moment.LARGEST_GAP:
-                self.recorder.record(tag._replace(figure=moment, planned=True), moment_s + late_s)
+        for split, moments_s in (("", figures.moments_s), (CAME, figures.came_s)):
+            for moment, moment_s in moments_s.items():
+                self.recorder.record(tag._replace(figure=moment, split=split), moment_s)
+                if late_s is not None and moment is not Moment.LARGEST_GAP:
+                    planned = tag._replace(figure=moment, split=split, planned=True)
+                    self.recorder.record(planned, moment_s + late_s)
         for quantity, value in figures.quantities:
             self.recorder.record(tag._replace(figure=quantity), value)
         if tag.outcome is Outcome.SUCCESS:
             for within in self._withins.get(tag.operation, ()):
                 good = tag._replace(figure=Quantity.GOOD, split=str(within))
                 self.recorder.record(good, _YES if figures.keep(within) else _NO)
+
+    def _note_split(self, tag: Tag, took_s: float, response: Any) -> None:
+        """Record a success again by what the contract's header says of it, such as a hit of a cache."""
+        header = self._splits.get(tag.operation)
+        if not header or tag.outcome is not Outcome.SUCCESS:
+            return
+        said = _NO_NAME.sub("", response.headers.get(header, "")).lower()[:_LONGEST_SPLIT] or "without"
+        known = self._split_values.setdefault(tag.operation, set())
+        if said not in known and len(known) >= _MOST_SPLITS:
+            said = "other"
+        known.add(said)
+        self.recorder.record(tag._replace(split=f"{header.lower()}-{said}"), took_s)
 
     def _note_answer(self, tag: Tag, response: Any) -> None:
         """Note an answer's step times, or the rate limit or expired JWT for which it was refused."""

@@ -52,7 +52,7 @@ def build_totals(measurements: Measurements) -> Totals:
             if not tag.outcome.is_apart:
                 key = tag.operation, Ending.of(tag.outcome)
                 latencies.setdefault(key, new_histogram()).add(histogram)
-        elif isinstance(tag.figure, Moment) and not tag.planned:
+        elif isinstance(tag.figure, Moment) and not tag.planned and not tag.split:
             moment = tag.operation, tag.figure, Ending.of(tag.outcome)
             moments.setdefault(moment, new_histogram()).add(histogram)
         elif tag.figure is Quantity.FAKE:

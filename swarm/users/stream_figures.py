@@ -27,15 +27,18 @@ _FAKE_PER_READ = 10
 
 def stream_figures(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> StreamFigures:
     """All figures of an answer; the arguments are those of `moments_s`."""
-    found = moments_s(stream, began_s, took_s, outcome)
+    found, came = moments_s(stream, began_s, took_s, outcome)
     return StreamFigures(
         found,
+        came,
         tuple(quantities(stream, found)) if outcome is Outcome.SUCCESS else (),
         tuple((at_s - began_s, length) for at_s, length in stream.contents),
     )
 
 
-def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome) -> dict[Moment, float]:
+def moments_s(
+    stream: StreamedAnswer, began_s: float, took_s: float, outcome: Outcome
+) -> tuple[dict[Moment, float], dict[Moment, float]]:
     """
     How long each moment took from sending.
 
@@ -43,9 +46,13 @@ def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Ou
         stream: What came of the answer.
         began_s: When it was asked for, by the stream's own clock.
         took_s: How long it took altogether.
-        outcome: How it ended. Where it did not succeed, what had not come has the time that it was waited for.
+        outcome: How it ended.
+
+    Returns:
+        Of a success all moments. Of another answer what never came, with the time that it was waited for, and apart from
+        that what came.
     """
-    came = {
+    seen = {
         Moment.HEADERS: stream.headers_s,
         Moment.FIRST_EVENT: stream.first_event_s,
         Moment.FIRST_SOURCE: stream.first_source_s,
@@ -53,18 +60,14 @@ def moments_s(stream: StreamedAnswer, began_s: float, took_s: float, outcome: Ou
         Moment.LAST_CONTENT: stream.contents[-1][0] if stream.contents else None,
         Moment.DONE: stream.done_s,
     }
-    missing = _READ_AT_ONCE if outcome is Outcome.SUCCESS else _WAITED_FOR
-    found = {
-        moment: took_s if at_s is None else at_s - began_s
-        for moment, at_s in came.items()
-        if at_s is not None or moment in missing
-    }
-    gaps_s = stream.gaps_s
-    if stream.contents and outcome is not Outcome.SUCCESS:
-        gaps_s = [*gaps_s, took_s - found[Moment.LAST_CONTENT]]
-    if stream.contents or outcome is Outcome.SUCCESS:
-        found[Moment.LARGEST_GAP] = max(gaps_s, default=0.0)
-    return found
+    came = {moment: at_s - began_s for moment, at_s in seen.items() if at_s is not None}
+    if outcome is Outcome.SUCCESS:
+        whole = dict.fromkeys(_READ_AT_ONCE, took_s) | came
+        return whole | {Moment.LARGEST_GAP: max(stream.gaps_s, default=0.0)}, {}
+    missed = dict.fromkeys(_WAITED_FOR - came.keys(), took_s)
+    if stream.contents:
+        missed[Moment.LARGEST_GAP] = max(*stream.gaps_s, took_s - came[Moment.LAST_CONTENT], 0.0)
+    return missed, came
 
 
 def quantities(stream: StreamedAnswer, found: dict[Moment, float]) -> Iterator[tuple[Quantity, float]]:

@@ -11,7 +11,7 @@ from conf.operations import Operation, Outcome
 from conf.stream_figures import Moment, Quantity
 from conf.subject import Subject, parse_subject
 from conf.thresholds import Limits
-from monitoring.measurement import Tag
+from monitoring.measurement import CAME, Tag
 from reports.judgement.assessment import assess_subject
 from reports.judgement.selection import build_sample
 from reports.state import State
@@ -56,6 +56,19 @@ def test_a_text_that_was_waited_for_in_vain_stands_with_its_wait_and_a_quick_fai
     quick = QUICK | {Outcome.STATUS: [5.0] * 50, (Outcome.STATUS, Moment.FIRST_CONTENT): [5.0] * 50}
     finding = judged(quick, "first_content_p50_ms", pass_below=2000)
     assert finding.value == pytest.approx(1000, rel=0.001)
+
+
+def test_a_text_that_came_of_a_failed_answer_improves_nothing_and_counts_where_it_came_late() -> None:
+    early = QUICK | {IDLE: [31_000.0] * 50, (IDLE, Moment.FIRST_CONTENT, CAME): [10.0] * 50}
+    finding = judged(early, "first_content_p50_ms", pass_below=2000)
+    assert (finding.value, finding.state, finding.at_least) == (
+        pytest.approx(1000, rel=0.001),
+        State.PASS,
+        False,
+    )
+    late = QUICK | {TRUNCATED: [9000.0] * 10, (TRUNCATED, Moment.FIRST_CONTENT, CAME): [8000.0] * 10}
+    assert judged(late, "first_content_p95_ms", pass_below=2000, fail_above=5000).state is State.FAIL
+    assert judged(late, "first_content_attempt_p95_ms", pass_below=2000, fail_above=5000).state is State.FAIL
 
 
 def test_what_no_answer_streamed_is_not_measured_and_never_zero() -> None:
