@@ -30,6 +30,9 @@ _TO_THE_STACK = (
     "loadtest portal",
 )  # fmt: skip
 """Beginnings of commands that need the portal, the database or the secret; all three go with the embedded stack."""
+_HAVE_A_CONTRACT = ("loadtest run", "loadtest check", "loadtest seed", "loadtest houses", "loadtest portal")
+"""Beginnings of commands that take ``--contract``."""
+_DEFAULT_CONTRACT = "phase17"
 _LEFT_OF_THE_PORTAL = ("less {portal_log}", "loadtest logs --since {since}")
 RUN_AGAIN = "loadtest run {journey} --embedded"
 _PLACE = re.compile(r"\{\w+\}")
@@ -45,7 +48,16 @@ def fill_commands(commands: Sequence[str], verdict: Verdict, run_log: str) -> tu
         run_log: The path of Locust's own log; empty where there is none.
     """
     places = _places(verdict) | {"{run_log}": shlex.quote(run_log) if run_log else ""}
-    return tuple(filter(None, (_filled(command, places) for command in commands)))
+    filled = filter(None, (_filled(command, places) for command in commands))
+    return tuple(_of_contract(command, verdict) for command in filled)
+
+
+def _of_contract(command: str, verdict: Verdict) -> str:
+    """The command, for the contract of the run, where that is one of the suite's and not the default."""
+    name = verdict.manifest.contract if verdict.manifest else ""
+    if not command.startswith(_HAVE_A_CONTRACT) or name in {"", _DEFAULT_CONTRACT} or name.endswith(".toml"):
+        return command
+    return f"{command} --contract {shlex.quote(name)}"
 
 
 def after_embedded(commands: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:

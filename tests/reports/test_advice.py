@@ -392,3 +392,20 @@ def test_commands_about_the_documents_table_are_left_out_where_the_portal_has_an
     )
     told = advice_on(tmp_path / "b", isolated, **seen(settings=later))["isolation"]
     assert not any("doc_chunks" in text for text in told.commands)
+
+
+@pytest.mark.parametrize(
+    ("contract", "command"),
+    [
+        ("phase17", "loadtest check"),
+        ("portal-2026", "loadtest check --contract portal-2026"),
+        ("own.toml", "loadtest check"),  # where it is, is not known
+    ],
+)
+def test_commands_are_for_the_contract_of_the_run(tmp_path: Path, contract: str, command: str) -> None:
+    refused = failing("chat", 60, message=status_words(401))
+    commands = advice_on(tmp_path, refused, **seen(contract=contract))["secret_differs"].commands
+    assert command in commands
+    assert all(
+        ("--contract" in text) is (text.startswith("loadtest ") and "--" in command) for text in commands
+    )
