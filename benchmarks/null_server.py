@@ -130,7 +130,7 @@ class _Server:
             self._connections.pop(number).close()
             return
         data = self._parts.pop(number, b"") + data
-        if not _is_whole(data):
+        if not is_whole(data):
             self._parts[number] = data
         elif not data.startswith(b"POST"):
             self._reply(connection)  # the look before a run: is the portal there?
@@ -156,7 +156,7 @@ class _Server:
         return True
 
 
-def _is_whole(data: bytes) -> bool:
+def is_whole(data: bytes) -> bool:
     """One request with its body; no client here sends the next before the answer."""
     end = data.find(_END)
     if end < 0:

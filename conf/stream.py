@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EventKind = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Meaning(NamedTuple):
+    """
+    What an event of one kind holds: the field of each thing, None where it does not hold it.
+
+    Args:
+        content: Field of its text.
+        sources: Field of its list of documents.
+        tokens: Field of its number of tokens.
+        is_last: Whether it ends the answer.
+        reasons: Fields of the portal's words, where it says that it failed.
+    """
+
+    content: JsonPath | None
+    sources: JsonPath | None
+    tokens: JsonPath | None
+    is_last: bool
+    reasons: tuple[JsonPath, ...] | None
 
 
 class Stream(BaseModel):
@@ -57,6 +77,16 @@ class Stream(BaseModel):
                 f"kind {twice[0]!r} ends an answer, says that it failed, or is one of the others"
             )
         return self
+
+    @cached_property
+    def meanings(self) -> dict[EventKind, Meaning]:
+        """What an event of each kind holds."""
+        return {
+            kind: Meaning(
+                self.content.get(kind), self.sources.get(kind), self.tokens.get(kind), kind in self.done, self.errors.get(kind)
+            )
+            for kind in self._kinds()
+        }  # fmt: skip
 
     def _kinds(self) -> Iterator[str]:
         """Each kind once for each meaning that excludes the others."""

@@ -19,11 +19,13 @@ from conf.operations import Operation, Outcome
 from conf.stream_figures import Moment, Quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HIGHEST_US = 600_000_000
 """Ten minutes; longer results are recorded as this."""
 SIGNIFICANT_DIGITS = 3
+_PLACE_BITS = 11
+"""Of a value's place within its bucket: 2,048 places keep so many digits."""
 
 Snapshot = dict[str, bytes]
 """Tag → histogram in HdrHistogram's compressed base64 form; sent from worker to owner."""
@@ -124,9 +126,25 @@ class _Histogram(HdrHistogram):  # type: ignore[misc]  # hdrh has no types
     which a load-generating process does rarely.
     """
 
+    min_value: int
+    max_value: int
+
     def __init__(self) -> None:
         super().__init__(1, HIGHEST_US, SIGNIFICANT_DIGITS)
         self.encoder.histogram = proxy(self)
+
+    def record_all(self, values_us: Sequence[int]) -> None:
+        """Record values from 1 to `HIGHEST_US`, each as hdrh's ``record_value`` does in five times the time."""
+        counts = self.counts
+        for value in values_us:
+            bucket = value.bit_length() - _PLACE_BITS
+            if bucket > 0:
+                counts[(bucket << _PLACE_BITS - 1) + (value >> bucket)] += 1
+            else:
+                counts[value] += 1
+        self.total_count += len(values_us)
+        self.min_value = min(self.min_value, *values_us)
+        self.max_value = max(self.max_value, *values_us)
 
     def decode_and_add(self, encoded_histogram: str | bytes) -> None:
         """Add a histogram in compressed base64 form; raises as hdrh does."""
@@ -152,7 +170,7 @@ class Recorder:
     """Collects the results of one process until `take` hands them over."""
 
     def __init__(self) -> None:
-        self._histograms: dict[Tag, HdrHistogram] = {}
+        self._histograms: dict[Tag, _Histogram] = {}
         self.recorded = 0
         """Results since the start of the run, each once; never goes down."""
         self.attempts: dict[Operation, Attempts] = {}
@@ -164,13 +182,21 @@ class Recorder:
 
     def record(self, tag: Tag, seconds: float) -> None:
         """Record one result; a duration below a microsecond counts as one microsecond."""
-        histogram = self._histograms.get(tag)
-        if histogram is None:
-            histogram = self._histograms[tag] = new_histogram()
-        histogram.record_value(min(max(round(seconds * 1e6), 1), HIGHEST_US))
+        self._of(tag).record_all((min(max(round(seconds * 1e6), 1), HIGHEST_US),))
         if tag.is_result:
             self.recorded += 1
             self.attempts.setdefault(tag.operation, Attempts()).ended += 1
+
+    def record_figure(self, tag: Tag, values_s: Sequence[float]) -> None:
+        """Record values of a result that has its own record, or of a part of one."""
+        if values_s:
+            self._of(tag).record_all([min(max(round(value_s * 1e6), 1), HIGHEST_US) for value_s in values_s])
+
+    def _of(self, tag: Tag) -> _Histogram:
+        histogram = self._histograms.get(tag)
+        if histogram is None:
+            histogram = self._histograms[tag] = _Histogram()
+        return histogram
 
     def take(self) -> Snapshot:
         """Hand over the results since the last call."""

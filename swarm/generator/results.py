@@ -16,6 +16,8 @@ from swarm.generator.server_timing import parse_server_timing
 from swarm.generator.slowest import Slowest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conf.contract import Contract
     from conf.thresholds import Thresholds, Within
     from swarm.generator.failure_log import FailureLog
@@ -43,7 +45,7 @@ class StreamFigures(NamedTuple):
 
     moments_s: dict[Moment, float]
     came_s: dict[Moment, float]
-    quantities: tuple[tuple[Quantity, float], ...]
+    quantities: tuple[tuple[Quantity, Sequence[float]], ...]
     texts: tuple[tuple[float, int], ...]
 
     def keep(self, within: Within) -> bool:
@@ -165,8 +167,8 @@ class Results:
                 if late_s is not None and moment is not Moment.LARGEST_GAP:
                     planned = tag._replace(figure=moment, split=split, planned=True)
                     self.recorder.record(planned, moment_s + late_s)
-        for quantity, value in figures.quantities:
-            self.recorder.record(tag._replace(figure=quantity), value)
+        for quantity, values in figures.quantities:
+            self.recorder.record_figure(tag._replace(figure=quantity), values)
         if tag.outcome is Outcome.SUCCESS:
             for within in self._withins.get(tag.operation, ()):
                 good = tag._replace(figure=Quantity.GOOD, split=str(within))

@@ -206,6 +206,9 @@ class AnswerReader:
         return False
 
     def _read_chunk_size(self) -> bool:
+        self._read_whole_chunks()
+        if self._at == len(self._unread):
+            return False
         line = self._line()
         if line is None:
             return False
@@ -218,6 +221,26 @@ class AnswerReader:
             raise too_large()
         self._step = self._read_chunk if self._left else self._read_trailer
         return True
+
+    def _read_whole_chunks(self) -> None:
+        """
+        Take the chunks that are here from their first byte to their last: nearly all of a stream's, one to a read.
+
+        What is anything else is left to the steps that follow. One by one they took three times as long.
+        """
+        unread, at, body = self._unread, self._at, self._body
+        most_bytes, most_framing = self._limits.body_bytes, self._limits.header_bytes
+        while chunk := _CHUNK.match(unread, at):
+            begin, size = chunk.end(), int(chunk[1], 16)
+            end = begin + size
+            framing = self._framing_bytes + begin - at
+            fits = framing <= most_framing + _FRAMING_RATIO * len(body) and len(body) + size <= most_bytes
+            if not size or not fits or unread[end : end + len(_LINE_END)] != _LINE_END:
+                break
+            body += unread[begin:end]
+            self._framing_bytes = framing
+            at = end + len(_LINE_END)
+        self._at = at
 
     def _read_chunk(self) -> bool:
         piece = self._unread[self._at : self._at + self._left]

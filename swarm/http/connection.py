@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 from gevent import socket
+from gevent.hub import Waiter
 
 from conf.failures import CLOSED_UNANSWERED
 from conf.operations import Outcome
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 _GONE = (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """Exceptions of sending to a portal that has closed the connection."""
+_NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _BLOCK_BYTES = 16_384
+"""As much as a record of TLS holds: what is read leaves nothing behind that the event loop would not see."""
 _READ = 1
 _CLOSED_BY_RESET = 7
 """``TCP_CLOSE``, the first byte of Linux's ``struct tcp_info`` (netinet/tcp.h)."""
@@ -78,12 +81,39 @@ class Connection:
         Raises:
             ssl.SSLEOFError: The connection ended without the notice that TLS demands, so bytes may be missing.
         """
-        if self._is_tls and self._socket.pending():
-            gevent.sleep(0)
-        else:
-            # The answer is not there yet at first; later, waiting lets the other users run during an endless answer.
+        if not (self._is_tls and self._socket.pending()):
             gevent.get_hub().wait(self._watcher)
         return bytes(self._socket.recv(_BLOCK_BYTES))
+
+    def receive_on(self, take: Callable[[bytes], bool]) -> None:
+        """
+        Give *take* what comes, read for read, until it returns True; ``b""`` is the connection's end.
+
+        The event loop calls it, so it may not wait. A switch to the user and back at each read took longer than the read.
+
+        Raises:
+            ssl.SSLEOFError: As in `receive`; and what *take* raises.
+        """
+        waiter, opened = Waiter(), self._socket
+
+        def read() -> None:
+            try:
+                is_complete = take(opened.recv(_BLOCK_BYTES))
+            except _NOTHING_YET:
+                return
+            except BaseException as error:  # noqa: BLE001 - it is the user's
+                waiter.throw(error)
+                return
+            if is_complete:
+                waiter.switch(None)
+
+        opened.settimeout(0)  # reading in the event loop never waits
+        self._watcher.start(read)
+        try:
+            waiter.get()
+        finally:
+            self._watcher.stop()
+            opened.settimeout(None)
 
     def receive_first(self) -> bytes:
         """

@@ -99,13 +99,17 @@ class Connections:
 
     def _ask(self, connection: Connection, method: str, request: bytes, follow: Follow) -> Response:
         reader = AnswerReader(method, self._limits)
+
+        def take(data: bytes) -> bool:
+            at_s = perf_counter()
+            is_complete = reader.feed(data)
+            follow(reader, at_s)
+            return is_complete
+
         try:
             connection.send(request)
-            data, at_s = connection.receive_first(), perf_counter()
-            while not reader.feed(data):
-                follow(reader, at_s)
-                data, at_s = connection.receive(), perf_counter()
-            follow(reader, at_s)
+            if not take(connection.receive_first()):
+                connection.receive_on(take)
         except BaseException:
             connection.close()
             raise

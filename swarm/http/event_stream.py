@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-_BOM = b"\xef\xbb\xbf"
-_PLAIN = b"data: "
+_BOM = "\ufeff"
+_PLAIN = "data: "
 """How nearly all events of nearly all portals begin, in their only line."""
 
 
@@ -43,23 +43,24 @@ class EventStreamReader:
         """Take what has come, and give the events that are complete with it."""
         if b"\r" in data or self._after_cr:
             data = self._with_line_feeds(data)
-        *blocks, self._unread = (self._unread + data).split(b"\n\n")
-        if not blocks:
+        complete, ended, self._unread = (self._unread + data).rpartition(b"\n\n")
+        if not ended:
             return []
+        text = complete.decode(errors="replace")  # a line end is never a part of a letter, nor of half a one
         if not self._begun:
             self._begun = True
-            blocks[0] = blocks[0].removeprefix(_BOM)
+            text = text.removeprefix(_BOM)
         events: list[Event] = []
-        for block in blocks:
-            if block.startswith(_PLAIN) and b"\n" not in block:
-                events.append(Event("message", block[6:].decode(errors="replace"), self.last_id))
+        for block in text.split("\n\n"):
+            if block.startswith(_PLAIN) and "\n" not in block:
+                events.append(Event("message", block[len(_PLAIN) :], self.last_id))
             elif event := self._read(block):
                 events.append(event)
         return events
 
     def end(self) -> bool:
         """The stream has ended; True where that was between two events. Comments after the last one are counted."""
-        rest, self._unread = self._unread.removeprefix(b"" if self._begun else _BOM), b""
+        rest, self._unread = self._unread.removeprefix(b"" if self._begun else _BOM.encode()), b""
         lines = rest.split(b"\n")
         self.comments += sum(line.startswith(b":") for line in lines)
         return all(not line or line.startswith(b":") for line in lines)
@@ -72,24 +73,22 @@ class EventStreamReader:
         self._after_cr = self._after_cr or data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _read(self, block: bytes) -> Event | None:
+    def _read(self, block: str) -> Event | None:
         """None where the lines of a block hold no data: they dispatch no event."""
         kind, data = "", []
-        for line in block.split(b"\n"):
-            if line.startswith(b":"):
+        for line in block.split("\n"):
+            if line.startswith(":"):
                 self.comments += 1
                 continue
-            name, _, rest = line.partition(b":")
-            value = rest.removeprefix(b" ")
+            name, _, rest = line.partition(":")
+            value = rest.removeprefix(" ")
             match name:
-                case b"data":
+                case "data":
                     data.append(value)
-                case b"event":
-                    kind = value.decode(errors="replace")
-                case b"id" if b"\0" not in value:
-                    self.last_id = value.decode(errors="replace")
-                case b"retry" if value.isdigit():
+                case "event":
+                    kind = value
+                case "id" if "\0" not in value:
+                    self.last_id = value
+                case "retry" if value.isascii() and value.isdigit():
                     self.retry_ms = int(value[:18])
-        if not data:
-            return None
-        return Event(kind or "message", b"\n".join(data).decode(errors="replace"), self.last_id)
+        return Event(kind or "message", "\n".join(data), self.last_id) if data else None

@@ -54,11 +54,10 @@ class FollowedStream:
         """Whether the answer is a stream; a refusal is none."""
         self._statuses, self._patience, self._limits = expected.statuses, patience, limits
         self._decoder: PieceDecoder | None = None
-        self._texts, self._last_s = 0, 0.0
         self._leaves_after_s = leaves_after_s
 
     def __enter__(self) -> Self:
-        self._last_s, self._waiting = perf_counter(), gevent.getcurrent()
+        self._began_s, self._waiting = perf_counter(), gevent.getcurrent()
         loop = gevent.get_hub().loop
         self._timer = loop.timer(self._patience.first_content_s)
         self._timer.start(self._look)
@@ -85,8 +84,6 @@ class FollowedStream:
             self.has_begun = status in self._statuses and _is_stream(headers)
         if self.has_begun and (piece := self._decoder.decode(reader.take_body())):
             self.answer.feed(piece, at_s)
-            if len(self.answer.contents) > self._texts:
-                self._texts, self._last_s = len(self.answer.contents), at_s
 
     def end(self) -> None:
         """
@@ -109,12 +106,13 @@ class FollowedStream:
 
     def _look(self) -> None:
         """The longest silence may be over; where a text has come meanwhile, another one has begun."""
-        limit_s = self._patience.idle_s if self._texts else self._patience.first_content_s
-        left_s = limit_s - (perf_counter() - self._last_s)
+        texts = self.answer.contents
+        limit_s = self._patience.idle_s if texts else self._patience.first_content_s
+        left_s = limit_s - (perf_counter() - (texts[-1][0] if texts else self._began_s))
         self._timer.close()
         if left_s <= 0:
-            what = "text" if self._texts else "first text"
-            outcome = Outcome.IDLE if self._texts else Outcome.TIMEOUT
+            what = "text" if texts else "first text"
+            outcome = Outcome.IDLE if texts else Outcome.TIMEOUT
             self._waiting.throw(RequestFailed(outcome, f"no {what} within {limit_s:g} s"))
             return
         self._timer = gevent.get_hub().loop.timer(left_s)

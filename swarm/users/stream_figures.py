@@ -9,7 +9,7 @@ from conf.stream_figures import STALL_S, Moment, Quantity
 from swarm.generator.results import StreamFigures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from swarm.users.streamed_answer import StreamedAnswer
 
@@ -70,15 +70,15 @@ def moments_s(
     return missed, came
 
 
-def quantities(stream: StreamedAnswer, found: dict[Moment, float]) -> Iterator[tuple[Quantity, float]]:
+def quantities(
+    stream: StreamedAnswer, found: dict[Moment, float]
+) -> Iterator[tuple[Quantity, Sequence[float]]]:
     """The other figures of a successful answer: seconds, and numbers as so many microseconds."""
-    yield Quantity.WAITED, stream.waited_s
-    stalled_s = 0.0
-    for gap_s in stream.gaps_s:
-        yield Quantity.GAP, gap_s
-        stalled_s += max(gap_s - STALL_S, 0.0)
-    if stalled_s:
-        yield Quantity.STALLED, stalled_s
+    gaps_s = stream.gaps_s
+    yield Quantity.WAITED, (stream.waited_s,)
+    yield Quantity.GAP, gaps_s
+    if stalled_s := sum(gap_s - STALL_S for gap_s in gaps_s if gap_s > STALL_S):
+        yield Quantity.STALLED, (stalled_s,)
     numbers = {
         Quantity.CONTENTS: len(stream.contents),
         Quantity.CHARACTERS: sum(length for _, length in stream.contents),
@@ -86,9 +86,9 @@ def quantities(stream: StreamedAnswer, found: dict[Moment, float]) -> Iterator[t
         Quantity.HEARTBEATS: stream.heartbeats,
         Quantity.TOKENS: stream.tokens or 0,
     }
-    yield from ((quantity, number * _US) for quantity, number in numbers.items() if number)
+    yield from ((quantity, (number * _US,)) for quantity, number in numbers.items() if number)
     if is_fake(stream, found):
-        yield Quantity.FAKE, _US
+        yield Quantity.FAKE, (_US,)
 
 
 def is_fake(stream: StreamedAnswer, found: dict[Moment, float]) -> bool:

@@ -36,7 +36,7 @@ class StreamedAnswer:
     """
 
     def __init__(self, expected: Stream, judge: FieldJudge) -> None:
-        self._expected, self._judge = expected, judge
+        self._expected, self._meanings, self._judge = expected, expected.meanings, judge
         self._reader = EventStreamReader()
         self.headers_s: float | None = None
         """When the answer's headers were there, by the clock of `feed`."""
@@ -95,25 +95,27 @@ class StreamedAnswer:
         self._judge.end()
 
     def _take(self, event: Event, at_s: float) -> None:
-        expected = self._expected
         if self.first_event_s is None:
             self.first_event_s = at_s
-        if event.data in expected.done:
+        if event.data in self._expected.done:
             self._finish(at_s)
             return
         body = parse_object(event.data, "an event")
-        kind = event.kind if expected.kind is None else find(body, expected.kind)
-        if kind in expected.errors:
-            raise _stream_error(body, expected.errors[kind])
+        kind = event.kind if self._expected.kind is None else find(body, self._expected.kind)
+        meaning = self._meanings.get(kind) if isinstance(kind, str) else None
+        if meaning and meaning.reasons is not None:
+            raise _stream_error(body, meaning.reasons)
         self._judge.take(body)
-        if kind in expected.tokens:
-            self._count_tokens(find(body, expected.tokens[kind]))
-        if kind in expected.done:
-            self._finish(at_s)
-        elif kind in expected.content or kind in expected.sources:
-            self._take_parts(kind, body, at_s)
-        elif kind not in expected.others and kind not in expected.tokens:
+        if meaning is None:
             raise invalid("the stream holds an event of a kind that the contract does not name")
+        if meaning.tokens:
+            self._count_tokens(find(body, meaning.tokens))
+        if meaning.is_last:
+            self._finish(at_s)
+        if meaning.sources:
+            self._take_sources(find(body, meaning.sources), meaning.sources, at_s)
+        if meaning.content:
+            self._take_text(find(body, meaning.content), meaning.content, at_s)
 
     def _count_tokens(self, number: Any) -> None:
         """Take a number of all tokens so far; other values are no number of tokens, and no fault of the answer."""
@@ -124,32 +126,31 @@ class StreamedAnswer:
         if self.done_s is None:
             self.done_s = at_s
 
-    def _take_parts(self, kind: str, body: dict[str, Any], at_s: float) -> None:
-        if path := self._expected.sources.get(kind):
-            found = find(body, path)
-            if found and not isinstance(found, list):
-                raise invalid(f"{path} of an event is not a list")
-            if found and self.first_source_s is None:
-                self.first_source_s = at_s
-            self._judge.take_sources(found)
-            self.sources += found or []
-        if path := self._expected.content.get(kind):
-            text = find(body, path)
-            if text is not None and not isinstance(text, str):
-                raise invalid(f"{path} of an event is not a text")
-            if text and (text.strip() or self.contents):
-                self._read(text, at_s)
+    def _take_sources(self, found: Any, path: JsonPath, at_s: float) -> None:
+        if found and not isinstance(found, list):
+            raise invalid(f"{path} of an event is not a list")
+        if found and self.first_source_s is None:
+            self.first_source_s = at_s
+        self._judge.take_sources(found)
+        self.sources += found or []
 
-    def _read(self, text: str, at_s: float) -> None:
+    def _take_text(self, text: Any, path: JsonPath, at_s: float) -> None:
+        if text is not None and not isinstance(text, str):
+            raise invalid(f"{path} of an event is not a text")
+        if not text or not (self.contents or text.strip()):
+            return
         if self.done_s is not None:
             raise invalid("a text comes after the end of the answer")
-        if self.contents:
-            self.waited_s += max(at_s - self._read_at_s, 0.0)
+        read_at_s = self._read_at_s
+        if at_s > read_at_s:
+            self.waited_s += at_s - read_at_s if self.contents else 0.0
+            read_at_s = at_s
+        new = len(text.split())
+        if self._within_word and not text[0].isspace():
+            new -= 1
         self.contents.append((at_s, len(text)))
-        continues = self._within_word and not text[0].isspace()
-        new = len(text.split()) - continues
         self.words += new
-        self._read_at_s = max(self._read_at_s, at_s) + new / READING_WORDS_PER_S
+        self._read_at_s = read_at_s + new / READING_WORDS_PER_S
         self._within_word = not text[-1].isspace()
 
 

@@ -12,12 +12,20 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from conf.operations import Operation, Outcome
 from conf.stream_figures import Moment, Quantity
-from monitoring.measurement import HIGHEST_US, MeasurementLog, Recorder, Tag, new_histogram, utc_now
+from monitoring.measurement import (
+    HIGHEST_US,
+    SIGNIFICANT_DIGITS,
+    MeasurementLog,
+    Recorder,
+    Tag,
+    new_histogram,
+    utc_now,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -142,6 +150,16 @@ def test_results_beyond_the_range_are_kept_at_its_ends(seconds: float, kept_us: 
     assert histogram.get_total_count() == recorder.recorded == 1
     assert histogram.get_lowest_equivalent_value(kept_us) <= histogram.get_min_value() <= kept_us
     assert kept_us <= histogram.get_max_value() <= kept_us * 1.001
+
+
+@given(st.lists(st.integers(1, HIGHEST_US), min_size=1, max_size=50))
+@example([1, 2047, 2048, 2049, HIGHEST_US])
+def test_values_that_are_recorded_together_are_those_of_one_after_the_other(values_us: list[int]) -> None:
+    together, in_turn = Recorder(), HdrHistogram(1, HIGHEST_US, SIGNIFICANT_DIGITS)
+    together.record_figure(TAG, [value / 1e6 for value in values_us])
+    for value in values_us:
+        in_turn.record_value(value)
+    assert together.take() == {str(TAG): in_turn.encode()}
 
 
 def test_a_histogram_is_free_at_once_without_a_search_for_garbage() -> None:

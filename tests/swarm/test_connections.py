@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conf.address import Address
+    from swarm.http.answer_reader import AnswerReader
 
     Open = Callable[["Portal"], Connections]
 
@@ -348,6 +349,31 @@ def test_an_endless_answer_lets_other_users_run_and_ends_in_time(opened: Open) -
         assert ask(connections) == b"hello"
         ticking.kill()
     assert ticks > 2
+
+
+@pytest.mark.parametrize("is_tls", [True, False])
+def test_an_answer_of_many_reads_is_seen_read_for_read_and_a_failure_in_it_ends_the_exchange(
+    opened: Open, tmp_path: Path, *, is_tls: bool
+) -> None:
+    body = b"x" * 300_000
+    ca_file, tls = issue(tmp_path, "127.0.0.1")
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with portal([answer, answer], tls=tls if is_tls else None, trust=Trust(ca_file)) as running:
+        connections, pieces, most = opened(running), [], [1_000]
+
+        def follow(reader: AnswerReader, at_s: float) -> None:
+            pieces.append((at_s, reader.take_body()))
+            if len(pieces) == most[0]:
+                raise RequestFailed(Outcome.VALIDATION, "too much")
+
+        with gevent.Timeout(60):
+            assert connections.exchange("POST", POST, follow).content == body
+        assert b"".join(piece for _, piece in pieces) == body
+        assert len(pieces) >= 300_000 / 16_384
+        assert [at_s for at_s, _ in pieces] == sorted(at_s for at_s, _ in pieces)
+        most[0] = len(pieces) + 3  # the first read is the user's own, the others are the event loop's
+        with gevent.Timeout(60), pytest.raises(RequestFailed, match="too much"):
+            connections.exchange("POST", POST, follow)
 
 
 def test_a_silent_portal_is_a_timeout_and_so_is_one_that_drips() -> None:

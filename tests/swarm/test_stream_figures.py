@@ -72,14 +72,14 @@ def test_what_never_came_was_waited_for_until_the_end(outcome: Outcome) -> None:
 
 def test_stalls_are_what_gaps_have_beyond_their_limit_and_nothing_is_recorded_where_there_is_none() -> None:
     stream = answer(1.0, 1.5, 4.0, done_s=4.0)
-    figures = list(quantities(stream, moments_s(stream, SENT_S, 4.0, Outcome.SUCCESS)[0]))
-    assert [round(value, 6) for quantity, value in figures if quantity is Quantity.GAP] == [0.5, 2.5]
-    assert [round(value, 6) for quantity, value in figures if quantity is Quantity.STALLED] == [1.5]
-    assert {quantity: round(value * 1e6) for quantity, value in figures if value < 1e-3} == {
-        Quantity.WAITED: 0,
-        Quantity.CONTENTS: 3,
-        Quantity.CHARACTERS: 30,
-        Quantity.WORDS: 6,
+    figures = dict(quantities(stream, moments_s(stream, SENT_S, 4.0, Outcome.SUCCESS)[0]))
+    assert {quantity: [round(value, 6) for value in values] for quantity, values in figures.items()} == {
+        Quantity.WAITED: [0.0],
+        Quantity.GAP: [0.5, 2.5],
+        Quantity.STALLED: [1.5],
+        Quantity.CONTENTS: [3e-6],
+        Quantity.CHARACTERS: [30e-6],
+        Quantity.WORDS: [6e-6],
     }
 
 

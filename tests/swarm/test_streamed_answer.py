@@ -98,6 +98,7 @@ def test_a_reader_of_four_words_a_second_waits_or_does_not(
         (event("error", message="a\x1b[2Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[…Jb" + "c" * 195),
         (event("tool"), Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
         (event("metadata", sources={}) + event("metadata", sources="all"), Outcome.VALIDATION, "sources of an event is not a list"),
+        (b'data: {"type": ["text"]}\n\n', Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
         (text(["a"]), Outcome.VALIDATION, "content of an event is not a text"),
         (b"data: {\n\n", Outcome.VALIDATION, "an event is not JSON"),
         (b"data: []\n\n", Outcome.VALIDATION, "an event is not a JSON object"),
