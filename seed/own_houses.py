@@ -58,17 +58,17 @@ def read_own_houses(
     """
     contract, place = settings.contract, f"{place}: houses.query"
     houses: list[House] = []
+    needed = needed_fields(contract)
     seen: dict[tuple[str, str], int] = {}
     with _refusals(place, settings.database), closing(connect_as_set(settings.database)) as connection:
         connection.set_session(readonly=True)
-        with (
-            connection.cursor() as cursor
-        ):  # after a first query no statement can make the transaction writable
+        with connection.cursor() as cursor:
+            # After a first query no statement can make the transaction writable.
             cursor.execute("SELECT current_setting('transaction_read_only')")
             assert cursor.fetchone() == ("on",)
         with closing(_rows(connection, contract, place)) as rows:
             for number, row in enumerate(rows, start=1):
-                house = _build_house(row, needed_fields(contract), f"{place}: row {number}")
+                house = _build_house(row, needed, f"{place}: row {number}")
                 _refuse_twice(seen, house, number, place)
                 if only is None or house.house_id in only:
                     houses.append(house)

@@ -4,7 +4,7 @@ Cleans texts from outside for people: no secrets, and no control characters for 
 The time grows linearly with the length of any text: no pattern is tried twice over the same letters.
 
 Secrets of the process are found by value (`monitoring.redaction.known_secrets`). JWTs, addresses with passwords,
-headers and QR tokens, of which a run may have a hundred thousand, are found by their shape.
+signed tokens, headers and QR tokens, of which a run may have a hundred thousand, are found by their shape.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _JWT = re.compile(
     rf"(?:{_LINE_END}?+(?:\.|%2[Ee]){_LINE_END}?+{_BASE64}*+|{_LINE_END}{_PIECE})*+"
 )
 
+_SIGNED = re.compile(r"(?<!\d)\d{13}(?::|%3[Aa])[\w-]{1,64}+(?::|%3[Aa])[\w-]{32,128}+")
+"""The end of a token that a portal signs: its moment in milliseconds, a nonce, the signature."""
+
 
 def _without_password(address: re.Match[str]) -> str:
     """
@@ -43,6 +46,7 @@ _HEADERS = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key"
 _SECRETS = (
     (_JWT, "[token]"),
     (re.compile(r"(?i)\b(bearer|basic)(\s+|%20|\+)(?=[^\s'\",;]{8})[^\s'\",;]+"), r"\1\2[token]"),
+    (_SIGNED, "[token]"),
     # Headers: in the clear, in JSON, in a Python tuple.
     (
         re.compile(

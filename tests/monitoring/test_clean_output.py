@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
@@ -15,8 +16,12 @@ import pytest
 from rich.table import Table
 from rich.text import Text
 
+from conf.loading import load_settings
+from conf.signed_token import SignatureEncoding
 from monitoring.redaction.clean_console import CleanConsole
 from monitoring.redaction.redact import redact
+from seed.fixture import House
+from seed.signed_tokens import sign_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +68,27 @@ def test_of_a_jwt_nothing_is_left_however_it_is_broken_over_lines(text: str) -> 
 def test_words_behind_a_jwt_stay() -> None:
     shown = redact(f"{JWT} has expired\nSign new ones: loadtest token\nError: LV-001 of 20 Houses")
     assert shown == "[token] has expired\nSign new ones: loadtest token\nError: LV-001 of 20 Houses"
+
+
+@pytest.mark.parametrize("contract", ["portal-2025-12", "portal-2026"])
+@pytest.mark.parametrize("encoding", list(SignatureEncoding))
+@pytest.mark.parametrize("keep_ids", [True, False])
+def test_of_a_token_that_a_portal_signs_neither_nonce_nor_signature_is_left(
+    contract: str,
+    encoding: SignatureEncoding,
+    keep_ids: bool,  # noqa: FBT001 - a case of the test
+) -> None:
+    token = load_settings({"target.contract": contract}, environ={}).contract.tokens["qr_token"]
+    house = House(QR, QR, "slug", QR, None, 1, "PARK-1", "", "", {"unit_uid": "PARK-1", "project_id": QR})
+    now = datetime(2025, 11, 15, tzinfo=UTC)
+    signed = sign_token(
+        token.model_copy(update={"encoding": encoding}), house, SECRET, now, "no-nonce-of-ours"
+    )
+    for text in (signed, quote(signed, safe="")):
+        shown = redact(f"refused: {text} (401)", keep_ids=keep_ids)
+        assert shown.endswith("[token] (401)")
+        assert "nonce" not in shown
+        assert signed[-12:] not in shown
 
 
 @pytest.mark.parametrize(
