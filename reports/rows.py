@@ -110,6 +110,7 @@ class StepRow(CountedRequests):
         planned: Latency from the planned start; None where flows had none.
         state: By the criteria about the whole run, applied to this step; None where there are no criteria.
         certain: Whether the intervals of the figures are judged as the figures are.
+        first_content: Time to the first text of streamed answers; None where answers are whole.
     """
 
     index: int
@@ -126,6 +127,7 @@ class StepRow(CountedRequests):
     cut_off: CutOff = NOTHING_CUT_OFF
     intercepted: int = 0
     abandoned: int = 0
+    first_content: Latency | None = None
 
 
 @dataclass(frozen=True, slots=True)

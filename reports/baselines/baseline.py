@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from conf.operations import Journey, Operation
+from conf.stream_figures import Moment as StreamMoment
 from reports.manifest import Moment
 from reports.statistics.distribution import Distribution
 from reports.statistics.latencies import Latencies
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 60
 """The most windows in which the results of one operation are kept."""
+COMPARED = (StreamMoment.FIRST_CONTENT, StreamMoment.LARGEST_GAP, StreamMoment.DONE)
+"""The moments of streamed answers that are kept."""
 _SPACING_S = 5.0
 
 
@@ -64,6 +67,19 @@ class Made(_BaselinePart):
     machine: Machine
 
 
+class Spans(_BaselinePart):
+    """
+    A moment of the streamed answers, by the windows of their account.
+
+    Args:
+        windows: How long it took, as ``Account.windows``.
+        waited: How long it was waited for in vain, as ``Account.waited``.
+    """
+
+    windows: tuple[str, ...] = Field(max_length=MOST_WINDOWS)
+    waited: tuple[str, ...] = Field(default=(), max_length=MOST_WINDOWS)
+
+
 class Account(_BaselinePart):
     """
     The results of one operation, over the whole run or over all steps with the same number of users.
@@ -76,6 +92,7 @@ class Account(_BaselinePart):
         windows: Successes by consecutive windows of time, at most 60: HdrHistograms of microseconds, in their
             compressed base64 form.
         waited: Requests that were waited for in vain, and how long, by the same windows; empty where there are none.
+        moments: Of streamed answers.
     """
 
     operation: Operation
@@ -85,9 +102,12 @@ class Account(_BaselinePart):
     cut_off: int = Field(default=0, ge=0)
     windows: tuple[str, ...] = Field(max_length=MOST_WINDOWS)
     waited: tuple[str, ...] = Field(default=(), max_length=MOST_WINDOWS)
+    moments: dict[StreamMoment, Spans] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
+        for moment in self.moments:
+            self.latencies(moment)
         latencies = self.latencies()
         held, waited = latencies.answered.count, latencies.waited.count
         if held != self.successes:
@@ -117,14 +137,15 @@ class Account(_BaselinePart):
         """The subject as the settings spell it."""
         return self.operation if self.users is None else f"{self.operation}@{self.users}"
 
-    def latencies(self) -> Latencies:
+    def latencies(self, moment: StreamMoment | None = None) -> Latencies:
         """
-        Durations of the successes, and of the requests that were waited for in vain.
+        Durations of the successes, and of the requests that were waited for in vain; or those of a moment.
 
         Raises:
             ValueError: A window is damaged.
         """
-        return Latencies(_decoded(self.windows), _decoded(self.waited))
+        found = self if moment is None else self.moments[moment]
+        return Latencies(_decoded(found.windows), _decoded(found.waited))
 
 
 def _decoded(windows: Iterable[str]) -> Series:

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from conf.metric import MetricKind
+from conf.metric import MetricKind, parse_metric
 from conf.operations import Kind, Operation
+from reports.baselines.baseline import COMPARED
 from reports.baselines.change import Change, judge_latency, judge_share
 from reports.baselines.estimate import Estimate, difference_of, ratio_of, share_of, widened
 from reports.statistics.certainty import least_count
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
     from conf.settings import Floor
     from reports.baselines.baseline import Account, Baseline, Made
 
-_PERCENTS = {"p50_ms": 50.0, "p95_ms": 95.0}
-METRICS = (*_PERCENTS, MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
-"""The metrics that are compared for each operation."""
+METRICS = ("p50_ms", "p95_ms", MetricKind.MEAN.value, MetricKind.SUCCESS_RATIO.value)
+"""The metrics that are compared for each operation; of streamed answers those of `COMPARED` come first."""
 _LEAST_WINDOWS = 8
 """Windows of five seconds; with fewer, an interval cannot show that results of one moment resemble each other."""
 _SAME_LOAD = ("journeys", "profile", "contract", "users", "steps", "questions", "arrivals_per_second")
@@ -33,7 +33,7 @@ class Difference:
 
     Args:
         subject: ``operation``, or ``operation@users`` in a run with several levels of load.
-        metric: One of ``METRICS``.
+        metric: One of ``METRICS``, or a percentile of a streamed answer's moment.
         baseline: The baseline's figure in the metric's unit; None where it was not measured.
         new: The run's figure in the metric's unit; None where it was not measured.
         baseline_count: Results that the baseline's figure rests on.
@@ -148,8 +148,10 @@ def _differences(baseline: Baseline, run: Baseline, floor: Floor) -> Iterator[Di
         key=lambda account: (not _is_whole(account.operation), list(Operation).index(account.operation)),
     )
     for account in subjects:
-        for metric in METRICS:
-            yield _difference(account, metric, before.get(account.subject), after.get(account.subject), floor)
+        sides = before.get(account.subject), after.get(account.subject)
+        moments = [moment for moment in COMPARED if all(side and moment in side.moments for side in sides)]
+        for metric in (*(f"{moment}_{p}_ms" for moment in moments for p in ("p50", "p95")), *METRICS):
+            yield _difference(account, metric, *sides, floor)
 
 
 def _cautions(baseline: Baseline, run: Baseline) -> Iterator[str]:
@@ -213,7 +215,8 @@ def _difference(
 
 
 def _least(metric: str) -> int:
-    return least_count(_PERCENTS[metric]) if metric in _PERCENTS else 2
+    percent = parse_metric(metric).percent
+    return 2 if percent is None else least_count(percent)
 
 
 class _Figure(NamedTuple):
@@ -230,11 +233,11 @@ def _figure(account: Account | None, metric: str) -> _Figure:
         return _Figure(None, 0)
     if metric == MetricKind.SUCCESS_RATIO:
         return _Figure(_share_of(account) if account.attempts else None, account.attempts)
-    latencies = account.latencies()
-    if metric == MetricKind.MEAN:
+    wanted = parse_metric(metric)
+    latencies, percent = account.latencies(wanted.moment), wanted.percent
+    if percent is None:
         bound, interval = latencies.mean(), latencies.mean_interval()
     else:
-        percent = _PERCENTS[metric]
         bound, interval = latencies.percentile(percent), latencies.percentile_interval(percent)
     if bound is None:
         return _Figure(None, 0)

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from conf.address import is_loopback
 from conf.errors import LoadTestError
+from conf.metric import Metric, MetricKind
 from conf.operations import Operation
 from conf.subject import Subject
 from monitoring.measurement import new_histogram
-from reports.baselines.baseline import MOST_WINDOWS, Account, Baseline, Machine, Made
+from reports.baselines.baseline import COMPARED, MOST_WINDOWS, Account, Baseline, Machine, Made, Spans
 from reports.judgement.selection import select_sample
 from reports.statistics.distribution import NOTHING, upper_edges_ms
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reports.manifest import Manifest
     from reports.reading.run_files import RunFiles
     from reports.statistics.distribution import Counts
+    from reports.statistics.latencies import Latencies
 
 
 class NotComparableError(LoadTestError):
@@ -90,7 +92,24 @@ def _subjects(run: RunFiles, manifest: Manifest) -> Iterable[Subject]:
 def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
     sample = select_sample(run.measurements, subject, manifest)
     assert subject.operation is not None
-    latencies = sample.latencies()
+    whole = _spans(sample.latencies())
+    return Account(
+        operation=subject.operation,
+        users=subject.users,
+        requests=sample.attempts + sample.cut_off.count,
+        failures=sample.attempts - sample.successes,
+        cut_off=sample.cut_off.count,
+        windows=whole.windows,
+        waited=whole.waited,
+        moments={
+            moment: _spans(latencies)
+            for moment in COMPARED
+            if (latencies := sample.latencies(Metric(MetricKind.PERCENTILE, moment=moment))).count
+        },
+    )
+
+
+def _spans(latencies: Latencies) -> Spans:
     width_s = max(latencies.answered.width_s, latencies.waited.width_s)
     answered, waited = latencies.answered.counts(width_s), latencies.waited.counts(width_s)
     numbers = sorted({*answered, *waited})
@@ -98,12 +117,7 @@ def _account(run: RunFiles, manifest: Manifest, subject: Subject) -> Account:
     while -(-len(numbers) // times) > MOST_WINDOWS:
         times *= 2
     groups = [numbers[first : first + times] for first in range(0, len(numbers), times)]
-    return Account(
-        operation=subject.operation,
-        users=subject.users,
-        requests=sample.attempts + sample.cut_off.count,
-        failures=sample.attempts - sample.successes,
-        cut_off=sample.cut_off.count,
+    return Spans(
         windows=tuple(_encoded(answered, group) for group in groups),
         waited=tuple(_encoded(waited, group) for group in groups) if waited else (),
     )

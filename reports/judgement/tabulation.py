@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from conf.failures import code_of
 from conf.metric import Metric, MetricKind
 from conf.operations import Kind, Operation, Outcome
+from conf.stream_figures import Moment
 from conf.subject import Subject
 from reports.judgement.assessment import assess_state, assess_subject
 from reports.judgement.selection import select_sample, select_step
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reports.reading.locust_csv import FailureRow, StatsRow
     from reports.reading.measurement_log import Measurements
 
+_FIRST_CONTENT = Metric(MetricKind.PERCENTILE, moment=Moment.FIRST_CONTENT)
 _PLANNED = Metric(MetricKind.PERCENTILE, planned=True)
 _ORDER = {operation: index for index, operation in enumerate(Operation)}
 
@@ -168,6 +170,7 @@ def _step_row(
         cut_off=sample.cut_off,
         intercepted=sample.with_outcome(Outcome.INTERCEPTED),
         abandoned=sample.with_outcome(Outcome.ABANDONED),
+        first_content=sample.latencies(_FIRST_CONTENT).summary(),
     )
 
 

@@ -163,6 +163,9 @@ def _by_operation(verdict: Verdict) -> list[StepGroup]:
             ),
             ("p95, ms", drawing.draw_curve(rows, [row.latency.p95_ms for row in rows])),
         ]
+        if any(row.first_content for row in rows):
+            firsts = [row.first_content.p95_ms if row.first_content else None for row in rows]
+            curves.append(("First text p95, ms", drawing.draw_curve(rows, firsts)))
         if any(row.failures for row in rows):
             failing = [100 * row.failures / row.attempts if row.attempts else None for row in rows]
             curves.append(("Failed, %", drawing.draw_curve(rows, failing)))

@@ -11,7 +11,8 @@ import pytest
 from built_run import STARTED, BuiltRun, Result, evenly, failing
 
 from conf.errors import LoadTestError
-from conf.operations import Journey
+from conf.operations import Journey, Outcome
+from conf.stream_figures import Moment
 from conf.subject import Subject
 from reports.baseline_search import find_baseline, reduce_run
 from reports.baselines.baseline import Baseline, Machine
@@ -276,3 +277,17 @@ def test_a_name_is_looked_up_in_order_and_before_a_path(
         found("nope")
     with pytest.raises(LoadTestError, match="is neither"):
         found("../nope")
+
+
+def test_the_moments_of_streamed_answers_are_kept_with_what_was_waited_for_in_vain(tmp_path: Path) -> None:
+    came = [
+        Result("chat", 2500, figures=((Moment.FIRST_CONTENT, 800 + number), (Moment.DONE, 2500)))
+        for number in range(60)
+    ]
+    missed = [Result("chat", 30_000, Outcome.TIMEOUT, "late", figures=((Moment.FIRST_CONTENT, 30_000),))] * 3
+    run = BuiltRun([*came, *missed]).write(tmp_path / "run")
+    kept = Baseline.model_validate_json(reduce_run(run, "a", HERE).model_dump_json())
+    (account,) = kept.accounts
+    latencies = account.latencies(Moment.FIRST_CONTENT)
+    assert (latencies.answered.count, latencies.waited.count) == (60, 3)
+    assert set(account.moments) == {Moment.FIRST_CONTENT, Moment.DONE}

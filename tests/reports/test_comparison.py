@@ -11,8 +11,9 @@ import pytest
 from conf.loading import load_settings
 from conf.operations import Journey, Operation
 from conf.settings import Floor
+from conf.stream_figures import Moment
 from monitoring.measurement import new_histogram
-from reports.baselines.baseline import Account, Baseline, Machine, Made
+from reports.baselines.baseline import Account, Baseline, Machine, Made, Spans
 from reports.baselines.change import Change, exit_code, judge_latency
 from reports.baselines.comparison import METRICS, Comparison, Difference, compare, decide
 from reports.baselines.estimate import Estimate, difference_of, ratio_of
@@ -391,3 +392,26 @@ def test_the_same_two_runs_are_always_compared_alike() -> None:
     ends = [end for d in comparison.differences for end in d.ratio or () if d.ratio]
     assert ends
     assert all(math.isfinite(end) for end in ends)
+
+
+def test_a_first_text_that_comes_later_regresses_although_the_whole_answer_does_not() -> None:
+    random = np.random.default_rng(17)
+    whole = account(random.normal(3000, 50, 400))
+
+    def streamed(first_ms: float) -> Account:
+        windows = account(random.normal(first_ms, 20, 400)).windows
+        return whole.model_copy(update={"moments": {Moment.FIRST_CONTENT: Spans(windows=windows)}})
+
+    found = {d.metric: d for d in compare(reduced(streamed(800)), reduced(streamed(1400)), FLOOR).differences}
+    assert [metric for metric, one in found.items() if one.change is Change.REGRESSED] == [
+        "first_content_p50_ms",
+        "first_content_p95_ms",
+    ]
+    assert found["first_content_p50_ms"].new == pytest.approx(1400, rel=0.01)
+    assert found["p50_ms"].change is Change.NO_CHANGE
+
+
+def test_moments_that_only_one_of_the_runs_has_are_not_compared() -> None:
+    whole = account(np.full(400, 3000.0))
+    streamed = whole.model_copy(update={"moments": {Moment.FIRST_CONTENT: Spans(windows=whole.windows)}})
+    assert {d.metric for d in compare(reduced(whole), reduced(streamed), FLOOR).differences} == set(METRICS)
