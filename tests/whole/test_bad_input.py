@@ -178,13 +178,20 @@ def test_a_foreign_database_is_not_searched_and_not_seeded(commands: Commands, e
         assert "DATABASE_URL: doc_chunks cannot be searched" in told
         fixture = str(commands.directory / "houses.jsonl")
         told = commands.refused("loadtest", "seed", DATABASE_URL=empty_database, LOADTEST_FIXTURE=fixture)
-        assert "holds tables that are not the suite's: accounts" in told
+        assert "the database has doc_chunks of another application" in told
         assert "nothing was written" in told
-        assert "loadtest seed --adopt" in told
+        assert "loadtest houses" in told
         cursor.execute("SELECT words, id FROM doc_chunks, accounts")
         assert cursor.fetchall() == [("somebody's", 7)]
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         assert cursor.fetchone() == (2,)
+        cursor.execute("DROP TABLE doc_chunks")
+        told = commands.refused("loadtest", "seed", DATABASE_URL=empty_database, LOADTEST_FIXTURE=fixture)
+        assert "holds tables that are not the suite's: accounts" in told
+        assert "nothing was written" in told
+        assert "loadtest seed --adopt" in told
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        assert cursor.fetchone() == (1,)
 
 
 def test_a_database_that_cannot_be_reached_or_is_not_named(commands: Commands) -> None:
