@@ -74,6 +74,9 @@ pictures: $(VENV)/.dev  ## Take the pictures in docs/pictures anew: chat against
 	$$look $$page --width 1120 --height 1392 --screenshot docs/pictures/report-light.png >/dev/null && \
 	$$look "$$page#charts" --width 1120 --height 1320 --dark --screenshot docs/pictures/charts-dark.png >/dev/null && \
 	$$look "$$page#charts" --width 390 --height 844 --scale 1.5 --touch --screenshot docs/pictures/report-phone.png >/dev/null
+	@runs=runs/pictures-$$(date -u +%Y%m%dT%H%M%SZ)-stream && \
+	$(BIN)/loadtest run chat --embedded --contract phase17-stream --output-dir $$runs $(ARGS) && \
+	$(BIN)/python tests/support/browsing.py "file://$$(realpath $$runs/*-chat/report.html)#charts" --width 1120 --height 980 --screenshot docs/pictures/stream-light.png >/dev/null
 	@$(BIN)/python tests/support/live_picture.py docs/pictures/live-verdict.png
 
 lock: $(VENV)/.dev  ## Resolve pyproject.toml anew into requirements/*.txt (hashes, no index)

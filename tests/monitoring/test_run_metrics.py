@@ -51,6 +51,13 @@ def sample(metrics: RunMetrics, name: str, **labels: str) -> float | None:
         ("loadtest_latency_seconds_bucket", {"operation": "chat", "outcome": "success", "le": "2.0"}, 1),
         ("loadtest_latency_seconds_bucket", {"operation": "chat", "outcome": "slow", "le": "60.0"}, 1),
         ("loadtest_server_step_seconds_count", {"operation": "chat", "step": "llm"}, 3),
+        (
+            "loadtest_stream_seconds_count",
+            {"operation": "chat", "moment": "first_content", "outcome": "success"},
+            3,
+        ),
+        ("loadtest_streamed_answers_total", {"operation": "chat", "mark": "read"}, 2),
+        ("loadtest_streamed_answers_total", {"operation": "chat", "mark": "fake"}, 0),
         ("loadtest_generator_lag_seconds", {"process": "local", "quantile": "0.95"}, 0.01),
         ("loadtest_generator_lag_seconds", {"process": "local", "quantile": "1"}, 0.1),
         ("loadtest_generator_cpu_ratio", {"process": "local"}, 0.4),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from prometheus_client import generate_latest
 
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment
 from monitoring.histogram_bounds import BOUNDS_S
 from monitoring.measurement import new_histogram
-from monitoring.run_metrics import Criterion, Ending, FailureCount, ProcessReading, RunMetrics
+from monitoring.run_metrics import Criterion, Ending, FailureCount, Mark, ProcessReading, RunMetrics
 from portal.database import PoolStats
 from portal.metrics import Metrics
 from portal.timing import Timings
@@ -40,6 +41,8 @@ def full_run() -> RunMetrics:
             (Operation.CHAT, Ending.SUCCESS): answers,
             (Operation.CHAT, Ending.SLOW): histogram([60_000_000]),
         },
+        moments={(Operation.CHAT, Moment.FIRST_CONTENT, Ending.SUCCESS): answers},
+        marked={(Operation.CHAT, Mark.READ): 2, (Operation.CHAT, Mark.WAITED_FOR): 1},
         steps={(Operation.CHAT, "retrieval"): histogram([40_000]), (Operation.CHAT, "llm"): answers},
         users=8,
         users_wanted=10,
