@@ -20,7 +20,8 @@ from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
-from monitoring.probing.preflight import check_output, require_ready, warn_of_short_stop
+from monitoring.probing.planned_load import warn_of_short_stop
+from monitoring.probing.preflight import check_output, require_ready
 from monitoring.redaction.clean_console import CleanConsole
 
 if TYPE_CHECKING:

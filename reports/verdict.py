@@ -126,6 +126,8 @@ def judge_files(
         *assess_memory(run.memory, demands.thresholds, journeys),
     ]
     profile = run.manifest.profile if run.manifest else ""
+    streams = build_stream_rows(run.measurements, run.manifest)
+    streamed = {row.operation for row in streams}
     health = build_health_rows(list(run.health), run.manifest)
     problems = [
         *run.problems,
@@ -133,7 +135,9 @@ def judge_files(
         *assess_load(run, findings),
         *(assess_attendance(run.manifest) if run.manifest else ()),
         *(assess_saturation(run.health, health, run.manifest.settings.generator) if run.manifest else ()),
-        *assess_validity(rows, findings, demands.minimum_requests, nothing_judged(run), profile),
+        *assess_validity(
+            rows, findings, demands.minimum_requests, nothing_judged(run), profile=profile, streamed=streamed
+        ),
     ]
     steps = build_step_rows(run.measurements, run.manifest, demands.thresholds, demands.minimum_requests)
     verdict = Verdict(
@@ -146,7 +150,7 @@ def judge_files(
         operations=tuple(rows),
         steps=tuple(steps),
         server_steps=tuple(build_server_step_rows(run.measurements, run.manifest)),
-        streams=tuple(build_stream_rows(run.measurements, run.manifest)),
+        streams=tuple(streams),
         capacities=_capacities(steps),
         failures=tuple(failures),
         tracked=run.tracked,

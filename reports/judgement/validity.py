@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conf.metric import parse_metric
 from conf.operations import Destination
 from conf.subject import parse_subject
+from conf.waits import wait_limit
 from reports.finding import Undecided
 from reports.problem import Problem, ProblemCode
 from reports.state import State
 from reports.wording.figures import finding_value, metric_label, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from conf.operations import Journey, Operation
     from reports.finding import Finding
@@ -26,18 +28,21 @@ _PROFILES = ("phase17", "capacity")
 """The profile with little load, and the profile with more."""
 
 
-def assess_validity(
+def assess_validity(  # noqa: PLR0913 - all that a run's validity rests on
     rows: Sequence[OperationRow],
     findings: Sequence[Finding],
     minimum_requests: int,
     nothing_judged: Problem,
+    *,
     profile: str = "",
+    streamed: Collection[Operation] = (),
 ) -> list[Problem]:
     """
     What makes the test itself invalid: nothing is judged, there are too few requests, or a criterion is undecided.
 
     A FAIL stands, whatever else could not be judged. The only problem besides it is an operation with too few requests
-    in a journey without a FAIL; in a journey that fails, they are a consequence. *profile* is the run's.
+    in a journey without a FAIL; in a journey that fails, they are a consequence. *profile* is the run's, and *streamed* are the
+    operations whose answers were streamed.
     """
     binding = [finding for finding in findings if finding.limits is not None and not finding.limits.optional]
     failed = [finding for finding in findings if finding.state is State.FAIL]
@@ -63,7 +68,7 @@ def assess_validity(
     ]
     if not failed:
         unjudged = [f for f in binding if f.undecided and parse_subject(f.subject).operation not in hardly]
-        problems += _undecided(unjudged, rows, profile)
+        problems += _undecided(unjudged, rows, streamed, profile)
     return problems
 
 
@@ -98,7 +103,9 @@ def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: 
     )
 
 
-def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profile: str) -> Iterator[Problem]:
+def _undecided(
+    findings: Iterable[Finding], rows: Sequence[OperationRow], streamed: Collection[Operation], profile: str
+) -> Iterator[Problem]:
     """One problem for each subject and reason, with the figures that are undecided."""
     groups: dict[tuple[str, Undecided], list[Finding]] = {}
     for finding in findings:
@@ -111,13 +118,25 @@ def _undecided(findings: Iterable[Finding], rows: Sequence[OperationRow], profil
         if reason is Undecided.CUT_OFF:
             waited = [row.cut_off.longest_ms or 0.0 for row in rows if row.operation is operation]
             message += f", after up to {seconds(max(waited, default=0.0) / _MS_PER_S)}"
-        yield Problem(ProblemCode(reason), message, _next_step(reason, operation, profile))
+        yield Problem(ProblemCode(reason), message, _next_step(reason, found, operation, streamed, profile))
 
 
-def _next_step(reason: Undecided, operation: Operation | None, profile: str) -> str:
+def _next_step(
+    reason: Undecided,
+    found: Sequence[Finding],
+    operation: Operation | None,
+    streamed: Collection[Operation],
+    profile: str,
+) -> str:
+    names = (
+        {wait_limit(operation, streamed, parse_metric(f.metric).moment) for f in found}
+        if operation
+        else set()
+    )
+    limit = " and ".join(sorted(names))
     is_search = operation is not None and operation.journey.destination is Destination.DATABASE
-    limit = "database.statement_timeout_s" if is_search else "target.request_timeout_s"
-    longest = f"database.pool_timeout_s and {limit} together" if is_search else limit
+    longest = wait_limit(operation, streamed) if operation else ""
+    longest = f"database.pool_timeout_s and {longest} together" if is_search else longest
     connecting = "target.connect_timeout_s where connecting timed out"
     if is_search:
         connecting = "database.connect_timeout_s and database.pool_timeout_s where connecting or waiting for a connection timed out"

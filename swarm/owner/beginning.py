@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import gevent
 
 from monitoring.measurement import utc_now
-from monitoring.probing.preflight import check_fixture, find_signer, warn_of_short_stop
+from monitoring.probing.planned_load import warn_of_short_stop
+from monitoring.probing.usable_houses import check_fixture, find_signer
 from monitoring.probing.vector_index import look_at_vector_index
 from swarm.owner.choice import share_users
 from swarm.owner.dealer import Deck

@@ -11,7 +11,7 @@ import gevent
 from conf.measurable import stopping_criteria
 from conf.run_directory import RUN_DIR_VARIABLE, run_directory
 from monitoring.measurement import new_histogram
-from monitoring.probing.preflight import usable_questions
+from monitoring.probing.planned_load import usable_questions
 from monitoring.run_clock import RunClock
 from reports.manifest import EndedBy, ProblemEntry, WorkerEvent
 from reports.problem import ProblemCode

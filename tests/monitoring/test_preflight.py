@@ -22,7 +22,8 @@ from patience import TIMEOUT_S, await_true
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.probing.preflight import check_criteria, preflight, require_ready, warn_of_short_stop
+from monitoring.probing.planned_load import check_criteria, warn_of_short_stop
+from monitoring.probing.preflight import preflight, require_ready
 from seed.fixture import write_fixture
 from seed.jwts import with_new_tokens
 from seed.signed_tokens import sign_token
@@ -448,3 +449,20 @@ def test_no_connection_is_left_open(
             await_true(lambda: not open_connections())
     finally:
         connection.close()
+
+
+def test_a_streamed_answer_is_ended_by_limits_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[streams]\nfirst_content_s = 4\nidle_s = 20\nwhole_s = 15\n")
+    streams = load_settings(
+        {"target.contract": "phase17-stream"}, config_files=[tmp_path / "own.toml"], environ={}
+    )
+    said = check_criteria(streams, {Journey.CHAT})
+    assert "chat.first_content_p95_ms (5000 ms): streams.first_content_s (4 s) ends before" in said
+    assert "chat.done_p95_ms (20000 ms): streams.whole_s (15 s) ends before" in said
+    assert "largest_gap" not in said
+    assert warn_of_short_stop(streams, [Journey.CHAT], 15.0).startswith(
+        "run.stop_timeout_s (15 s) is not longer than streams.whole_s (15 s): "
+    )
+    default = load_settings({"target.contract": "phase17-stream"}, environ={})
+    assert warn_of_short_stop(default, [*Journey], default.run.stop_timeout_s) == ""
+    assert "decide nothing" not in check_criteria(default, [*Journey])

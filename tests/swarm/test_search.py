@@ -13,7 +13,7 @@ from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey, Outcome
 from conf.vector_search import DOC_CHUNKS, VectorSearch
-from monitoring.probing.preflight import check_database
+from monitoring.probing.searched_database import check_database
 from swarm.database.search import Searches, assess_rows, nearest_chunks
 from swarm.failure import RequestFailed
 
