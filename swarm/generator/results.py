@@ -182,7 +182,7 @@ class Results:
         said = _NO_NAME.sub("", response.headers.get(header, "")).lower()[:_LONGEST_SPLIT] or "without"
         known = self._split_values.setdefault(tag.operation, set())
         if said not in known and len(known) >= _MOST_SPLITS:
-            said = "other"
+            said = "others"
         known.add(said)
         self.recorder.record(tag._replace(split=f"{header.lower()}-{said}"), took_s)
 
