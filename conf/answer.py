@@ -47,7 +47,9 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    statuses: tuple[int, ...] = Field(min_length=1, description="Accepted HTTP statuses; all others fail.")
+    statuses: tuple[Annotated[int, Field(ge=200, le=599)], ...] = Field(
+        min_length=1, description="Accepted HTTP statuses; all others fail."
+    )
     format: AnswerFormat = AnswerFormat.ANY
     spent: tuple[int, ...] = Field(
         default=(), description="Of these, the statuses that say: a token was used before."

@@ -16,7 +16,7 @@ from conf.endpoint import Endpoint
 from conf.errors import LoadTestError
 from conf.house_source import HouseSource
 from conf.operations import Destination, Operation
-from conf.signed_token import SignedToken, token_mistakes
+from conf.signed_token import MADE, REMEMBERED, SignedToken, token_mistakes
 from conf.table_model import with_field_per
 from conf.template import PLACEHOLDERS, Placeholder
 from conf.vector_search import DOC_CHUNKS, OF_SAMPLE, OF_SEARCH, VectorSearch
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from conf.operations import Journey
+
+_OTHER_MEANINGS = OF_SEARCH | OF_SAMPLE | MADE | REMEMBERED | {"own"}
+"""What else a template may name, and the key of a house under which the contract's own fields are."""
 
 
 @with_field_per((operation for operation in Operation if operation.is_portal_request), Endpoint)
@@ -69,6 +72,10 @@ class Contract(BaseModel):
     def _new_fields(cls, fields: tuple[str, ...]) -> tuple[str, ...]:
         if taken := PLACEHOLDERS & set(fields):
             raise ValueError(f"{min(taken)!r} is a field that every house has")
+        if taken := _OTHER_MEANINGS & set(fields):
+            raise ValueError(
+                f"{min(taken)!r} means something else in a contract; give the column another name"
+            )
         return fields
 
     @property

@@ -83,10 +83,10 @@ class Endpoint(BaseModel):
 
     @model_validator(mode="after")
     def _one_kind_of_answer(self) -> Self:
-        if (self.answer is None) is not bool(self.answers):
-            raise ValueError(
-                "says what counts as success in answer, or by content type in answers, not in both"
-            )
+        if self.answer is None and not self.answers:
+            raise ValueError("does not say what counts as success: in answer, or by content type in answers")
+        if self.answer is not None and self.answers:
+            raise ValueError("says what counts as success in answer and in answers; it must be one of them")
         for media_type, answer in self.answers.items():
             if (media_type == EVENT_STREAM) is not (answer.format is AnswerFormat.EVENTS):
                 raise ValueError(f'answers of {EVENT_STREAM}, and no others, have format = "events"')

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _RENAMED = {"source_development": 'source_own = { … = "development_id" }'}
 """Key of earlier settings, and what stands in its place."""
+_FILES = frozenset({"contract", "profile"})
+"""Sections that are one file each, which is then the place of what is missing in it."""
 _SECRET_NAMES = {key.rpartition(".")[2] for key in SECRETS}
 
 
@@ -30,7 +32,8 @@ def mistake_sentence(details: ErrorDetails, layers: Sequence[Layer]) -> str:
     """``file: key: what is wrong``, with the nearest known key for a misspelt one."""
     location = [part for part in details["loc"] if part != "[key]"]
     key = shortened(".".join(str(part) for part in location))
-    source = next((layer.name for layer in reversed(layers) if _holds(layer.values, location)), "settings")
+    held = location[:1] if details["type"] == "missing" and location[0] in _FILES else location
+    source = next((layer.name for layer in reversed(layers) if _holds(layer.values, held)), "settings")
     place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
     match details["type"]:
         case "extra_forbidden":

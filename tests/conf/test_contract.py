@@ -103,6 +103,9 @@ def test_a_contract_names_fields_of_a_house_that_only_its_portal_has() -> None:
         described(onboarding_page=asking)
     with pytest.raises(ValidationError, match="'jwt' is a field that every house has"):
         described(house_fields=["jwt"])
+    for name in ("own", "vector", "sample", "nonce", "sha256"):
+        with pytest.raises(ValidationError, match=f"'{name}' means something else"):
+            described(house_fields=[name])
     with pytest.raises(ValidationError, match=r"house_fields\.0\n"):
         described(house_fields=["Unit UID"])
 
@@ -142,7 +145,20 @@ def test_an_endpoint_is_a_method_and_a_path_of_the_target(values: dict[str, Any]
 @pytest.mark.parametrize(
     ("values", "complaint"),
     [
+        ({}, "does not say what counts as success"),
+        ({"answer": OK, "answers": {"text/html": OK}}, "in answer and in answers; it must be one of them"),
+    ],
+)
+def test_what_counts_as_success_is_said_once(values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Endpoint(method="GET", path="/x", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
         ({"statuses": ()}, "at least 1 item"),
+        ({"statuses": (20,)}, "greater than or equal to 200"),
         ({"not_empty": ("reply",)}, 'need format = "json"'),
         ({"sources": "sources"}, 'need format = "json"'),
         ({"format": "json", "source_own": {"developmentId": "development_id"}}, "need sources"),

@@ -423,6 +423,17 @@ def test_a_contract_that_is_based_on_none_names_those_that_there_are(tmp_path: P
         load_settings({"target.contract": own}, environ={})
 
 
+def test_what_is_missing_in_a_contract_is_said_with_its_file(tmp_path: Path) -> None:
+    own = contract_file(tmp_path, "")
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"target.contract": own}, environ={})
+    assert f"{own}: contract.description: is required" in str(raised.value)
+    own = contract_with(tmp_path, '[chat]\nmethod = "GET"\nanswer = { statuses = [200] }\n')
+    with pytest.raises(SettingsError) as raised:
+        load_settings({"target.contract": own}, environ={})
+    assert f"{own}: contract.chat.path: is required" in str(raised.value)
+
+
 def contract_with(directory: Path, text: str, based_on: str = "phase17-stream") -> str:
     path = directory / "own.toml"
     path.write_text(f'description = "of the tests"\nbased_on = "{based_on}"\n{text}')
