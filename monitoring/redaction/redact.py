@@ -59,7 +59,7 @@ _SECRETS = (
     (re.compile(r"://[^/\s'\"@:]*+:[^\s'\"/]*@"), "://[hidden]@"),
     (
         re.compile(
-            r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)(?!…)"""  # … is a placeholder in advice
+            r"""(?i)\b(\w*(?:password|passwd|passphrase|secret|token)\s?=\s?)(?!…|\$\(openssl\ rand\ )"""  # … is a placeholder in advice, $(…) makes a new one
             r"""('(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^\s&'",;]+)"""
         ),
         r"\1[hidden]",

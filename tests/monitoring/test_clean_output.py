@@ -339,4 +339,7 @@ def test_every_secret_of_the_environment_is_known_by_value_also_where_a_file_hol
 
 def test_the_word_for_a_secret_in_advice_stays_and_a_secret_does_not() -> None:
     assert redact("export SESSION_SECRET=…") == "export SESSION_SECRET=…"
+    makes_one = "export SESSION_SECRET=$(openssl rand -hex 32)"
+    assert redact(makes_one) == makes_one
+    assert redact("export SESSION_SECRET=$(openssl") == "export SESSION_SECRET=[hidden]"
     assert redact("export SESSION_SECRET=abc…") == "export SESSION_SECRET=[hidden]"
