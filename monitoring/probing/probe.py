@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 
 _CLOCK_SPARE_S = 1.0
 """Tolerance: the ``Date`` of an answer is in whole seconds."""
+_NOT_KNOWN = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+    }
+)
+"""Statuses by which a portal refuses a house or its token; others tell of the portal, or of another contract."""
 _RESEED = "Seed the portal's own database, with its own SESSION_SECRET: loadtest seed"
 
 
@@ -103,10 +113,8 @@ def check_house(settings: Settings, endpoint: Endpoint, house: House) -> str:
     status, page = _ask(settings, endpoint, house)
     whose = "the first house's QR token" if _what(endpoint) == "QR token" else "the first house"
     if status not in endpoint.statuses:
-        raise LoadTestError(
-            f"{endpoint.path}: the portal does not know {whose} ({status})",
-            "Make the tokens in the portal's own database: loadtest seed && loadtest qrs; or take its own houses: loadtest houses",
-        )
+        says = f"does not know {whose} ({status})" if status in _NOT_KNOWN else f"answered {status}"
+        raise LoadTestError(f"{endpoint.path}: the portal {says}", _for_known_houses(settings.contract))
     for answer in endpoint.accepted:
         for path, name in answer.own.items():
             if str(find(_object(page), path)) != house.value(name):
@@ -116,6 +124,15 @@ def check_house(settings: Settings, endpoint: Endpoint, house: House) -> str:
                 )
     used = status in {HTTPStatus.FOUND, HTTPStatus.TEMPORARY_REDIRECT}
     return f"the portal knows {whose}" + (", which has been used" if used else "")
+
+
+def _for_known_houses(contract: Contract) -> str:
+    """What to do where the portal does not answer for the fixture's houses."""
+    if contract.house_check is None:
+        return "Make the tokens in the portal's own database: loadtest seed && loadtest qrs; or take its own houses: loadtest houses"
+    registers = any(token.registration is not None for token in contract.signed.values())
+    command = "loadtest houses --register" if registers else "loadtest houses"
+    return f"Look at the address and the contract; take the portal's own houses: {command}; or seed one of your own"
 
 
 def _object(page: bytes) -> Any:

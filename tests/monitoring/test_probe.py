@@ -125,7 +125,8 @@ class OfTheLaterPortal(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        name = {"LV-PARK-009": "resolve-hit"}.get(asked["token"], "resolve-404")
+        names = {"LV-PARK-009": "resolve-hit", "LV-PARK-503": "error-503"}
+        name = names.get(asked["token"], "resolve-404")
         capture = Path(__file__).parents[1] / "captures" / f"{name}.jsonl"
         for line in map(json.loads, capture.read_text().splitlines()):
             self.wfile.write(line.get("latin1", "").encode("latin-1"))
@@ -165,6 +166,9 @@ def test_where_pages_know_every_name_another_request_tells_whether_a_house_is_kn
         error = found["house"].error
         assert error is not None
         assert "/api/houses/resolve: the portal does not know the first house (404)" in str(error)
+        assert "take the portal's own houses: loadtest houses; or" in str(error)
+    with later_portal("LV-PARK-503", tmp_path) as found:  # which says nothing about the house
+        assert "/api/houses/resolve: the portal answered 503" in str(found["house"].error)
     with later_portal("LV-PARK-009", tmp_path, development_id="another") as found:
         error = found["house"].error
         assert error is not None
