@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import LoadTestError, NoVerdictError
+from conf.operations import Operation
 from conf.run_directory import RUN_DIR_VARIABLE
 from monitoring.journal.run_errors import copy_errors
 from monitoring.redaction.clean_console import CleanConsole
@@ -98,7 +99,11 @@ def _check_counts(run: Run) -> None:
 
 
 def _check_houses(run: Run) -> None:
+    """Note that houses were onboarded again, where a house is onboarded once: where an answer says that a token is spent."""
     at, loads = run.dealer.reused_at, run.choice.settings.profile.loads
+    resolving = run.choice.settings.contract.endpoints.get(Operation.ONBOARDING_RESOLVE)
+    if resolving is None or not any(answer.spent for answer in resolving.accepted):
+        return
     if at and not any(loads[journey].reuse_houses for journey in run.choice.journeys if journey in loads):
         run.note_problem(
             ProblemCode.FIXTURE_EXHAUSTED,
