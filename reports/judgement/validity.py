@@ -153,9 +153,7 @@ def _next_step(
 
 def _more_load(operation: Operation, profile: str) -> str:
     another = next(name for name in _PROFILES if name != profile)
-    return (
-        f"See the failures below, or put on more load: loadtest run {operation.journey} --profile {another}"
-    )
+    return f"See the failures below, or put on more load: run {operation.journey} with --profile {another}"
 
 
 def cut_off_notes(rows: Iterable[OperationRow]) -> Iterator[str]:
