@@ -20,7 +20,7 @@ from portal.model import model_of
 from portal.ranking import final_score, keyword_score
 from portal.ratelimit import limiter_of
 from portal.refusal import Refusal
-from portal.retrieval import GLOBAL, WHOLE_TENANT, other_homeowner, retrieve
+from portal.retrieval import GLOBAL, WHOLE_TENANT, foreign_chunk, other_homeowner, retrieve
 from portal.signed_token import verified_ids
 from portal.timing import now_of, timings_of
 from portal.tracking import note_house
@@ -67,6 +67,8 @@ async def answer(request: Request) -> JSONResponse:
     with timings.step("retrieval"):
         shown = await other_homeowner(database, asker) if faults_of(request).draw_default_tenant() else asker
         chunks = (await retrieve(database, question.message, shown, last=WHOLE_TENANT))[:_MATCHED]
+        if chunks and faults_of(request).draw_foreign_source():
+            chunks = [*chunks[:-1], *await foreign_chunk(database, asker)]
     if not chunks or interceptor_of(request).draw():
         return JSONResponse(_without_the_model())
     with timings.step("llm"):

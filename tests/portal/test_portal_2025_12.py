@@ -242,6 +242,15 @@ def test_the_fault_of_the_default_tenant_shows_global_chunks_and_another_house(
     assert resolved["unit_uid"].startswith("RG-GREEN-")
 
 
+def test_the_fault_of_a_foreign_source_shows_one_global_chunk(
+    portal: PortalInProcess, development: str
+) -> None:
+    with portal.faults(foreign_source_ratio=1.0):
+        matched = ask(portal, development, **TENANT).json["matched"]
+    assert [match["tier"] == "global" for match in matched] == [False] * (len(matched) - 1) + [True]
+    assert len(matched) > 1
+
+
 def test_no_sample_question_is_answered_with_another_developments_chunks_or_without_the_model(
     estate_of_units: Estate, development: str
 ) -> None:
