@@ -56,6 +56,8 @@ def command(
     )
     signed = f", each with a {' and a '.join(imported.signed)} signed now" if imported.signed else ""
     typer.echo(f"Wrote {imported.houses:,} houses of the portal's own{signed}.\n{settings.seed.fixture}")
+    if register and not any(token.registration for token in settings.contract.signed.values()):
+        typer.echo("Nothing was registered: no token that the contract's requests name has a row.")
     if imported.unregistered:
         tables = ", ".join(imported.unregistered)
         typer.echo(

@@ -35,6 +35,10 @@ _SYNTAX_AND_NAMES = "42"
 """Class of SQLSTATEs whose text quotes the query alone, and no row."""
 _WITH_A_WRITE = "data-modifying statements"
 """Of PostgreSQL's words about WITH … AS (INSERT …)."""
+_OF_ANOTHER_PORTAL = (
+    "Look whether DATABASE_URL leads to the portal's database, and name what that portal speaks: "
+    "loadtest houses --contract NAME"
+)
 _NEXT_STEP = "Correct the query: docs/houses.md says what its columns are"
 
 
@@ -200,4 +204,5 @@ def _refusals(place: str, database: DatabaseSettings) -> Iterator[None]:
                 "The query must only read",
             ) from None
         reason = words if code.startswith(_SYNTAX_AND_NAMES) else sqlstate_words(code, type(error).__name__)
-        raise LoadTestError(f"{place}: the database refused it: {reason}", _NEXT_STEP) from None
+        next_step = _OF_ANOTHER_PORTAL if isinstance(error, errors.UndefinedTable) else _NEXT_STEP
+        raise LoadTestError(f"{place}: the database refused it: {reason}", next_step) from None

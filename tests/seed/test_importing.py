@@ -274,6 +274,14 @@ def test_columns_and_values_that_are_no_houses_are_refused_each_in_a_sentence(
     assert not settings.seed.fixture.exists()
 
 
+def test_a_database_without_the_tables_is_perhaps_of_another_contract(
+    portal_database: str, settings_of: Callable[..., Settings]
+) -> None:
+    with pytest.raises(LoadTestError) as caught:
+        imported(settings_of(portal_database, "SELECT house_id, lot FROM homes", form=PLAIN))
+    assert "loadtest houses --contract NAME" in str(caught.value.next_step)
+
+
 def test_what_is_signed_is_not_read(portal_database: str, settings_of: Callable[..., Settings]) -> None:
     query = "SELECT id AS house_id, unit_uid AS lot, unit_uid, tenant_id, development_id, 'x' AS qr_token FROM units"
     assert refusal(settings_of(portal_database, query)).startswith(
@@ -428,3 +436,8 @@ def test_the_command_names_what_it_wrote_and_shows_no_secret(
     shown = read.stdout + written.stdout
     assert SECRET not in shown
     assert not [house for house in load_fixture(settings.seed.fixture) if house.qr_token in shown]
+    settings_of(portal_database, form=CONTRACT.replace("{{qr_token}}", "{{unit_uid}}"))
+    assert (
+        "Nothing was registered: no token"
+        in warm_python.run([*words, "--register"], cwd=tmp_path, env=environ).stdout
+    )
