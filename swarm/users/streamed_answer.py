@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conf.json_path import find
 from conf.operations import Outcome
 from conf.stream_figures import READING_WORDS_PER_S
+from monitoring.redaction.redact import redact
 from swarm.failure import RequestFailed
 from swarm.http.event_stream import EventStreamReader
 from swarm.users.field_judge import invalid
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from swarm.users.field_judge import FieldJudge
 
 _LONGEST_REASON = 200
+_LONGEST_LOOKED_AT = 10_000
+"""So many letters of a reason are searched for secrets; the rest is not shown."""
 _MOST_TOKENS = 10_000_000
 _NUMBER = re.compile(r"[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*")
 """A number or an id."""
@@ -156,9 +159,13 @@ class StreamedAnswer:
 
 def _stream_error(body: dict[str, Any], paths: tuple[JsonPath, ...]) -> RequestFailed:
     """The portal's own words, which may be of any length; what differs from answer to answer is only in the detail."""
-    found = [str(value) for path in paths if (value := find(body, path)) not in {None, ""}]
-    words = ["".join(filter(str.isprintable, text))[:_LONGEST_REASON] for text in found] or [
-        "without a reason"
-    ]
+    found = [find(body, path) for path in paths]
+    words = [_words(value) for value in found if value is not None and value != ""] or ["without a reason"]
     begin = "the portal ended the stream: "
     return RequestFailed(Outcome.STREAM_ERROR, begin + _NUMBER.sub("…", words[0]), begin + ", ".join(words))
+
+
+def _words(value: Any) -> str:
+    """Without secrets: a part of one, or one without its digits, would later not be known as a secret."""
+    said = "".join(filter(str.isprintable, str(value)[:_LONGEST_LOOKED_AT]))
+    return redact(said, keep_ids=True)[:_LONGEST_REASON]

@@ -96,6 +96,8 @@ def test_a_reader_of_four_words_a_second_waits_or_does_not(
         (text("Your") + event("error", message="Streaming failed"), Outcome.STREAM_ERROR, "the portal ended the stream: Streaming failed"),
         (event("error"), Outcome.STREAM_ERROR, "the portal ended the stream: without a reason"),
         (event("error", message="a\x1b[2Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[…Jb" + "c" * 195),
+        (event("error", message=["Model", "failed"]), Outcome.STREAM_ERROR, "the portal ended the stream: ['Model', 'failed']"),
+        (event("error", message={"code": "late"}), Outcome.STREAM_ERROR, "the portal ended the stream: {'code': 'late'}"),
         (event("tool"), Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
         (event("metadata", sources={}) + event("metadata", sources="all"), Outcome.VALIDATION, "sources of an event is not a list"),
         (b'data: {"type": ["text"]}\n\n', Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
@@ -127,6 +129,17 @@ def test_a_kind_with_two_meanings_is_refused() -> None:
         ValueError, match="kind 'text' ends an answer, says that it failed, or is one of the others"
     ):
         Stream(content={"text": "content"}, done=("text",))
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoiaG9tZW93bmVyIn0.c2lnbmF0dXJlLW9mLWEtaG9tZW93bmVy"
+
+
+@pytest.mark.parametrize("before", ["Bad token", "x" * 180 + " bad token"])
+def test_secrets_in_a_reason_are_hidden_before_it_is_shortened_and_its_numbers_are(before: str) -> None:
+    with pytest.raises(RequestFailed) as failed:
+        read((1.0, event("error", message=f"{before} {JWT}")))
+    assert "eyJ" not in failed.value.message + failed.value.detail
+    assert failed.value.message == failed.value.detail == f"the portal ended the stream: {before} [token]"
 
 
 def test_ids_and_numbers_of_one_failure_are_in_its_detail_alone() -> None:
