@@ -17,6 +17,8 @@ from swarm.http.content import decode_content, too_large
 from swarm.http.response import Headers, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conf.target import Answers
 
 _FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
@@ -69,7 +71,8 @@ class AnswerReader:
         self._head_bytes = self._framing_bytes = self._lines = self._left = self._taken = 0
         self._complete = self._keeps_open = False
         self._status, self._headers = 0, Headers(b"")
-        self._step = self._read_head
+        self._step: Callable[[AnswerReader], bool] = AnswerReader._read_head
+        """No bound method: that would refer to the reader, which would then keep its body until Python looks for cycles."""
 
     def feed(self, data: bytes) -> bool:
         """
@@ -83,7 +86,7 @@ class AnswerReader:
             return True
         self._unread = self._unread[self._at :] + data
         self._at = 0
-        while not self._complete and self._step():
+        while not self._complete and self._step(self):
             pass
         return self._complete
 
@@ -115,7 +118,7 @@ class AnswerReader:
         return Response(self._status, self._headers, content)
 
     def _end(self) -> None:
-        if self._step != self._read_rest:
+        if self._step is not AnswerReader._read_rest:
             raise RequestFailed(Outcome.CONNECTION, CLOSED_HALFWAY)
         self._complete = True
 
@@ -169,13 +172,13 @@ class AnswerReader:
                 self._keeps_open = False
             self._complete = True
         elif chunked:
-            self._step = self._read_chunk_size
+            self._step = AnswerReader._read_chunk_size
         elif length is not None:
             if length > self._limits.body_bytes:
                 raise too_large()
-            self._left, self._step = length, self._read_length
+            self._left, self._step = length, AnswerReader._read_length
         else:
-            self._keeps_open, self._step = False, self._read_rest
+            self._keeps_open, self._step = False, AnswerReader._read_rest
 
     def _framing(self, *, is_1_1: bool) -> tuple[int | None, bool]:
         """The body's announced length, None where there is none, and whether the body comes in chunks."""
@@ -219,7 +222,7 @@ class AnswerReader:
         self._left = int(chunk[1], 16)
         if len(self._body) + self._left > self._limits.body_bytes:
             raise too_large()
-        self._step = self._read_chunk if self._left else self._read_trailer
+        self._step = AnswerReader._read_chunk if self._left else AnswerReader._read_trailer
         return True
 
     def _read_whole_chunks(self) -> None:
@@ -249,7 +252,7 @@ class AnswerReader:
         self._add(piece)
         if self._left:
             return False
-        self._step = self._read_chunk_end
+        self._step = AnswerReader._read_chunk_end
         return True
 
     def _read_chunk_end(self) -> bool:
@@ -259,7 +262,7 @@ class AnswerReader:
         if len(line_end) < len(_LINE_END):
             return False
         self._at += len(_LINE_END)
-        self._step = self._read_chunk_size
+        self._step = AnswerReader._read_chunk_size
         return True
 
     def _read_trailer(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -348,3 +349,16 @@ def test_whatever_comes_is_an_answer_or_a_failure_and_never_read_differently(
         assert theirs is not None
         assert (theirs.status, theirs.content) == (at_once.status, at_once.content)
         assert theirs.is_clean or not at_once.is_clean
+
+
+@pytest.mark.parametrize(
+    "data", [OK + b"Content-Length: 5\r\n\r\nhello", OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\n", b"no"]
+)
+def test_a_reader_is_gone_with_its_last_reference(data: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        read([data])
+        assert not [one for one in gc.get_objects() if type(one) is AnswerReader]
+    finally:
+        gc.enable()
