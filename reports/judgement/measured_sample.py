@@ -119,13 +119,14 @@ class MeasuredSample:
             late = [*_present(results, others), *_present(self._came(metric), [*Outcome])]
             slower = [Series.beyond(series, slower_than_ms) for series in late]
             slow = [series for series in slower if series.count]
-        if metric and metric.attempt:
-            never |= {outcome for outcome in Outcome if outcome.is_failure}
-        waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never]
-        lost = [
-            Series.never(series)
-            for series in (*_present(results, never), *_present(self._came(metric), never))
-        ]
+        failed = (
+            {one for one in Outcome if one.is_failure} if metric and metric.attempt and results else set()
+        )
+        waited = [outcome for outcome in Outcome if outcome.is_slow and outcome not in never | failed]
+        # Each failure is one of the whole results, though of a streamed answer it may have no such moment.
+        whole = self.planned if metric and metric.planned else self.results
+        parts = _present(whole, failed), _present(results, never), _present(self._came(metric), never)
+        lost = [Series.never(series) for part in parts for series in part]
         return Latencies(
             _merged([*_present(results, [Outcome.SUCCESS]), *lost]),
             _merged([*_present(results, waited), *slow]),
@@ -162,8 +163,9 @@ class MeasuredSample:
 
     def count(self, metric: Metric) -> int | None:
         """How many results the value rests on; None for a rate and a maximum, of which no interval is given."""
-        if metric.kind in {MetricKind.KEEPS_READING_RATIO, MetricKind.FAKE_STREAM_RATIO}:
-            return self.successes
+        if metric.kind in OF_STREAMS:
+            share = self._share_of_streams(metric.kind)
+            return share and share.decided
         if metric.kind in _SHARES:
             return self.attempts
         return (
@@ -229,13 +231,15 @@ class MeasuredSample:
         if kind is MetricKind.BROKEN_STREAM_RATIO:
             broken = self.with_outcome(Outcome.TRUNCATED) + self.with_outcome(Outcome.STREAM_ERROR)
             return _Share(broken, self.attempts, self.cut_off.count)
+        read = self._figure(Quantity.WAITED).get(
+            Outcome.SUCCESS, Series()
+        )  # one of each, and of no whole answer
         if kind is MetricKind.FAKE_STREAM_RATIO:
-            fake = self._figure(Quantity.FAKE).get(Outcome.SUCCESS)
-            return _Share(fake.count if fake else 0, self.successes, self.cut_off.count)
-        read = self._figure(Quantity.WAITED).get(Outcome.SUCCESS)
+            fake = self._figure(Quantity.FAKE).get(Outcome.SUCCESS, Series())
+            return _Share(fake.count, read.count, self.cut_off.count)
         waited_for = sum(self.with_outcome(one) for one in Outcome if one.is_slow and one.is_failure)
-        kept = read.whole.count_within(AT_ONCE_MS) if read else 0
-        return _Share(kept, self.successes + waited_for, self.cut_off.count)
+        kept = read.whole.count_within(AT_ONCE_MS)
+        return _Share(kept, read.count + waited_for, self.cut_off.count)
 
     def _good(self, limits: Limits) -> int | None:
         """Results that are good by *limits*; None where the run looked at streamed answers by other limits."""

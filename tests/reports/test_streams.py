@@ -71,6 +71,31 @@ def test_a_text_that_came_of_a_failed_answer_improves_nothing_and_counts_where_i
     assert judged(late, "first_content_attempt_p95_ms", pass_below=2000, fail_above=5000).state is State.FAIL
 
 
+@pytest.mark.parametrize("moment", ["last_content", "largest_gap", "first_source", "done"])
+def test_each_failure_is_an_attempt_of_every_moment_also_of_those_that_it_never_came_near(
+    moment: str,
+) -> None:
+    quick = {SUCCESS: [900.0] * 60, (SUCCESS, Moment(moment)): [900.0] * 60, Outcome.STATUS: [5.0] * 40}
+    finding = judged(quick, f"{moment}_attempt_p95_ms", pass_below=1000, fail_above=5000)
+    assert (finding.state, finding.value) == (State.FAIL, None)
+
+
+def test_failures_of_a_run_that_looked_at_no_stream_are_no_attempts_of_a_moment() -> None:
+    old = {SUCCESS: [900.0] * 60, Outcome.STATUS: [5.0] * 40}
+    finding = judged(old, "done_attempt_p95_ms", pass_below=1000, fail_above=5000)
+    assert finding.state not in {State.PASS, State.FAIL}
+
+
+def test_a_whole_answer_beside_streams_neither_keeps_a_reader_waiting_nor_dilutes_what_came_at_once() -> None:
+    both = {
+        SUCCESS: [900.0] * 100,
+        (SUCCESS, Quantity.WAITED): [0.001] * 50,
+        (SUCCESS, Quantity.FAKE): [0.001] * 25,
+    }
+    assert judged(both, "keeps_reading_ratio", pass_at_least=0.95).value == 1
+    assert judged(both, "fake_stream_ratio", pass_below=0.4).value == 0.5
+
+
 def test_what_no_answer_streamed_is_not_measured_and_never_zero() -> None:
     plain = {SUCCESS: [3000.0] * 95}
     for metric in ("first_content_p95_ms", "keeps_reading_ratio", "broken_stream_ratio", "fake_stream_ratio"):
@@ -98,6 +123,7 @@ def test_an_answer_that_falls_silent_did_not_keep_up_with_reading() -> None:
 
 def test_text_all_at_once_is_a_share_of_the_successes() -> None:
     recorded = {SUCCESS: [3000.0] * 90, TRUNCATED: [9.0] * 10, (SUCCESS, Quantity.FAKE): [0.001] * 9}
+    recorded |= {(SUCCESS, Quantity.WAITED): [0.001] * 90}
     assert judged(recorded, "fake_stream_ratio", pass_below=0.05).value == pytest.approx(0.1)
 
 
