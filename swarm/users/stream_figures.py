@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _US = 1e-6
 """A number is recorded as so many microseconds."""
-_WAITED_FOR = frozenset({Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.DONE})
+_WAITED_FOR = frozenset(Moment) - {Moment.FIRST_SOURCE, Moment.LARGEST_GAP}
 """What each homeowner waits for: where it did not come, the wait is its lower bound."""
 _READ_AT_ONCE = frozenset({Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE})
 """What a whole answer that is no stream gives at its end."""
@@ -64,9 +64,13 @@ def moments_s(
     if outcome is Outcome.SUCCESS:
         whole = dict.fromkeys(_READ_AT_ONCE, took_s) | came
         return whole | {Moment.LARGEST_GAP: max(stream.gaps_s, default=0.0)}, {}
+    silent_s = 0.0
+    if stream.contents and stream.done_s is None:  # then no text is known to be the last
+        silent_s = took_s - came.pop(Moment.LAST_CONTENT)
     missed = dict.fromkeys(_WAITED_FOR - came.keys(), took_s)
     if stream.contents:
-        missed[Moment.LARGEST_GAP] = max(*stream.gaps_s, took_s - came[Moment.LAST_CONTENT], 0.0)
+        gaps = missed if stream.done_s is None else came
+        gaps[Moment.LARGEST_GAP] = max(*stream.gaps_s, silent_s, 0.0)
     return missed, came
 
 

@@ -63,11 +63,23 @@ def test_an_answer_that_is_no_stream_can_be_read_when_it_is_whole() -> None:
 def test_what_never_came_was_waited_for_until_the_end(outcome: Outcome) -> None:
     silent = found(answer(headers_s=None, first_event_s=None), 30.0, outcome)
     assert silent == dict.fromkeys(
-        [Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.DONE], 30.0
+        [Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE], 30.0
     )
-    assert found(answer(1.0, 1.2), 31.2, outcome) == {Moment.DONE: 31.2, Moment.LARGEST_GAP: 30.0}
+    assert found(answer(1.0, 1.2), 31.2, outcome) == {
+        Moment.LAST_CONTENT: 31.2,
+        Moment.DONE: 31.2,
+        Moment.LARGEST_GAP: 30.0,
+    }
     _, came = moments_s(answer(1.0, 1.2), SENT_S, 31.2, outcome)
     assert came[Moment.FIRST_CONTENT] == pytest.approx(1.0)
+
+
+def test_nothing_is_waited_for_after_the_end_of_an_answer_whose_connection_fails_later() -> None:
+    missed, came = moments_s(answer(1.0, 1.5, done_s=1.6), SENT_S, 31.5, Outcome.IDLE)
+    assert missed == {}
+    assert [came[moment] for moment in (Moment.LAST_CONTENT, Moment.DONE, Moment.LARGEST_GAP)] == [
+        pytest.approx(at_s) for at_s in (1.5, 1.6, 0.5)
+    ]
 
 
 def test_stalls_are_what_gaps_have_beyond_their_limit_and_nothing_is_recorded_where_there_is_none() -> None:
