@@ -111,12 +111,18 @@ class FollowedStream:
         left_s = limit_s - (perf_counter() - (texts[-1][0] if texts else self._began_s))
         self._timer.close()
         if left_s <= 0:
-            what = "text" if texts else "first text"
-            outcome = Outcome.IDLE if texts else Outcome.TIMEOUT
-            self._waiting.throw(RequestFailed(outcome, f"no {what} within {limit_s:g} s"))
+            self._waiting.throw(self._silence(limit_s))
             return
         self._timer = gevent.get_hub().loop.timer(left_s)
         self._timer.start(self._look)
+
+    def _silence(self, limit_s: float) -> RequestFailed:
+        if self.answer.done_s is not None:
+            what = f"the answer ended, but its body did not within {limit_s:g} s"
+            return RequestFailed(Outcome.CONNECTION, what)
+        if self.answer.contents:
+            return RequestFailed(Outcome.IDLE, f"no text within {limit_s:g} s")
+        return RequestFailed(Outcome.TIMEOUT, f"no first text within {limit_s:g} s")
 
 
 def _is_stream(headers: Headers) -> bool:
