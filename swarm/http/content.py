@@ -71,7 +71,7 @@ class PieceDecoder:
             case "":
                 self._process = lambda piece, _: piece
             case "gzip" | "x-gzip":
-                self._process = zlib.decompressobj(_GZIP).decompress
+                self._process = _Members().decompress
             case "deflate":
                 self._process = zlib.decompressobj(_ZLIB).decompress
             case "br":
@@ -94,6 +94,23 @@ class PieceDecoder:
         self._left -= len(decoded)
         if self._left < 0:
             raise too_large()
+        return decoded
+
+
+class _Members:
+    """A gzip body that comes in pieces; it may have several members in a row."""
+
+    def __init__(self) -> None:
+        self._inflating, self._begun = zlib.decompressobj(_GZIP), 1
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        """What *piece* adds, up to *most* bytes; raises `zlib.error` as zlib does, and for too many members."""
+        decoded = self._inflating.decompress(piece, most)
+        while (rest := self._inflating.unused_data) and len(decoded) < most:
+            if self._begun == _MOST_MEMBERS:
+                raise zlib.error
+            self._inflating, self._begun = zlib.decompressobj(_GZIP), self._begun + 1
+            decoded += self._inflating.decompress(rest, most - len(decoded))
         return decoded
 
 

@@ -16,7 +16,7 @@ from patience import TIMEOUT_S
 
 from conf.operations import Outcome
 from swarm.failure import RequestFailed
-from swarm.http.content import decode_content
+from swarm.http.content import PieceDecoder, decode_content
 
 TEXT = b"Where is the stopcock? " * 200
 MOST_BYTES = 2_000_000
@@ -109,7 +109,7 @@ def test_a_body_of_nothing_but_empty_parts_is_given_up() -> None:
 
 _BOMBS = """
 import gzip, resource, sys, zlib, brotli
-from swarm.http.content import decode_content
+from swarm.http.content import PieceDecoder, decode_content
 from swarm.failure import RequestFailed
 name, layers = sys.argv[1], int(sys.argv[2])
 packing = {"gzip": zlib.compressobj(wbits=31), "deflate": zlib.compressobj(), "br": brotli.Compressor(quality=1)}[name]
@@ -138,3 +138,28 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(name: str, layers: int) -> N
     message, grown_kb = done.stdout.splitlines()
     assert message == "the body is larger than answers.body_bytes allows"
     assert int(grown_kb) < 20_000
+
+
+def piecewise(body: bytes, name: str, size: int = 1, most_bytes: int = MOST_BYTES) -> bytes:
+    decoder = PieceDecoder([name], most_bytes)
+    return b"".join(decoder.decode(body[at : at + size]) for at in range(0, len(body), size))
+
+
+@named_packers
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_pieces_of_a_body_make_the_whole(name: str, size: int) -> None:
+    assert piecewise(PACKERS[name](TEXT), name, size) == TEXT
+
+
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_pieces_of_gzip_may_be_several_members_and_not_endlessly_many(size: int) -> None:
+    assert piecewise(gzip.compress(TEXT) * 3, "gzip", size) == TEXT * 3
+    with pytest.raises(RequestFailed, match="not what content encoding gzip makes"):
+        piecewise(gzip.compress(b"") * 1_000, "gzip", size)
+
+
+@named_packers
+@pytest.mark.parametrize("size", [1, 10**6])
+def test_decoding_of_pieces_ends_where_there_is_too_much(name: str, size: int) -> None:
+    with pytest.raises(RequestFailed, match="larger than"):
+        piecewise(PACKERS[name](b"0" * 10**7), name, size)
