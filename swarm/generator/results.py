@@ -184,7 +184,8 @@ class Results:
         if said not in known and len(known) >= _MOST_SPLITS:
             said = "others"
         known.add(said)
-        self.recorder.record(tag._replace(split=f"{header.lower()}-{said}"), took_s)
+        name = _NO_NAME.sub("", header).lower()
+        self.recorder.record(tag._replace(split=f"{name}-{said}"), took_s)
 
     def _note_answer(self, tag: Tag, response: Any) -> None:
         """Note an answer's step times, or the rate limit or expired JWT for which it was refused."""

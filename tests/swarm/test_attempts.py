@@ -66,6 +66,19 @@ def explode() -> None:
     raise KeyError("eyJhbGciOiJIUzI1NiJ9.a-secret.that-must-not-be-told")
 
 
+@pytest.mark.parametrize("header", ["X-Cache", "x.cache", "x~|cache'"])
+def test_whatever_a_header_is_called_that_splits_results_they_can_be_read_back(
+    header: str, tmp_path: Path
+) -> None:
+    contract = load_settings(environ={}).contract
+    chat = contract.endpoint(CHAT).model_copy(update={"split_by": header})
+    results = Results(contract.model_copy(update={"chat": chat}), FailureLog(Tracker(tmp_path), 1, 0), 60.0)
+    response = SimpleNamespace(headers={header: "HIT, 1.5"})
+    results.note(Tag(CHAT, Outcome.SUCCESS, 0), 0.1, None, {"trace_id": "a"}, response)
+    (tag,) = map(Tag.parse, results.recorder.take())
+    assert tag.split.endswith("cache-hit15")
+
+
 def test_a_failure_is_the_result_and_ends_in_its_block(bench: Bench) -> None:
     failed = RequestFailed(Outcome.STATUS, "HTTP 500")
     with bench.attempt() as attempt:
