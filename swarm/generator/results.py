@@ -149,10 +149,12 @@ class Results:
         if trace_id is None:
             return
         try:
-            self.slowest.add(tag.operation.value, took_s, trace_id, texts=figures.texts if figures else ())
             self._note_answer(tag, response)
             self._note_split(tag, took_s, response)
-            if figures is not None and not tag.outcome.is_apart:
+            if tag.outcome.is_apart:
+                return
+            self.slowest.add(tag.operation.value, took_s, trace_id, texts=figures.texts if figures else ())
+            if figures is not None:
                 self._note_stream(tag, figures, context.get("late_s"))
                 gap_s = figures.moments_s.get(Moment.LARGEST_GAP)
                 if gap_s:

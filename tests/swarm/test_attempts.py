@@ -66,6 +66,13 @@ def explode() -> None:
     raise KeyError("eyJhbGciOiJIUzI1NiJ9.a-secret.that-must-not-be-told")
 
 
+def test_the_slowest_are_of_those_that_count(bench: Bench) -> None:
+    for outcome in Outcome:
+        bench.results.note(Tag(CHAT, outcome, 0), 1.0, None, {"trace_id": outcome.value}, None)
+    bench.results.note(Tag(CHAT, Outcome.ABANDONED, 0), 99.0, None, {"trace_id": "closed"}, None)
+    assert "closed" not in {trace_id for _, _, _, trace_id, *_ in bench.results.slowest.listed()}
+
+
 @pytest.mark.parametrize("header", ["X-Cache", "x.cache", "x~|cache'"])
 def test_whatever_a_header_is_called_that_splits_results_they_can_be_read_back(
     header: str, tmp_path: Path
