@@ -80,8 +80,9 @@ class FollowedStream:
                 return
             status, headers = reader.head
             self.answer.headers_s = at_s
-            self._decoder = PieceDecoder(headers.get_all("content-encoding"), self._limits.body_bytes)
             self.has_begun = status in self._statuses and _is_stream(headers)
+            encodings = headers.get_all("content-encoding") if self.has_begun else []
+            self._decoder = PieceDecoder(encodings, self._limits.body_bytes)
         if self.has_begun and (piece := self._decoder.decode(reader.take_body())):
             self.answer.feed(piece, at_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from time import perf_counter
 
 import gevent
@@ -50,6 +51,19 @@ def test_a_silence_is_called_by_what_was_waited_for(
     with pytest.raises(RequestFailed) as failed:
         follow(*pieces)
     assert (failed.value.outcome, failed.value.message) == (outcome, words)
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "gzip, br"])
+def test_only_a_streams_encoding_is_the_streams_fault(encoding: str) -> None:
+    assert STREAMED is not None
+    head = HEAD.replace(b"\r\n\r\n", f"\r\nContent-Encoding: {encoding}\r\n\r\n".encode())
+    for answer, is_fault in ((head, True), (head.replace(b"200 OK", b"503 Service Unavailable"), False)):
+        reader = AnswerReader("POST", SETTINGS.answers)
+        reader.feed(answer)
+        stream = FollowedStream(STREAMED, HOUSE, PATIENCE, SETTINGS.answers)
+        with pytest.raises(RequestFailed) if is_fault else nullcontext():
+            stream(reader, 0.0)
+        assert stream.has_begun is is_fault
 
 
 def test_a_homeowner_who_leaves_is_counted_apart_and_nothing_is_thrown_after_the_block() -> None:
