@@ -85,6 +85,8 @@ def parse_metric(name: str) -> Metric:
     if match := _LATENCY.fullmatch(name):
         planned, attempt = match["planned"] is not None, match["attempt"] is not None
         moment = Moment(match["moment"]) if match["moment"] else None
+        if planned and moment is Moment.LARGEST_GAP:
+            raise ValueError(f"{name!r} is not a metric: a gap between two texts has no planned start")
         if match["figure"]:
             return Metric(MetricKind(f"{match['figure']}_ms"), planned=planned, moment=moment)
         if percent := float(match["percent"].replace("_", ".")):

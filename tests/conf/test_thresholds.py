@@ -11,6 +11,7 @@ from conf.errors import SettingsError
 from conf.loading import load_settings
 from conf.metric import Metric, MetricKind, parse_metric
 from conf.operations import Operation, Outcome
+from conf.stream_figures import Moment
 from conf.subject import Subject, parse_subject
 from conf.thresholds import Limits
 
@@ -125,6 +126,12 @@ def test_a_metric_is_read_from_its_name(name: str, metric: Metric) -> None:
 def test_a_name_that_is_no_metrics_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a metric; allowed: success_ratio"):
         parse_metric(name)
+
+
+def test_a_gap_has_no_planned_start() -> None:
+    assert parse_metric("largest_gap_p95_ms").moment is Moment.LARGEST_GAP
+    with pytest.raises(ValueError, match="planned_largest_gap_p95_ms' is not a metric: a gap"):
+        parse_metric("planned_largest_gap_p95_ms")
 
 
 @pytest.mark.parametrize(
