@@ -111,7 +111,8 @@ class MeasuredSample:
         """
         results = self._durations(metric)
         if self.subject.outcome is not None:
-            return Latencies(results.get(self.subject.outcome) or Series())
+            named = {self.subject.outcome}
+            return Latencies(_merged([*_present(results, named), *_present(self._came(metric), named)]))
         never = {Outcome.CUT_OFF} if cut_off_lost else set()
         slow = []
         if slower_than_ms is not None:

@@ -96,6 +96,13 @@ def test_a_whole_answer_beside_streams_neither_keeps_a_reader_waiting_nor_dilute
     assert judged(both, "fake_stream_ratio", pass_below=0.4).value == 0.5
 
 
+def test_a_moment_of_one_outcome_is_of_all_its_answers_not_only_of_those_that_waited_for_it() -> None:
+    broken = {TRUNCATED: [9000.0] * 41, (TRUNCATED, Moment.FIRST_CONTENT): [9000.0]}
+    broken[TRUNCATED, Moment.FIRST_CONTENT, CAME] = [500.0] * 40
+    finding = judged(broken, "first_content_p50_ms", "chat.truncated", pass_below=2000)
+    assert finding.value == pytest.approx(500, rel=0.001)
+
+
 def test_what_no_answer_streamed_is_not_measured_and_never_zero() -> None:
     plain = {SUCCESS: [3000.0] * 95}
     for metric in ("first_content_p95_ms", "keeps_reading_ratio", "broken_stream_ratio", "fake_stream_ratio"):
