@@ -15,13 +15,24 @@ from pathlib import Path
 from benchmarks.figures import Figure, as_table
 from benchmarks.machine import described
 
-NAMES = ("throughput", "held_open", "processes", "dealing", "jwts", "seeding", "day_report")
+NAMES = (
+    "throughput",
+    "held_open",
+    "processes",
+    "stream_truth",
+    "stream_scale",
+    "stream_reading",
+    "dealing",
+    "jwts",
+    "seeding",
+    "day_report",
+)
 """Modules with a ``measure() -> list[Figure]``; one that is not there is left out."""
 RESULTS = Path(__file__).parent / "RESULTS.md"
 _HEAD = """# What the suite costs
 
 Written by `make bench`. Ratios are medians of rounds in which both sides take turns; each benchmark says how it measures at
-its head, in `benchmarks/`. All load goes to a null server on the same machine, which shares its cores.
+its head, in `benchmarks/`. All load goes to a server of the benchmarks' own on the same machine, which shares its cores.
 """
 
 

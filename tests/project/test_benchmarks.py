@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib import import_module
@@ -16,6 +17,7 @@ from benchmarks.documented import DOCS, put_table
 from benchmarks.estate import chat_answer
 from benchmarks.figures import Figure, as_table
 from benchmarks.null_server import null_server
+from benchmarks.stream_server import Pace, load_written, stream_server
 from conf.address import parse_origin
 from conf.loading import load_settings
 from swarm.http.connections import Connections
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 
 ROOT = Path(__file__).parents[2]
+BRISK = Pace(contents=8, first_s=0.05, gap_s=0.01, longest_s=0.05, heartbeat_s=0.01)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +36,13 @@ ROOT = Path(__file__).parents[2]
         ("throughput", {"rounds": 1, "seconds": 0.2, "with_peers": False}, 7),
         ("held_open", {"users": 30, "few": 10, "seconds": 1.5}, 3),
         ("processes", {"rounds": 1, "seconds": 1.0}, 2),  # longer than its users wait
+        ("stream_truth", {"rounds": 1, "seconds": 1.0, "streams": 3, "pace": BRISK, "circumstances": [(1, 0.01)]}, 1),
+        ("stream_scale", {"streams": (5,), "seconds": 1.5}, 2),
+        ("stream_reading", {"rounds": 1, "seconds": 0.2, "streams": (3, 3), "with_peers": False}, 6),
         ("jwts", {"tokens": 20, "rounds": 1}, 1),
         ("seeding", {"chunks": 2_000}, 1),
     ],
-)
+)  # fmt: skip
 def test_a_benchmark_finds_its_figures(
     name: str, sizes: Mapping[str, Any], figures: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,6 +77,24 @@ def test_the_null_server_counts_what_it_answers() -> None:
         connections.close()
     assert answers == {chat_answer()}
     assert (served.requests, served.open, served.connections) == (5, 0, 1)
+
+
+def test_the_stream_server_writes_down_each_text_that_it_writes(tmp_path: Path) -> None:
+    trace_id, log = "4bf9" * 8, tmp_path / "written.jsonl"
+    request = f"POST / HTTP/1.1\r\nContent-Length: 2\r\ntraceparent: 00-{trace_id}-00f0\r\n\r\nok".encode()
+    with stream_server(BRISK, log) as server:
+        address = parse_origin(server.base_url)
+        with socket.create_connection((address.host, address.port), TIMEOUT_S) as opened:
+            opened.sendall(request)
+            read = b""
+            while not read.endswith(b"0\r\n\r\n"):
+                read += opened.recv(65_536)
+    (written,) = load_written(log).values()
+    moments = [written.asked_s, *written.contents_s, written.done_s]
+    assert written.trace_id == trace_id
+    assert moments == sorted(moments)
+    assert len(written.contents_s) == read.count(b'"type":"text"') >= 4
+    assert read.count(b": ping")
 
 
 def test_a_table_says_of_each_figure_whether_it_is_what_was_wanted() -> None:
