@@ -65,13 +65,13 @@ class Load(BaseModel):
     arrivals: Arrivals = Arrivals.POISSON
     abandon_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.0,
-        description="Chat: share of streamed answers whose homeowner closes the page meanwhile ...",
+        description="Chat: share of streamed answers whose homeowner closes the page; all of these are apart ...",
     )
     abandon_within_s: float = Field(
         default=5.0,
         gt=0,
         le=LONGEST_S,
-        description="... at a random moment within so long; a quicker answer is read to its end.",
+        description="... at a random moment within so long; a quicker answer has ended by then.",
     )
     reuse_houses: bool = Field(default=False, description="Onboarding: a house may be scanned again.")
 

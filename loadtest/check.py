@@ -13,7 +13,8 @@ from conf.errors import ExitCode
 from conf.journeys import Chosen, choose_journeys
 from conf.loading import load_settings
 from conf.operations import ALL, Journey
-from monitoring.probing.preflight import Check, check, preflight
+from monitoring.probing.check import Check, check
+from monitoring.probing.preflight import preflight
 from monitoring.probing.probe import probe
 from monitoring.redaction.clean_console import CleanConsole
 

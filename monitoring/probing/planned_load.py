@@ -83,8 +83,8 @@ def warn_of_short_timeout(settings: Settings, journeys: Collection[Journey]) -> 
 def warn_of_short_stop(settings: Settings, journeys: Collection[Journey], stop_timeout_s: float) -> str:
     """A warning about requests that the end of the run may cut off after *stop_timeout_s*; empty without such."""
     requests = [op for journey in journeys for op in journey.operations if op.kind is Kind.REQUEST]
-    names = dict.fromkeys(wait_limit(operation, settings.contract.streamed) for operation in requests)
-    limits_s = {name: _limit_s(settings, name) for name in names}
+    names = {wait_limit(operation, settings.contract.streamed) for operation in requests}
+    limits_s = {name: _limit_s(settings, name) for name in sorted(names, reverse=True)}
     statement_s = limits_s.get(_STATEMENT, stop_timeout_s)
     if statement_s < stop_timeout_s:  # a search waits for a connection first
         both_s = settings.database.pool_timeout_s + statement_s

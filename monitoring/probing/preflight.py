@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,16 @@ from conf.errors import LoadTestError
 from conf.operations import Destination, Journey
 from conf.run_directory import unwritable
 from conf.trace_exporters import named_exporters, require_allowed_exporters
+from monitoring.probing.check import Check, check
 from monitoring.probing.page import UntrustedError, read_page
 from monitoring.probing.planned_load import check_criteria, questions_words, warn_of_short_stop
+from monitoring.probing.probe import check_houses
 from monitoring.probing.searched_database import check_database
 from monitoring.probing.usable_houses import check_fixture, check_secret, fixture_words
 from seed.fixture import load_fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from conf.settings import Settings
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 
 _LEAST_ROOM_BYTES = 1 << 18
 """Every run writes at least this much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check and its result."""
-
-    name: str
-    error: LoadTestError | None = None
-    found: str = ""
-    """What the check saw, when it passes."""
 
 
 def preflight(
@@ -59,6 +50,8 @@ def preflight(
         yield check("secret", lambda: check_secret(settings, house))
     if Destination.PORTAL in targets:
         yield check("portal", lambda: check_portal(settings))
+        if settings.contract.house_check is not None and house is not None:
+            yield check("houses", lambda: check_houses(settings))
     if Destination.DATABASE in targets:
         yield check("database", lambda: check_database(settings, house))
 
@@ -73,14 +66,6 @@ def require_ready(settings: Settings, journeys: Iterable[Journey], run_time_s: f
     found = [str(check.error) for check in preflight(settings, journeys, run_time_s, now) if check.error]
     if found:
         raise LoadTestError("\n".join(found).removeprefix("Error: "))
-
-
-def check(name: str, look: Callable[[], str]) -> Check:
-    """Call *look*, and keep what it saw, or its error."""
-    try:
-        return Check(name, found=look())
-    except LoadTestError as error:
-        return Check(name, error)
 
 
 def _first_house(settings: Settings) -> House | None:

@@ -7,6 +7,7 @@ from locust.exception import StopTest, StopUser
 from typing import TYPE_CHECKING, Any
 
 from conf.address import parse_origin
+from conf.operations import Outcome
 from swarm.failure import CountedApart, RequestFailed
 from swarm.http.connections import Connections
 from swarm.http.cookies import Cookies
@@ -77,6 +78,7 @@ class PortalUser(JourneyUser):
         """
         endpoint = self.settings.contract.endpoint(operation)
         url = f"{self.host}{endpoint.path}"
+        leaves_s = self._leaving_s(endpoint)
         self.part.ceiling.wait()
         with self.attempt(endpoint.method, operation, flow, url) as attempt:
             trace = self.generator.tracing.begin(operation.value)
@@ -84,7 +86,7 @@ class PortalUser(JourneyUser):
             status, ended = 0, "broken off"  # stays so where the user is killed before the answer
             try:
                 request = self._writer.write(operation, endpoint, house, words, trace.traceparent)
-                response = self._exchange(endpoint, request, house, attempt)
+                response = self._exchange(endpoint, request, house, attempt, leaves_s)
                 status = response.status_code
                 expected = self._require(endpoint, url, response, house)
                 attempt.given = read_given(expected, response, self.random)
@@ -94,12 +96,30 @@ class PortalUser(JourneyUser):
                 raise
             except Exception as error:
                 ended = repr(error) if isinstance(error, RequestFailed) else type(error).__name__
+                if (
+                    leaves_s is not None
+                    and isinstance(error, RequestFailed)
+                    and error.outcome is not Outcome.ISOLATION
+                ):
+                    raise CountedApart(Outcome.ABANDONED) from None
                 raise
             finally:
                 trace.end(ended, status)
+            # Answers that came before the page was closed, too: else only slow ones would be missing from the figures.
+            if leaves_s is not None:
+                raise CountedApart(Outcome.ABANDONED)
         return attempt
 
-    def _exchange(self, endpoint: Endpoint, request: bytes, house: House, attempt: Attempt) -> Response:
+    def _leaving_s(self, endpoint: Endpoint) -> float | None:
+        """When the homeowner closes the page, in seconds from sending; None: not before the answer has ended."""
+        ratio = self.load.abandon_ratio
+        if endpoint.streamed is None or not ratio or self.random.random() >= ratio:
+            return None
+        return self.random.uniform(0.0, self.load.abandon_within_s)
+
+    def _exchange(
+        self, endpoint: Endpoint, request: bytes, house: House, attempt: Attempt, leaves_s: float | None
+    ) -> Response:
         """The whole answer; raises `RequestFailed` where there is none, or where a stream is not what the contract says."""
         streamed = endpoint.streamed
         if streamed is None:
@@ -107,9 +127,6 @@ class PortalUser(JourneyUser):
             attempt.answered(response)
             return response
         patience = self.settings.streams
-        leaves_s = None
-        if self.load.abandon_ratio and self.random.random() < self.load.abandon_ratio:
-            leaves_s = self.random.uniform(0.0, self.load.abandon_within_s)
         answers = self.settings.answers
         with FollowedStream(streamed, house, patience, answers, leaves_after_s=leaves_s) as stream:
             attempt.stream = stream.answer

@@ -100,7 +100,7 @@ class StreamedAnswer:
     def _take(self, event: Event, at_s: float) -> None:
         if self.first_event_s is None:
             self.first_event_s = at_s
-        if event.data in self._expected.done:
+        if event.data in self._expected.done or self._ends_by_name(event):
             self._finish(at_s)
             return
         body = parse_object(event.data, "an event")
@@ -119,6 +119,15 @@ class StreamedAnswer:
             self._take_sources(find(body, meaning.sources), meaning.sources, at_s)
         if meaning.content:
             self._take_text(find(body, meaning.content), meaning.content, at_s)
+
+    def _ends_by_name(self, event: Event) -> bool:
+        """Whether the event's own name ends the answer, whatever text it holds; raises where it says that the portal failed."""
+        meaning = self._meanings.get(event.kind) if self._expected.kind is None else None
+        if meaning is None or event.data.lstrip().startswith("{"):
+            return False
+        if meaning.reasons is not None:
+            raise _stream_error({"": event.data}, ("",))
+        return meaning.is_last
 
     def _count_tokens(self, number: Any) -> None:
         """Take a number of all tokens so far; other values are no number of tokens, and no fault of the answer."""

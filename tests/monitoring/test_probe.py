@@ -20,7 +20,8 @@ from portal_process import SECRET, running_portal
 from conf.errors import LoadTestError
 from conf.loading import load_settings
 from conf.operations import Journey
-from monitoring.probing.probe import check_token, probe
+from monitoring.probing.check import Check, check
+from monitoring.probing.probe import check_houses, check_token, probe
 from monitoring.probing.vector_index import COSTLY_MS, look_at_vector_index
 from seed.jwts import homeowner_token
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from portal_process import Estate, Portal
 
     from conf.settings import Settings
-    from monitoring.probing.preflight import Check
     from seed.fixture import House
 
 pytest_plugins = ["portal_estate"]
@@ -56,7 +56,7 @@ def test_a_portal_that_knows_the_house_says_so_and_nothing_is_used_up(
         assert first == second
         assert [check.found for check in first.values()] == [
             "the portal accepts the first house's (/api/documents answered 200)",
-            "the portal knows the first house's QR token",
+            "the portal knows house LV-001's QR token",
             "20 connections, 20 of them idle",
         ]
         assert portal.resolve(house.qr_token).status == 200
@@ -78,7 +78,7 @@ def test_another_secret_another_tenant_and_an_unknown_code_are_told_with_what_to
     assert "(403)" in str(error)
     error = checks(portal, replace(house, qr_token="nobody-has-it"), tmp_path)["QR token"].error  # noqa: S106 - of no house
     assert error is not None
-    assert "does not know the first house's QR token (404)" in str(error)
+    assert "does not know house LV-001's QR token (404)" in str(error)
     assert "loadtest qrs" in str(error)
 
 
@@ -137,15 +137,15 @@ class OfTheLaterPortal(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def later_portal(uid: str, directory: Path, **changes: str) -> Iterator[dict[str, Check]]:
-    """What is checked of a house with this name."""
+def later_portal(uid: str, directory: Path, known: int = 0, **changes: str) -> Iterator[Check]:
+    """What is found of *known* houses that the portal knows and one with this name."""
     ids = {
         "tenant_id": "fdd1bd1a-97fa-4a1c-94b5-ae22dceb077d",
         "development_id": "e0833063-55ac-4201-a50e-f329c090fbd6",
     }
-    (directory / "houses.jsonl").write_text(
-        json.dumps({"house_id": "u-9", "lot": "9", "own": {"unit_uid": uid}} | ids | changes)
-    )
+    houses = [{"house_id": "u-9", "lot": "9", "own": {"unit_uid": "LV-PARK-009"}} | ids] * known
+    houses.append({"house_id": "u-9", "lot": "9", "own": {"unit_uid": uid}} | ids | changes)
+    (directory / "houses.jsonl").write_text("\n".join(map(json.dumps, houses)))
     with HTTPServer(("127.0.0.1", 0), OfTheLaterPortal) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
@@ -154,29 +154,28 @@ def later_portal(uid: str, directory: Path, **changes: str) -> Iterator[dict[str
                 "target.contract": "portal-2026",
                 "seed.fixture": str(directory / "houses.jsonl"),
             }
-            yield {check.name: check for check in probe(load_settings(given, environ={}), [Journey.CHAT])}
+            settings = load_settings(given, environ={})
+            yield check("houses", lambda: check_houses(settings))
         finally:
             server.shutdown()
 
 
 def test_where_pages_know_every_name_another_request_tells_whether_a_house_is_known(tmp_path: Path) -> None:
     with later_portal("LV-PARK-009", tmp_path) as found:
-        assert found["house"].found == "the portal knows the first house"
+        assert found.found == "the portal knows house 9"
     with later_portal("LV-PARK-999", tmp_path) as found:
-        error = found["house"].error
-        assert error is not None
-        assert "/api/houses/resolve: the portal does not know the first house (404)" in str(error)
-        assert "take the portal's own houses: loadtest houses; or" in str(error)
+        assert "/api/houses/resolve: the portal does not know house 9 (404)" in str(found.error)
+        assert "take the portal's own houses: loadtest houses; or" in str(found.error)
+    with later_portal("LV-PARK-999", tmp_path, known=9) as found:
+        assert "the portal does not know house 9 (404)" in str(found.error)
+    with later_portal("LV-PARK-009", tmp_path, known=29) as found:
+        assert found.found == "the portal knows all 10 that were asked for"
     with later_portal("LV-PARK-503", tmp_path) as found:  # which says nothing about the house
-        assert "/api/houses/resolve: the portal answered 503" in str(found["house"].error)
+        assert "/api/houses/resolve: the portal answered 503" in str(found.error)
     with later_portal("LV-PARK-009", tmp_path, development_id="another") as found:
-        error = found["house"].error
-        assert error is not None
-        assert "another house than the fixture's first: development_id is not its development_id" in str(
-            error
-        )
+        assert "another house than 9: development_id is not its development_id" in str(found.error)
     with later_portal("", tmp_path) as found:  # the check of the fixture says what is missing
-        assert "house" not in found
+        assert "has not what the contract's house_check asks with" in found.found
 
 
 @pytest.mark.parametrize(

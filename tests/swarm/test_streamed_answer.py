@@ -148,3 +148,20 @@ def test_ids_and_numbers_of_one_failure_are_in_its_detail_alone() -> None:
         read((1.0, said))
     assert failed.value.message == "the portal ended the stream: Model … failed"
     assert failed.value.detail == "the portal ended the stream: Model 7 failed, req 3f2a-77"
+
+
+NAMED = Stream(content={"message": "text"}, done=("done",), errors={"error": ("reason",)})
+
+
+def test_an_events_own_name_ends_an_answer_whatever_it_holds() -> None:
+    stream = b'event: message\ndata: {"text": "Yes."}\n\nevent: done\ndata: bye\n\n'
+    assert read((1.0, stream), expected=NAMED).done_s == 1.0
+
+
+def test_an_events_own_name_says_that_the_portal_failed_whatever_it_holds() -> None:
+    with pytest.raises(RequestFailed) as failed:
+        read((1.0, b"event: error\ndata: overloaded\n\n"), expected=NAMED)
+    assert (failed.value.outcome, failed.value.message) == (
+        Outcome.STREAM_ERROR,
+        "the portal ended the stream: overloaded",
+    )

@@ -171,3 +171,15 @@ def test_homeowners_who_close_the_page_are_counted_apart_and_the_portal_says_tha
     left = after["client_left"] - before.get("client_left", 0)
     assert QUESTIONS / 2 < left <= QUESTIONS  # the others had left before the stream began
     assert run.code == 3
+
+
+def test_as_many_pages_are_closed_as_the_profile_says_and_no_figure_improves_by_them(
+    portal: PortalInProcess, estate: Estate, tmp_path: Path
+) -> None:
+    leaving = f"{PROFILE}abandon_ratio = 0.5\nabandon_within_s = 0.2\n"
+    with portal.faults(no_text_ratio=0.3):
+        run = ask(portal, estate, tmp_path, leaving)
+    row = chat(run)
+    assert row.abandoned == pytest.approx(QUESTIONS / 2, abs=16)  # of 80, four standard deviations
+    assert row.abandoned + row.attempts == QUESTIONS
+    assert row.failures == pytest.approx(0.3 * row.attempts, abs=12)
