@@ -11,7 +11,7 @@ from rich.text import Text
 
 from conf.errors import ExitCode
 from conf.journeys import Chosen, choose_journeys
-from conf.loading import load_settings
+from conf.loading import choice_name, load_settings
 from conf.operations import ALL, Journey
 from monitoring.probing.check import Check, check
 from monitoring.probing.preflight import preflight
@@ -46,7 +46,7 @@ def command(
     Look at everything that runs of these journeys need: settings, run directory, fixture, tokens, secret, portal, database, vector index.
 
     Reads the settings, the fixture and the environment. Connects to the database where a journey searches it; asks the
-    portal for its health, and whether it knows the first house's JWT and QR token, where a journey needs them. Writes
+    portal for its health, and whether it knows houses, JWT and QR token of the fixture, where a journey needs them. Writes
     nothing, uses no token up, sends no load.
 
     Exits with 0 when a run can begin, with 2 when something must be put right first.
@@ -57,7 +57,11 @@ def command(
     longest_s = settings.profile.longest_s(chosen)
     console = CleanConsole(soft_wrap=True)
     failed = False
-    checks = [Check("journeys", found="; ".join((", ".join(chosen), *warnings)))]
+    spoken = f"{choice_name(settings.target.contract)}: {settings.contract.description}"
+    checks = [
+        Check("journeys", found="; ".join((", ".join(chosen), *warnings))),
+        Check("contract", found=spoken),
+    ]
     if any(endpoint.python for endpoint in settings.contract.endpoints.values()):
         from swarm.http.own_endpoint import require_own_endpoints  # noqa: PLC0415 - few contracts have such code
 

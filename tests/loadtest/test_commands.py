@@ -298,7 +298,7 @@ def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> Non
     ended = commands.run("loadtest", "check")
     assert ended.code == 0, ended.output
     names = [
-        "journeys", "criteria", "end of the run", "run directory", "questions", "fixture", "secret", "portal", "database", "JWT",
+        "journeys", "contract", "criteria", "end of the run", "run directory", "questions", "fixture", "secret", "portal", "database", "JWT",
         "QR token", "pool",
     ]  # fmt: skip
     assert [line.partition(":")[0] for line in ended.out.splitlines()] == [f"✓ {name}" for name in names]
