@@ -48,6 +48,7 @@ MOST_S, MOST_MB = 5.0, 300.0
 _HOURS, _VARIANTS = 24, 8
 _SEED = 17
 _FAILING = 0.02
+_FAILED = [outcome for outcome in Outcome if outcome is not Outcome.SUCCESS and not outcome.is_apart]
 _SIGMA = 0.35
 """Of the logarithm of a duration."""
 _MAKE = {Operation.CHAT: 12, Operation.ONBOARDING_FLOW: 8, Operation.RAG_SEARCH: 30}
@@ -80,7 +81,7 @@ def draw_part(hour: int, labels: Mapping[str, Iterable[str]], random: np.random.
     for flow, times in _MAKE.items():
         for _ in range(times):
             failing = random.random() < _FAILING
-            outcome = Outcome(random.choice(list(Outcome)[1:])) if failing else Outcome.SUCCESS
+            outcome = Outcome(random.choice(_FAILED)) if failing else Outcome.SUCCESS
             took_ms = 0.0
             for operation in _PARTS[flow] or (flow,):
                 ms = _MEDIAN_MS[operation] * pace * float(random.lognormal(0, _SIGMA))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": "Run journeys against the portal under test and judge them.",
     "report": "Judge a finished run again, by the thresholds it was configured with or by others.",
-    "check": "Look at everything a run needs: settings, run directory, fixture, tokens, secret, portal, database, vector index.",
+    "check": "Look at everything that runs of these journeys need: settings, run directory, fixture, tokens, secret, portal, database, vector index.",
     "seed": "Make the database and the fixture what a load test begins with: Longview Park, no homeowner moved in yet.",
     "houses": "Write the fixture from the database of a portal that has houses of its own.",
     "qrs": "Draw the onboarding QR code of every house of the fixture.",

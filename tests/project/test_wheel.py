@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from patience import EASY_LIMITS, TIMEOUT_S
+from patience import EASY_LIMITS, TIMEOUT_S, UNHURRIED
 
 from conf.operations import Journey
 
@@ -66,7 +66,7 @@ def test_the_wheel_holds_every_file_of_every_room(installed: Path) -> None:
 
 
 def test_an_installed_suite_makes_a_run_in_an_empty_directory(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "easy.toml").write_text(EASY_LIMITS)
+    (tmp_path / "easy.toml").write_text(EASY_LIMITS + UNHURRIED)
     code = "import locustfiles, swarm; print(locustfiles.__file__, swarm.__file__)"
     places = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)},
