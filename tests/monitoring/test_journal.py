@@ -395,7 +395,7 @@ def test_another_process_follows_to_the_new_segment(tmp_path: Path) -> None:
 def test_whole_segments_that_are_too_old_are_removed(when: str, tmp_path: Path) -> None:
     limits = SegmentLimits(segment_bytes=2_000, keep_s=1_000)
     journal = Journal(tmp_path, "errors", limits)
-    for number in range(100):
+    for number in range(150):
         assert journal.append(record(number=number))
     closed = sorted(tmp_path.glob("errors.0*.jsonl"))
     assert len(closed) > 4
@@ -404,7 +404,7 @@ def test_whole_segments_that_are_too_old_are_removed(when: str, tmp_path: Path) 
     (tmp_path / "errors.summary.jsonl").write_text("somebody's\n")
     os.utime(tmp_path / "errors.summary.jsonl", (0, 0))
     writer = Journal(tmp_path, "errors", limits) if when == "opening" else journal
-    for number in range(100, 101 if when == "opening" else 130):
+    for number in range(150, 151 if when == "opening" else 180):
         assert writer.append(record(number=number))
     assert next(segment.number for segment in segments(tmp_path, "errors")) == 4
     assert (tmp_path / "errors.summary.jsonl").exists()

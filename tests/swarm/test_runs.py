@@ -81,7 +81,7 @@ def test_a_homeowner_opens_a_document_that_the_list_names(
         pytest.param(["-u", "10", "-t", "3s"], None, id="run time"),
         pytest.param(["-u", "10", "-t", "60s"], (signal.SIGINT, 31), id="Ctrl-C"),
         pytest.param(["-u", "10", "-t", "60s"], (signal.SIGTERM, 31), id="SIGTERM"),
-        pytest.param(["-u", "10", "-t", "3s", "--processes", "2"], None, id="two processes"),
+        pytest.param(["-u", "10", "-t", "8s", "--processes", "2"], None, id="two processes"),
         pytest.param(
             ["-u", "10", "-t", "60s", "--processes", "2"], (signal.SIGINT, 31), id="two processes, Ctrl-C"
         ),
