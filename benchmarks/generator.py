@@ -34,8 +34,8 @@ class Rate(NamedTuple):
 
     @property
     def per_core(self) -> float:
-        """Requests per second of one core's time; a busy neighbour does not lower it."""
-        return self.requests / self.cpu_s
+        """Requests per second of one core's time; a busy neighbour does not lower it. The clock has hundredths of a second."""
+        return self.requests / max(self.cpu_s, 0.01)
 
     @property
     def per_second(self) -> float:

@@ -179,12 +179,13 @@ def test_whether_houses_may_be_used_again_is_said_by_the_journeys_that_run(
     journeys: str, onboarding: str, problems: str
 ) -> None:
     script = f"""
+from conf.loading import load_settings
 from conf.operations import Journey
 from conf.profile import Load
 from swarm.owner.finishing import _check_houses
 loads = {{Journey.DOCUMENTS: Load(iterations=1), Journey.ONBOARDING: {onboarding}}}
 profile = SimpleNamespace(loads={{journey: load for journey, load in loads.items() if load}})
-run.choice = SimpleNamespace(settings=SimpleNamespace(profile=profile), journeys={journeys})
+run.choice = SimpleNamespace(settings=SimpleNamespace(profile=profile, contract=load_settings(environ={{}}).contract), journeys={journeys})
 class Dealer:
     reused_at = "t"
     def __len__(self):
