@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,10 +83,14 @@ class Estate:
         request.write_text(
             json.dumps({"path": sent.path, "body": sent.body, "headers": headers}), encoding="utf-8"
         )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])  # Locust's own may be another run's on this machine
         no_ceiling = directory / "no-ceiling.toml"
         no_ceiling.write_text("[target]\nmax_users = 1_000_000\nmax_requests_per_second = 1_000_000\n")
         self.environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("LOADTEST_", "LOCUST_"))},
+            "LOCUST_MASTER_BIND_PORT": port,
+            "LOCUST_MASTER_NODE_PORT": port,
             "SESSION_SECRET": secret,
             "LOADTEST_CONFIG": str(no_ceiling),
             "LOADTEST_FIXTURE": str(fixture),

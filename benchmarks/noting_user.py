@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmarks.stream_floor import Noted
 from conf.operations import Outcome
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["HomeownerChatUser"]
 
 _note = Results.note
-_directory = Path(os.environ["BENCHMARK_NOTES"])
+_files: dict[int, TextIO] = {}
 
 
 def note(  # noqa: PLR0913, PLR0917 - as `Results.note`
@@ -38,8 +38,10 @@ def note(  # noqa: PLR0913, PLR0917 - as `Results.note`
     if figures is not None and tag.outcome is Outcome.SUCCESS:
         moments = (Moment.FIRST_CONTENT, Moment.LARGEST_GAP, Moment.DONE)
         noted = Noted(context["trace_id"], *(figures.moments_s[moment] for moment in moments))
-        with (_directory / f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
-            file.write(noted.line())
+        if (process := os.getpid()) not in _files:
+            notes = Path(os.environ["BENCHMARK_NOTES"]) / f"{process}.jsonl"
+            _files[process] = notes.open("a", encoding="utf-8", buffering=1)  # a line at a time
+        _files[process].write(noted.line())
 
 
 Results.note = note

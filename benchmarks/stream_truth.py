@@ -113,9 +113,15 @@ def _round(streams: int, processes: int, pace: Pace, seconds: float) -> Round:
             environ = estate.environ | STREAMED | {"BENCHMARK_NOTES": str(notes)}
             with generating(ours, environ), generating(bare, estate.environ):
                 until(lambda: server.served().open >= 1.8 * streams)
+                time.sleep(min(seconds, 2.0))  # all users have begun
                 begun_s = time.perf_counter()  # the server's clock, too
                 time.sleep(seconds)
-        written = {trace: one for trace, one in load_written(log).items() if one.asked_s >= begun_s}
+                ended_s = time.perf_counter()
+        written = {
+            trace_id: one
+            for trace_id, one in load_written(log).items()
+            if begun_s <= one.asked_s and one.done_s <= ended_s
+        }
         noted = load_noted(list(notes.iterdir()))
         return Round(
             sum(one.trace_id in written for one in noted),

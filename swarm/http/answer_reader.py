@@ -229,7 +229,7 @@ class AnswerReader:
         """
         Take the chunks that are here from their first byte to their last: nearly all of a stream's, one to a read.
 
-        What is anything else is left to the steps that follow. One by one they took three times as long.
+        What is anything else is left to the steps that follow. One by one they took twice as long.
         """
         unread, at, body = self._unread, self._at, self._body
         most_bytes, most_framing = self._limits.body_bytes, self._limits.header_bytes
