@@ -1,7 +1,8 @@
 """
 How many streamed answers does one process follow at once, each of 20 texts a second, before its event loop is late?
 
-Where the first number is too many for the machine, which the server shares, fewer are tried, until the lag is small enough.
+Where the first number is too many for the machine, fewer are tried, until the lag is small enough. The server needs more than
+half a core, too: where two cores are threads of one, as in many virtual machines, both become slower by more than half.
 """
 
 from __future__ import annotations
