@@ -100,6 +100,11 @@ class AnswerReader:
         """Status and headers of the answer; None until they are there."""
         return (self._status, self._headers) if self._status >= _FIRST_FINAL else None
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body must be decoded, or nothing is known of it yet."""
+        return self._status < _FIRST_FINAL or "content-encoding" in self._headers
+
     def take_body(self) -> bytes:
         """The part of the body that has come since the last call, as it was sent."""
         piece = bytes(self._body[self._taken :])

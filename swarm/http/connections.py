@@ -102,13 +102,19 @@ class Connections:
 
         def take(data: bytes) -> bool:
             at_s = perf_counter()
-            is_complete = reader.feed(data)
-            follow(reader, at_s)
-            return is_complete
+            try:
+                return reader.feed(data)
+            finally:  # one read may bring a part of the answer, and with it what breaks it off
+                follow(reader, at_s)
 
         try:
             connection.send(request)
-            if not take(connection.receive_first()):
+            is_complete = take(connection.receive_first())
+            while (
+                not is_complete and reader.is_encoded
+            ):  # decoding may take long, and then waits for other users
+                is_complete = take(connection.receive())
+            if not is_complete:
                 connection.receive_on(take)
         except BaseException:
             connection.close()

@@ -11,7 +11,7 @@ from conf.operations import Outcome
 from swarm.failure import RequestFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 ENCODINGS = "gzip, deflate, br"
 """Encodings that the suite asks for, and can decode."""
@@ -19,9 +19,12 @@ _KNOWN = frozenset({"zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack
 """Other registered encodings. A failure does not quote an unregistered one: each would be a failure of its own kind."""
 _MOST_ENCODINGS = 4
 _GZIP, _ZLIB, _RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
+_ZLIB_HEAD_BYTES = 2
 _MOST_MEMBERS = 16
 """Most members of a gzip body. Each one copies the rest of the body: a body of empty members would take minutes."""
 _BROTLI_STEP = 65_536
+_PIECE_BYTES = 32_768
+"""Of a stream, decoded at once: a read of 16 kB may become a thousand times as much."""
 
 
 def decode_content(body: bytes, encodings: Sequence[str], most_bytes: int) -> bytes:
@@ -69,49 +72,76 @@ class PieceDecoder:
         self._process: Callable[[bytes, int], bytes]
         match self._name:
             case "":
-                self._process = lambda piece, _: piece
+                pass
             case "gzip" | "x-gzip":
-                self._process = _Members().decompress
+                self._process = _Members(_GZIP, _MOST_MEMBERS).decompress
             case "deflate":
-                self._process = zlib.decompressobj(_ZLIB).decompress
+                self._process = _Deflated().decompress
             case "br":
                 inflating = brotli.Decompressor()
                 self._process = lambda piece, most: inflating.process(piece, output_buffer_limit=most)
             case _:
                 raise _unknown(self._name)
 
-    def decode(self, piece: bytes) -> bytes:
+    def decode(self, piece: bytes) -> Iterable[bytes]:
         """
-        What the next piece of the body adds.
+        What the next piece of the body adds, a bounded part at a time.
 
         Raises:
-            RequestFailed: It is not of the encoding, or it would be too much.
+            RequestFailed: It is not of the encoding, or it would be too much; both while the parts are taken.
         """
+        if self._name:
+            return self._parts(piece)
+        return (piece,) if piece else ()
+
+    def _parts(self, piece: bytes) -> Iterator[bytes]:
+        while decoded := self._decode(piece):
+            self._left -= len(decoded)
+            if self._left < 0:
+                raise too_large()
+            yield decoded
+            piece = b""
+
+    def _decode(self, piece: bytes) -> bytes:
         try:
-            decoded = self._process(piece, self._left + 1)
+            return self._process(piece, min(_PIECE_BYTES, self._left + 1))
         except (zlib.error, brotli.error):
             raise _broken(self._name) from None
-        self._left -= len(decoded)
-        if self._left < 0:
-            raise too_large()
-        return decoded
 
 
 class _Members:
-    """A gzip body that comes in pieces; it may have several members in a row."""
+    """A body that zlib undoes, in pieces; one of gzip may have several members in a row."""
 
-    def __init__(self) -> None:
-        self._inflating, self._begun = zlib.decompressobj(_GZIP), 1
+    def __init__(self, window: int, most: int) -> None:
+        self._window, self._most = window, most
+        self._inflating, self._begun = zlib.decompressobj(window), 1
 
     def decompress(self, piece: bytes, most: int) -> bytes:
-        """What *piece* adds, up to *most* bytes; raises `zlib.error` as zlib does, and for too many members."""
-        decoded = self._inflating.decompress(piece, most)
+        """What *piece* adds, up to *most* bytes, the rest with the next; raises `zlib.error` also for too many members."""
+        decoded = self._inflating.decompress(self._inflating.unconsumed_tail + piece, most)
         while (rest := self._inflating.unused_data) and len(decoded) < most:
-            if self._begun == _MOST_MEMBERS:
+            if self._begun == self._most:
                 raise zlib.error
-            self._inflating, self._begun = zlib.decompressobj(_GZIP), self._begun + 1
+            self._inflating, self._begun = zlib.decompressobj(self._window), self._begun + 1
             decoded += self._inflating.decompress(rest, most - len(decoded))
         return decoded
+
+
+class _Deflated:
+    """A deflate body in pieces: its first two bytes say whether it is bare."""
+
+    def __init__(self) -> None:
+        self._begin = b""
+        self._members: _Members | None = None
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        """As `_Members.decompress`."""
+        if self._members is None:
+            self._begin += piece
+            if len(self._begin) < _ZLIB_HEAD_BYTES:
+                return b""
+            piece, self._members = self._begin, _Members(_deflate_window(self._begin), 1)
+        return self._members.decompress(piece, most)
 
 
 def too_large() -> RequestFailed:
@@ -124,12 +154,16 @@ def _decode(body: bytes, name: str, most_bytes: int) -> bytes:
         case "gzip" | "x-gzip":
             return _inflate(body, _GZIP, "gzip", most_bytes)
         case "deflate":
-            # Some servers send bare deflate data, without the two bytes before and the checksum after them.
-            is_zlib = body[0] & 0x0F == zlib.DEFLATED and not int.from_bytes(body[:2]) % 31
-            return _inflate(body, _ZLIB if is_zlib else _RAW, "deflate", most_bytes)
+            return _inflate(body, _deflate_window(body), "deflate", most_bytes)
         case "br":
             return _decode_brotli(body, most_bytes)
     raise _unknown(name)
+
+
+def _deflate_window(body: bytes) -> int:
+    """Some servers send bare deflate data, without the two bytes before and the checksum after them."""
+    is_zlib = body[0] & 0x0F == zlib.DEFLATED and not int.from_bytes(body[:_ZLIB_HEAD_BYTES]) % 31
+    return _ZLIB if is_zlib else _RAW
 
 
 def _unknown(name: str) -> RequestFailed:

@@ -54,7 +54,7 @@ class EventStreamReader:
         for block in text.split("\n\n"):
             if block.startswith(_PLAIN) and "\n" not in block:
                 events.append(Event("message", block[len(_PLAIN) :], self.last_id))
-            elif event := self._read(block):
+            elif block and (event := self._read(block)):
                 events.append(event)
         return events
 

@@ -74,7 +74,12 @@ class FollowedStream:
             self._leaving.close()
 
     def __call__(self, reader: AnswerReader, at_s: float) -> None:
-        """Take what has come with a read at *at_s*; raises `RequestFailed` as `StreamedAnswer.feed` does."""
+        """
+        Take what has come with a read at *at_s*; other users run between the parts of much that was compressed.
+
+        Raises:
+            RequestFailed: As `StreamedAnswer.feed` does.
+        """
         if self._decoder is None:
             if reader.head is None:
                 return
@@ -83,8 +88,12 @@ class FollowedStream:
             self.has_begun = status in self._statuses and _is_stream(headers)
             encodings = headers.get_all("content-encoding") if self.has_begun else []
             self._decoder = PieceDecoder(encodings, self._limits.body_bytes)
-        if self.has_begun and (piece := self._decoder.decode(reader.take_body())):
-            self.answer.feed(piece, at_s)
+        if not self.has_begun:
+            return
+        for number, part in enumerate(self._decoder.decode(reader.take_body())):
+            if number:
+                gevent.sleep(0)
+            self.answer.feed(part, at_s)
 
     def end(self) -> None:
         """

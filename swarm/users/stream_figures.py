@@ -17,8 +17,6 @@ _US = 1e-6
 """A number is recorded as so many microseconds."""
 _WAITED_FOR = frozenset(Moment) - {Moment.FIRST_SOURCE, Moment.LARGEST_GAP}
 """What each homeowner waits for: where it did not come, the wait is its lower bound."""
-_READ_AT_ONCE = frozenset({Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE})
-"""What a whole answer that is no stream gives at its end."""
 _FAKE_RATIO = 0.9
 _FAKE_CONTENTS = 5
 """An answer with fewer texts may come at once."""
@@ -62,8 +60,7 @@ def moments_s(
     }
     came = {moment: at_s - began_s for moment, at_s in seen.items() if at_s is not None}
     if outcome is Outcome.SUCCESS:
-        whole = dict.fromkeys(_READ_AT_ONCE, took_s) | came
-        return whole | {Moment.LARGEST_GAP: max(stream.gaps_s, default=0.0)}, {}
+        return came | {Moment.LARGEST_GAP: max(stream.gaps_s, default=0.0)}, {}
     silent_s = 0.0
     if stream.contents and stream.done_s is None:  # then no text is known to be the last
         silent_s = took_s - came.pop(Moment.LAST_CONTENT)

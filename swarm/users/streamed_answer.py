@@ -25,8 +25,8 @@ _LONGEST_REASON = 200
 _LONGEST_LOOKED_AT = 10_000
 """So many letters of a reason are searched for secrets; the rest is not shown."""
 _MOST_TOKENS = 10_000_000
-_NUMBER = re.compile(r"[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*")
-"""A number or an id."""
+_NUMBER = re.compile(r"[\w-]*\d[\w-]*")
+"""A number or an id, such as ``req_8xk2`` or a UUID."""
 
 
 class StreamedAnswer:

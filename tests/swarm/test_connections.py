@@ -376,6 +376,19 @@ def test_an_answer_of_many_reads_is_seen_read_for_read_and_a_failure_in_it_ends_
             connections.exchange("POST", POST, follow)
 
 
+@pytest.mark.parametrize("encoding", ["", "Content-Encoding: gzip\r\n"])
+@pytest.mark.parametrize("size", [5, 300_000])
+def test_what_came_before_an_answer_broke_off_is_seen_also_of_the_same_read(
+    opened: Open, encoding: str, size: int
+) -> None:
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{encoding}\r\n{size:x}\r\n".encode()
+    with portal([head + b"x" * size + b"\r\nno size\r\n"]) as running:
+        seen = bytearray()
+        with gevent.Timeout(60), pytest.raises(RequestFailed, match="not HTTP"):
+            opened(running).exchange("POST", POST, lambda reader, _: seen.extend(reader.take_body()))
+    assert seen == b"x" * size
+
+
 def test_a_silent_portal_is_a_timeout_and_so_is_one_that_drips() -> None:
     target = load_settings(environ={}).target.model_copy(update={"request_timeout_s": 0.3})
     for answers in ([b""], [ANSWER[:20]]):

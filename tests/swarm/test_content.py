@@ -142,7 +142,7 @@ def test_a_bomb_costs_no_more_memory_than_the_limit(name: str, layers: int) -> N
 
 def piecewise(body: bytes, name: str, size: int = 1, most_bytes: int = MOST_BYTES) -> bytes:
     decoder = PieceDecoder([name], most_bytes)
-    return b"".join(decoder.decode(body[at : at + size]) for at in range(0, len(body), size))
+    return b"".join(part for at in range(0, len(body), size) for part in decoder.decode(body[at : at + size]))
 
 
 @named_packers
@@ -156,6 +156,22 @@ def test_pieces_of_gzip_may_be_several_members_and_not_endlessly_many(size: int)
     assert piecewise(gzip.compress(TEXT) * 3, "gzip", size) == TEXT * 3
     with pytest.raises(RequestFailed, match="not what content encoding gzip makes"):
         piecewise(gzip.compress(b"") * 1_000, "gzip", size)
+
+
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_pieces_of_deflate_may_be_bare_and_nothing_follows_them(size: int) -> None:
+    for body in (deflate_raw(TEXT), zlib.compress(TEXT)):
+        assert piecewise(body, "deflate", size) == TEXT
+        with pytest.raises(RequestFailed, match="not what content encoding deflate makes"):
+            piecewise(body + b"more", "deflate", size)
+
+
+@named_packers
+def test_a_small_piece_that_holds_much_is_decoded_in_bounded_parts(name: str) -> None:
+    text = bytes(2_000_000)
+    parts = list(PieceDecoder([name], len(text)).decode(PACKERS[name](text)))
+    assert b"".join(parts) == text
+    assert max(map(len, parts)) <= 100_000
 
 
 @named_packers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from contextlib import nullcontext
 from time import perf_counter
 
@@ -64,6 +65,27 @@ def test_only_a_streams_encoding_is_the_streams_fault(encoding: str) -> None:
         with pytest.raises(RequestFailed) if is_fault else nullcontext():
             stream(reader, 0.0)
         assert stream.has_begun is is_fault
+
+
+def test_others_run_while_much_is_decoded_that_came_in_one_read() -> None:
+    assert STREAMED is not None
+    reader = AnswerReader("POST", SETTINGS.answers)
+    reader.feed(HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n"))
+    reader.feed(gzip.compress(b":\n\n" * 100_000 + TEXT + DONE))
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            gevent.sleep(0)
+
+    stream, ticking = FollowedStream(STREAMED, HOUSE, PATIENCE, SETTINGS.answers), gevent.spawn(tick)
+    stream(reader, 1.0)
+    ticking.kill()
+    stream.end()
+    assert (stream.answer.heartbeats, stream.answer.done_s) == (100_000, 1.0)
+    assert ticks >= 5
 
 
 def test_a_homeowner_who_leaves_is_counted_apart_and_nothing_is_thrown_after_the_block() -> None:

@@ -53,12 +53,6 @@ def test_a_single_text_has_no_gap_to_wait_for() -> None:
     assert found(answer(1.0, done_s=1.0), 1.0, Outcome.SUCCESS)[Moment.LARGEST_GAP] == 0
 
 
-def test_an_answer_that_is_no_stream_can_be_read_when_it_is_whole() -> None:
-    whole = found(answer(first_event_s=None), 0.8, Outcome.SUCCESS)
-    assert [whole[moment] for moment in (Moment.FIRST_CONTENT, Moment.LAST_CONTENT, Moment.DONE)] == [0.8] * 3
-    assert Moment.FIRST_EVENT not in whole
-
-
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o.is_failure or o is Outcome.CUT_OFF])
 def test_what_never_came_was_waited_for_until_the_end(outcome: Outcome) -> None:
     silent = found(answer(headers_s=None, first_event_s=None), 30.0, outcome)

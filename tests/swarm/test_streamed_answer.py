@@ -95,7 +95,7 @@ def test_a_reader_of_four_words_a_second_waits_or_does_not(
         (METADATA + text(" \n") + DONE, Outcome.NO_CONTENT, "the answer ended without a text"),
         (text("Your") + event("error", message="Streaming failed"), Outcome.STREAM_ERROR, "the portal ended the stream: Streaming failed"),
         (event("error"), Outcome.STREAM_ERROR, "the portal ended the stream: without a reason"),
-        (event("error", message="a\x1b[2Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[…Jb" + "c" * 195),
+        (event("error", message="a\x1b[Jb\n" + "c" * 999, error_code=7), Outcome.STREAM_ERROR, "the portal ended the stream: a[Jb" + "c" * 196),
         (event("error", message=["Model", "failed"]), Outcome.STREAM_ERROR, "the portal ended the stream: ['Model', 'failed']"),
         (event("error", message={"code": "late"}), Outcome.STREAM_ERROR, "the portal ended the stream: {'code': 'late'}"),
         (event("tool"), Outcome.VALIDATION, "the stream holds an event of a kind that the contract does not name"),
@@ -148,6 +148,15 @@ def test_ids_and_numbers_of_one_failure_are_in_its_detail_alone() -> None:
         read((1.0, said))
     assert failed.value.message == "the portal ended the stream: Model … failed"
     assert failed.value.detail == "the portal ended the stream: Model 7 failed, req 3f2a-77"
+
+
+@pytest.mark.parametrize(
+    "name", ["req_x8kz2q", "3F2504E0-4F89-11D3-9A0C-0305E82C3301", "gpt4-turbo", "0x7fzz", "7"]
+)
+def test_a_word_with_a_digit_in_it_names_one_case_and_no_kind(name: str) -> None:
+    with pytest.raises(RequestFailed) as failed:
+        read((1.0, event("error", message=f"no answer ({name}) in time")))
+    assert failed.value.message == "the portal ended the stream: no answer (…) in time"
 
 
 NAMED = Stream(content={"message": "text"}, done=("done",), errors={"error": ("reason",)})
