@@ -12,6 +12,8 @@ from conf.subject import parse_subject
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from conf.contract import Contract
+    from conf.operations import Operation
     from conf.settings import Settings
 
 
@@ -46,12 +48,17 @@ def choose_journeys(word: str, offered: Sequence[Journey], settings: Settings) -
     return Chosen(ready, (*left_out, *(words for journey in ready for words in _unjudged(journey, settings))))
 
 
+def undescribed(journey: Journey, contract: Contract) -> list[Operation]:
+    """The requests of *journey* that the portal of *contract* does not have."""
+    requests = [operation for operation in journey.operations if operation.is_portal_request]
+    return [operation for operation in requests if operation not in contract.endpoints]
+
+
 def _lacks(journey: Journey, settings: Settings) -> Iterator[str]:
     """What it cannot be run without."""
     if journey not in settings.profile.loads:
         yield f"profile {choice_name(settings.run.profile)} has no [{journey}], which says how much load it makes"
-    requests = [operation for operation in journey.operations if operation.is_portal_request]
-    if missing := [operation for operation in requests if operation not in settings.contract.endpoints]:
+    if missing := undescribed(journey, settings.contract):
         contract = choice_name(settings.target.contract)
         yield f"contract {contract} does not describe {' and '.join(missing)}"
 

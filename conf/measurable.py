@@ -1,4 +1,8 @@
-"""Checks criteria against the load of a run: a criterion on something that will never be measured is a mistake."""
+"""
+Checks criteria and load of a run against each other and the contract.
+
+A criterion on something that will never be measured is a mistake, and so is a part of the load that will never happen.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from conf.subject import parse_subject
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from conf.operations import Journey
     from conf.profile import Profile
@@ -31,11 +36,11 @@ def require_measurable(
     thresholds: Thresholds,
     profile: Profile,
     journeys: Collection[Journey],
-    streamed: Collection[Operation],
+    streamed: AbstractSet[Operation],
     step_users: Collection[int] | None = None,
 ) -> None:
     """
-    Refuse criteria of these journeys that no run with this load can measure.
+    Refuse criteria of these journeys that no run with this load can measure, and homeowners who can never leave.
 
     Args:
         thresholds: The criteria; those of other journeys are not checked.
@@ -46,9 +51,14 @@ def require_measurable(
 
     Raises:
         SettingsError: A criterion names a step that does not exist, or a planned start where nothing is planned, or a
-            stream where none is.
+            stream where none is; or homeowners shall leave a stream where none is.
     """
-    mistakes = []
+    mistakes = [
+        f"profile.{journey}.abandon_ratio: the contract's answers to {journey} are not streamed, so no homeowner "
+        "leaves before the end of one"
+        for journey in journeys
+        if profile.load(journey).abandon_ratio and streamed.isdisjoint(journey.operations)
+    ]
     for text, demands in thresholds.items():
         subject = parse_subject(text)
         operation, users = subject.operation, subject.users

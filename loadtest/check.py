@@ -13,6 +13,7 @@ from conf.errors import ExitCode
 from conf.journeys import Chosen, choose_journeys
 from conf.loading import choice_name, load_settings
 from conf.operations import ALL, Journey
+from loadtest.words import known_words
 from monitoring.probing.check import Check, check
 from monitoring.probing.preflight import preflight
 from monitoring.probing.probe import probe
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 def command(
     journeys: Annotated[
-        list[Journey] | None,
+        list[str] | None,
         typer.Argument(
             metavar="[JOURNEY]…",
-            help="Journeys that shall run; none named: all that the contract has.",
+            callback=known_words,
+            help="Journeys that shall run; all, or none named: all that the contract has.",
             show_default=False,
         ),
     ] = None,
@@ -81,7 +83,7 @@ def command(
         raise typer.Exit(ExitCode.USAGE)
 
 
-def _chosen(named: Sequence[Journey], settings: Settings) -> Chosen:
+def _chosen(named: Sequence[str], settings: Settings) -> Chosen:
     """The journeys of *named*; where none is, all that the settings describe."""
     chosen = [choose_journeys(word, tuple(Journey), settings) for word in named or (ALL,)]
     journeys = tuple(dict.fromkeys(journey for found in chosen for journey in found.journeys))

@@ -14,12 +14,13 @@ import typer
 from conf.errors import INTERRUPTED, ExitCode, LoadTestError, NoVerdictError
 from conf.journeys import choose_journeys
 from conf.loading import absolute_choice, load_settings
-from conf.operations import ALL, Journey
+from conf.operations import Journey
 from conf.run_directory import LOG
 from conf.trace_exporters import require_allowed_exporters
 from loadtest.display import Display
 from loadtest.embedded import embedded_stack
 from loadtest.journey import run_journey
+from loadtest.words import JOURNEY_WORDS, known_word
 from monitoring.probing.planned_load import warn_of_short_stop
 from monitoring.probing.preflight import check_output, require_ready
 from monitoring.redaction.clean_console import CleanConsole
@@ -46,21 +47,12 @@ _BROUGHT_ALONG = {
 """Variables that an embedded run sets itself; the environment's values belong to another portal."""
 
 
-_WORDS = (*Journey, ALL)
-
-
-def _known(word: str) -> str:
-    if word not in _WORDS:
-        raise typer.BadParameter(f"{word!r} is not one of {', '.join(map(repr, map(str, _WORDS)))}.")
-    return word
-
-
 def command(  # noqa: PLR0913 - one parameter per option
     journey: Annotated[
         str,
         typer.Argument(
-            metavar="|".join(_WORDS),
-            callback=_known,
+            metavar="|".join(JOURNEY_WORDS),
+            callback=known_word,
             help="Which journey; all: one after the other, in this order.",
         ),
     ],

@@ -17,8 +17,10 @@ from flask import Response, g, jsonify, request
 from werkzeug.datastructures import ImmutableMultiDict
 
 from conf.errors import LoadTestError
+from conf.journeys import undescribed
 from conf.layers import CONF_DIR
 from conf.loading import choice_name, load_settings
+from conf.operations import ALL, Journey
 from monitoring.measurement import utc_now
 from monitoring.probing.preflight import require_ready
 from swarm.owner.choice import build_choice, chosen_journeys, refuse_too_many
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.web import WebUI
 
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from swarm.owner.choice import Choice
     from swarm.owner.owner import Owner
@@ -87,28 +89,33 @@ class StartForm:
         self._profiles = list(dict.fromkeys([profile, *known]))
 
     def install(self, web_ui: WebUI, may_start: Callable[[], bool]) -> None:
-        """Offer the profiles, and read the form of clients that *may_start* a run; Locust refuses others."""
+        """Offer the profiles, and the journeys that the portal has; read the form of clients that *may_start* a run; Locust refuses others."""
         assert web_ui.app is not None
         web_ui.template_args["all_profiles"] = self._profiles
         self._environment.profile = self._state.profile
         self._environment.events.test_start.add_listener(lambda **_: self._remember(asked_at_s=None))
         web_ui.app.before_request(lambda: self._read() if may_start() else None)
         web_ui.app.after_request(self._note_refusal)
-        fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles()
+        contract = self._owner.settings.contract
+        loaded = self._owner.offered
+        offered = [each for each in Journey if each in loaded and not undescribed(each, contract)]
+        fill_as_locust_does, words = web_ui.update_template_args, self._users_of_profiles(offered)
 
         def fill() -> None:
             fill_as_locust_does()  # type: ignore[no-untyped-call]  # Locust has no types here
-            web_ui.template_args["extra_options"]["journey"]["help_text"] = words
+            web_ui.template_args["extra_options"]["journey"] |= {
+                "choices": [ALL, *offered],
+                "help_text": words,
+            }
 
         web_ui.update_template_args = fill  # type: ignore[method-assign]  # the form has no other place for this text
 
-    def _users_of_profiles(self) -> str:
+    def _users_of_profiles(self, offered: Collection[Journey]) -> str:
         """How many users of each journey the profiles start together."""
         texts = []
         for name in self._profiles:
             with suppress(LoadTestError):  # reported when the profile is chosen
                 profile = load_settings({"run.profile": name}).profile
-                offered = set(self._owner.offered)
                 users = [f"{j} {load.most_users:,}" for j, load in profile.loads.items() if j in offered]
                 texts.append(f"{choice_name(name)}: {', '.join(users)}")
         return (

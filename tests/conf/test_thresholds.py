@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from conf.errors import SettingsError
 from conf.loading import load_settings
+from conf.measurable import require_measurable
 from conf.metric import Metric, MetricKind, parse_metric
-from conf.operations import Operation, Outcome
+from conf.operations import Journey, Operation, Outcome
 from conf.stream_figures import Moment
 from conf.subject import Subject, parse_subject
 from conf.thresholds import Limits
@@ -166,3 +167,28 @@ def test_the_shipped_table_is_the_documents() -> None:
     assert shipped[Operation.ONBOARDING_FLOW]["success_ratio"] == Limits(pass_at_least=1, fail_below=0.9)
     assert shipped[Operation.RAG_SEARCH]["p99_ms"] == Limits(pass_below=1000)
     assert shipped["portal"]["rss_mb"] == Limits(pass_below=200, fail_above=500)
+
+
+@pytest.mark.parametrize(
+    ("contract", "journeys", "is_mistake"),
+    [
+        ("phase17", [Journey.CHAT], True),
+        ("phase17", [Journey.RAG], False),
+        ("phase17-stream", [Journey.CHAT], False),
+    ],
+)
+def test_homeowners_who_shall_leave_answers_that_are_not_streamed_are_a_mistake_beside_the_others(
+    contract: str, journeys: list[Journey], *, is_mistake: bool
+) -> None:
+    settings = load_settings({"target.contract": contract}, environ={})
+    leaving = settings.profile.load(Journey.CHAT).model_copy(update={"abandon_ratio": 0.1})
+    profile = settings.profile.model_copy(update={"chat": leaving})
+    thresholds = settings.thresholds | {"rag_search@7": settings.thresholds["chat"]}
+    streamed = settings.contract.streamed
+    if not is_mistake:
+        require_measurable(settings.thresholds, profile, journeys, streamed)
+        return
+    with pytest.raises(SettingsError) as refused:
+        require_measurable(thresholds, profile, [*journeys, Journey.RAG], streamed)
+    assert "profile.chat.abandon_ratio: the contract's answers to chat are not streamed" in str(refused.value)
+    assert "the load has no step with 7 users" in str(refused.value)

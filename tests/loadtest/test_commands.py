@@ -302,6 +302,8 @@ def test_check_looks_at_everything_and_writes_nothing(commands: Commands) -> Non
         "QR token", "pool",
     ]  # fmt: skip
     assert [line.partition(":")[0] for line in ended.out.splitlines()] == [f"✓ {name}" for name in names]
+    of_all = commands.run("loadtest", "check", "all")
+    assert (of_all.code, of_all.out.splitlines()[0]) == (0, ended.out.splitlines()[0])
     of_onboarding = commands.run("loadtest", "check", "onboarding")
     left = {*names} - {line.partition(":")[0].removeprefix("✓ ") for line in of_onboarding.out.splitlines()}
     assert left == {"questions", "secret", "database", "JWT"}

@@ -54,15 +54,21 @@ def text_of(html: str) -> str:
     )
 
 
+def arguments(ui: WebUI) -> Any:
+    """What the page of the form is made of."""
+    found = re.search(r"window\.templateArgs = (\{.*\})", ui.get("/").text)
+    assert found
+    return json.loads(found[1])
+
+
 # --- the start form
 
 
 def test_the_form_offers_the_journeys_and_the_profiles_and_starts_with_the_settings_own(ui: WebUI) -> None:
-    page = ui.get("/").text
-    assert '"all_profiles": ["phase17", "capacity", "launch", "pilot", "smoke", "soak", "stress"]' in page
-    arguments = re.search(r"window\.templateArgs = (\{.*\})", page)
-    assert arguments
-    journey = json.loads(arguments[1])["extra_options"]["journey"]
+    assert arguments(ui)["all_profiles"] == [
+        "phase17", "capacity", "launch", "pilot", "smoke", "soak", "stress",
+    ]  # fmt: skip
+    journey = arguments(ui)["extra_options"]["journey"]
     assert (journey["choices"], journey["default_value"]) == (["all", *Journey], "all")
     assert "phase17: rag 50, chat 20, onboarding 20, documents 20; " in journey["help_text"]
 
@@ -167,8 +173,13 @@ def test_what_is_missing_is_said_in_the_form_and_can_be_put_right_while_the_ui_s
             assert ui.run(journey="chat", profile="smoke").problems == set()
 
 
-def test_a_master_without_workers_says_so(stack: Stack, tmp_path: Path) -> None:
-    with web_ui(stack, tmp_path, "--master") as ui:
+def test_a_master_offers_the_journeys_that_its_portal_has_and_says_that_it_has_no_workers(
+    stack: Stack, tmp_path: Path
+) -> None:
+    with web_ui(stack, tmp_path, "--master", LOADTEST_CONTRACT="portal-2026") as ui:
+        journey = arguments(ui)["extra_options"]["journey"]
+        assert journey["choices"] == ["all", *(each for each in Journey if each is not Journey.DOCUMENTS)]
+        assert "documents" not in journey["help_text"]
         assert "no worker has joined" in ui.swarm(journey="chat", profile="smoke")["message"]
         assert list(ui.runs.iterdir()) == []
 
