@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from conf.answer import Answer, AnswerFormat
+from conf.layers import MOMENT
 from conf.template import placeholders_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ class Endpoint(BaseModel):
     @field_validator("body")
     @classmethod
     def _is_json(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        json.dumps(body, allow_nan=False)
+        if json.dumps(MOMENT) in json.dumps(body, allow_nan=False):
+            raise ValueError("holds a date or time, which JSON has not; write it as a text, in quotes")
         return body
 
     @model_validator(mode="after")

@@ -15,6 +15,8 @@ import stat
 import tomllib
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
+from conf.refusal_words import refusal_words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -134,7 +136,7 @@ def build_model(kind: type[Model], document: object) -> Model:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{shortened(part)}: " for part in (".".join(map(str, first["loc"])),) if part)
-        raise ValueError(f"{place}{first['msg'].removeprefix('Value error, ')}") from None
+        raise ValueError(f"{place}{refusal_words(first)}") from None
 
 
 def parse_toml(content: bytes) -> dict[str, Any]:

@@ -15,6 +15,10 @@ CONF_DIR = Path(__file__).parent
 """Directory of the suite's own settings, profiles, contracts and baselines."""
 
 
+MOMENT = "\0moment"
+"""Key of such an object, which no file can hold."""
+
+
 class Layer(NamedTuple):
     """One source of settings, with its name for people."""
 
@@ -73,8 +77,8 @@ def lookup(values: Mapping[str, Any], key: str) -> object:
 
 
 def plain(value: object) -> object:
-    """A value for JSON: a path becomes text; a TOML date becomes an object, which no setting accepts."""
-    return str(value) if isinstance(value, Path) else {type(value).__name__: str(value)}
+    """A value for JSON: a path becomes text; a date or time of TOML becomes an object, which no setting accepts."""
+    return str(value) if isinstance(value, Path) else {MOMENT: str(value)}
 
 
 def is_text(layer: Layer) -> bool:

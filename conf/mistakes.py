@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from conf.environment import ENVIRONMENT, SECRETS
 from conf.input_file import shortened
+from conf.refusal_words import refusal_words
 from conf.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,17 +36,16 @@ def mistake_sentence(details: ErrorDetails, layers: Sequence[Layer]) -> str:
     held = location[:1] if details["type"] == "missing" and location[0] in _FILES else location
     source = next((layer.name for layer in reversed(layers) if _holds(layer.values, held)), "settings")
     place = source if source.removesuffix("_FILE") in ENVIRONMENT else f"{source}: {key}"
+    words = refusal_words(details)
     match details["type"]:
         case "extra_forbidden":
             if location[-1] in _RENAMED:
                 return f"{place}: is now {_RENAMED[str(location[-1])]}"
-            return f"{place}: is not a known key" + _nearest(str(location[-1]), _known_keys(location[:-1]))
-        case "missing":
-            return f"{place}: is required"
-        case "value_error":
-            return f"{place}: {details['msg'].removeprefix('Value error, ')}"
+            return f"{place}: {words}" + _nearest(str(location[-1]), _known_keys(location[:-1]))
+        case "missing" | "value_error":
+            return f"{place}: {words}"
     shown = isinstance(details["input"], (str, int, float)) and _SECRET_NAMES.isdisjoint(location)
-    return f"{place}: {details['msg']}" + (f" (given: {shown_value(details['input'])})" if shown else "")
+    return f"{place}: {words}" + (f" (given: {shown_value(details['input'])})" if shown else "")
 
 
 def _holds(values: Any, location: Sequence[int | str]) -> bool:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from conf.environment import ENVIRONMENT
 from conf.errors import SettingsError
-from conf.layers import CONF_DIR
+from conf.layers import CONF_DIR, Layer, merge, read_layer
 from conf.loading import absolute_choice, choice_name, load_settings
 from conf.operations import Operation
+from conf.refusal_words import refusal_words
+from conf.settings import Settings
 from swarm.provenance import recorded_settings
 
 if TYPE_CHECKING:
@@ -275,8 +280,8 @@ def test_every_mistake_in_a_profile_of_ones_own_is_told_with_its_file(tmp_path: 
         PROFILE.replace("users = 3", "usres = 3", 1).replace("[chat]\nusers = 3", "[chat]\nusers = 0")
     )
     mistakes = mistakes_of(overrides={"run.profile": str(path)})
-    assert sorted(mistake.partition(": Input")[0] for mistake in mistakes) == [
-        f"{path}: profile.chat.users",
+    assert sorted(mistakes) == [
+        f"{path}: profile.chat.users: must be 1 or more (given: 0)",
         f"{path}: profile.rag.usres: is not a known key; did you mean 'users'?",
     ]
 
@@ -292,7 +297,7 @@ def test_records_name_a_profile_of_ones_own_by_its_file_wherever_it_lies(
 
 def test_a_section_that_is_no_table_is_told_by_its_file(write_config: Callable[[str], Path]) -> None:
     file = write_config("database = 3")
-    assert [m.partition(": Input")[0] for m in mistakes_of(file)] == [f"{file}: database"]
+    assert mistakes_of(file) == [f"{file}: database: must be a table (given: 3)"]
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"x = ", b"[a]\n[a]"])
@@ -532,6 +537,33 @@ answer = { statuses = [200], format = "json", intercepted = { source = [] } }
     for key in keys:
         assert any(line.startswith(f"Error: {path}: contract.{key}") for line in told), (key, told)
     assert any(line.endswith('is now source_own = { … = "development_id" }') for line in told)
+
+
+@pytest.mark.parametrize(
+    "wrong", [True, -1, 1.5, 1e99, "", "x y\u2026", "x" * 500, [], [[]], {}, {"x y": {}}, None]
+)
+def test_every_refusal_of_every_key_is_in_the_words_of_the_project(wrong: Any) -> None:
+    shipped = merge([read_layer(CONF_DIR / "loadtest.toml", []), *map(with_section, ("profile", "contract"))])
+    for depth in range(1, 6):
+        with pytest.raises(ValidationError) as refused:
+            Settings.model_validate_json(json.dumps(with_all(shipped, wrong, depth)), strict=True)
+        words = [refusal_words(details) for details in refused.value.errors(include_url=False)]
+        assert len(words) > 5
+        assert [
+            each for each in words if re.match(r"[A-Z]\w+ (should|is not|inputs|required|may)", each)
+        ] == []
+
+
+def with_section(section: str) -> Layer:
+    name = {"profile": "phase17", "contract": "portal-2026"}[section]
+    return Layer(name, {section: read_layer(CONF_DIR / f"{section}s" / f"{name}.toml", []).values})
+
+
+def with_all(values: Any, wrong: Any, depth: int) -> Any:
+    """The same tables, with *wrong* for each value so many levels below."""
+    if depth == 0 or not isinstance(values, dict):
+        return wrong
+    return {key: with_all(value, wrong, depth - 1) for key, value in values.items()}
 
 
 def test_what_only_the_whole_contract_shows_is_reported_for_each_request(tmp_path: Path) -> None:

@@ -248,22 +248,27 @@ def mutations(content: bytes) -> st.SearchStrategy[bytes]:
     [
         (
             "[run]\nminimum_requests = true",
-            "run.minimum_requests: Input should be a valid integer (given: true)",
+            "run.minimum_requests: must be a whole number (given: true)",
         ),
         (
             '[run]\nminimum_requests = "5"',
-            "run.minimum_requests: Input should be a valid integer (given: '5')",
+            "run.minimum_requests: must be a whole number (given: '5')",
         ),
-        ('[target]\nrequest_timeout_s = "5"', "target.request_timeout_s: Input should be a valid number"),
-        ("[run]\nstrict = 1", "run.strict: Input should be a valid boolean"),
-        ("[target]\nrequest_timeout_s = inf", "target.request_timeout_s: Input should be a finite number"),
+        ('[target]\nrequest_timeout_s = "5"', "target.request_timeout_s: must be a number (given: '5')"),
+        ("[run]\nstrict = 1", "run.strict: must be true or false (given: 1)"),
+        ("[target]\nrequest_timeout_s = inf", "target.request_timeout_s: must be a finite number"),
         ("[run]\nrandom_seed = " + "9" * 5_000, "holds a number with thousands of digits"),
         ("[run]\nrandom_seed = " + "9" * 4_000, "run.random_seed is a number beyond 64 bits"),
         ("a = " + "[" * 10_000 + "]" * 10_000, f"is nested more than {MOST_NESTED} deep"),
         ("[" + ".".join("a" * 5_000) + "]", f"is nested more than {MOST_NESTED} deep"),
         ('[run]\noutput_dir = "a\\u0000b"', "run.output_dir holds a NUL character"),
         ("[run]\nprofile = 2020-01-01", "run.profile: "),
-        ("[contract.chat.headers]\nX = 5", "contract.chat.headers.X: Input should be a valid string"),
+        (
+            "[contract.chat.body]\nsince = 2020-01-01",
+            "contract.chat.body: holds a date or time, which JSON has not",
+        ),
+        ("[contract.chat.body]\na = { b = [07:30:00] }", "contract.chat.body: holds a date or time"),
+        ("[contract.chat.headers]\nX = 5", "contract.chat.headers.X: must be a text, in quotes (given: 5)"),
     ],
 )
 def test_a_setting_of_another_type_or_beyond_all_bounds_is_one_sentence(
