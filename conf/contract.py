@@ -38,6 +38,10 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     description: str
+    based_on: str = Field(
+        default="",
+        description="Contract of the suite that has the keys and tables which this one does not have itself.",
+    )
     health: str = Field(pattern="^/", description="Path that answers 200 when the portal is up.")
     health_is_cached: bool = Field(
         default=False, description="Whether it answers 200 also while the portal does not work."

@@ -156,5 +156,7 @@ def _on_its_base(layer: Layer, folder: str, mistakes: list[str]) -> Layer:
         )
         return layer
     below = _on_its_base(read_layer(CONF_DIR / folder / f"{base}.toml", mistakes), folder, mistakes)
-    own = {key: value for key, value in layer.values.items() if key != "based_on"}
-    return Layer(layer.name, below.values | own)
+    whole_layer = below.values | layer.values
+    if folder != "contracts":  # of a contract it is kept: the reference portal speaks what it is based on
+        del whole_layer["based_on"]
+    return Layer(layer.name, whole_layer)

@@ -13,6 +13,7 @@ from seed.jwts import require_secret, with_new_tokens
 from seed.own_houses import read_own_houses
 from seed.private_file import refuse_unwritable
 from seed.registration import register_tokens, rows_to_register
+from seed.request import require_sendable
 from seed.signed_tokens import with_signed_tokens
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def import_houses(  # noqa: PLR0913 - choices, each by name
     signed = signed_fields(contract)
     secret = require_secret(settings.session_secret) if signed else ""
     houses = read_own_houses(settings, place, limit=limit, only=only)
+    require_sendable(contract, houses)
     houses = list(with_signed_tokens(houses, contract.signed, secret, now))
     if "jwt" in signed:
         lifetime = timedelta(seconds=settings.seed.jwt_lifetime_s)

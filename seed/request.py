@@ -25,6 +25,8 @@ _NOTHING: Mapping[str, str] = {}
 _RESERVED = "!$%&'()*+,/:;=?@[]~"
 """Characters with a meaning in a path of the contract; in a value that is filled in they are percent-encoded."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+DOT_SEGMENTS = frozenset({".", ".."})
+"""In a path they stand for other pages, also percent-encoded."""
 
 
 class Request(NamedTuple):
@@ -105,27 +107,44 @@ def require_askable(contract: Contract, questions: Iterable[str]) -> None:
 
 def require_sendable(contract: Contract, houses: Sequence[House]) -> None:
     """
-    Check that the contract's headers can hold the values that fill them.
+    Check that the contract's headers and paths can hold the values that fill them.
 
     Raises:
-        LoadTestError: A house's field cannot stand in a header.
+        LoadTestError: A house's field cannot stand in a header, or would lead to another page.
     """
     for header, field in sorted(set(_header_fields(contract))):
-        if field == "question":
-            continue
-        unfit = [house.lot for house in houses if not _HEADER_VALUE.fullmatch(house.value(field))]
-        if unfit:
-            raise LoadTestError(
-                f"fixture: {field} of {len(unfit)} houses ({unfit[0]!r} first) has a line end or letters that no header "
-                f"may hold, and the contract's header {header} is filled with it",
-                "Write the fixture anew: loadtest seed; or change the contract",
-            )
+        if field != "question":
+            unfit = [house.lot for house in houses if not _HEADER_VALUE.fullmatch(house.value(field))]
+            what = "has a line end or letters that no header may hold"
+            _refuse_unfit(unfit, field, what, f"header {header}")
+    for endpoint in _all_endpoints(contract):
+        for field in sorted(set(_names(endpoint.path))):
+            unfit = [house.lot for house in houses if house.value(field) in DOT_SEGMENTS]
+            _refuse_unfit(unfit, field, "is one that leads to another page", f"path {endpoint.path}")
+
+
+def _refuse_unfit(unfit: Sequence[str], field: str, what: str, where: str) -> None:
+    if unfit:
+        raise LoadTestError(
+            f"fixture: {field} of {len(unfit)} houses ({unfit[0]!r} first) {what}, and the contract's {where} is filled "
+            "with it",
+            "Write the fixture anew, without them: loadtest seed, or loadtest houses; or change the contract",
+        )
+
+
+def _all_endpoints(contract: Contract) -> list[Endpoint]:
+    asked = (*contract.endpoints.values(), contract.token_check, contract.house_check)
+    return [endpoint for endpoint in asked if endpoint is not None]
 
 
 def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
-    for endpoint in (*contract.endpoints.values(), contract.token_check, contract.house_check):
-        for header, template in endpoint.headers.items() if endpoint else ():
-            yield from ((header, name) for _, name, _, _ in string.Formatter().parse(template) if name)
+    for endpoint in _all_endpoints(contract):
+        for header, template in endpoint.headers.items():
+            yield from ((header, name) for name in _names(template))
+
+
+def _names(template: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(template) if name]
 
 
 def _fill_path(endpoint: Endpoint, values: dict[str, object]) -> str:

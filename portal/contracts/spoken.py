@@ -76,20 +76,22 @@ SPOKEN = {
 }
 
 
-def require_spoken(choice: str) -> SpokenContract:
+def require_spoken(choice: str, based_on: str = "") -> SpokenContract:
     """
     The contract that *choice* names.
 
     Args:
         choice: ``target.contract``: a name, or the path of a file that is called like the contract it describes.
+        based_on: The contract on which a file of another name is based.
 
     Raises:
-        LoadTestError: The portal does not speak it.
+        LoadTestError: The portal speaks neither.
     """
     name = PurePath(choice).stem
-    if name not in SPOKEN:
+    spoken = SPOKEN.get(name) or SPOKEN.get(based_on)
+    if spoken is None:
         raise LoadTestError(
             f"target.contract: the reference portal does not speak {name!r}; it speaks {', '.join(SPOKEN)}",
-            "Choose one: loadtest portal --contract phase17; or give a file of your own the name of one of them",
+            'Choose one: loadtest portal --contract phase17; or base a file of your own on one of them: based_on = "phase17"',
         )
-    return SPOKEN[name]
+    return spoken

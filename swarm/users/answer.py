@@ -8,6 +8,7 @@ from conf.answer import AnswerFormat
 from conf.failures import status_words
 from conf.json_path import find
 from conf.operations import Outcome
+from seed.request import DOT_SEGMENTS
 from swarm.failure import CountedApart, RequestFailed
 from swarm.users.field_judge import FieldJudge, invalid
 from swarm.users.json_body import decode_object
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from swarm.http.response import Response
 
 _LONGEST_GIVEN = 1_000
-_DOT_SEGMENTS = frozenset({".", ".."})
-"""In a path they stand for other pages, also percent-encoded."""
 
 
 def find_expected(endpoint: Endpoint, response: Response) -> Answer:
@@ -105,6 +104,6 @@ def _pick(value: Any, path: str, random: Random) -> str:
     if isinstance(value, list):
         value = random.choice(value) if value else None
     text = str(value) if type(value) in {str, int} else ""
-    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN or text in _DOT_SEGMENTS:
+    if not text.strip() or not text.isprintable() or len(text) > _LONGEST_GIVEN or text in DOT_SEGMENTS:
         raise invalid(f"{path} is not there, or is no short text")
     return text

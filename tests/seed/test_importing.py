@@ -274,6 +274,28 @@ def test_columns_and_values_that_are_no_houses_are_refused_each_in_a_sentence(
     assert not settings.seed.fixture.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "message"),
+    [
+        ("..", "", "unit_uid of 1 houses ('PARK-1' first) is one that leads to another page"),
+        (
+            "Ŵicklow",
+            "headers = { X-Unit = '{unit_uid}' }",
+            "has a line end or letters that no header may hold",
+        ),
+    ],
+)
+def test_a_house_that_no_request_can_name_is_refused_when_it_is_read(
+    portal_database: str, settings_of: Callable[..., Settings], name: str, more: str, message: str
+) -> None:
+    query = QUERY.replace("unit_uid,", f"'{name}' AS unit_uid,", 1).replace(
+        "ORDER", "WHERE unit_uid = 'PARK-1' ORDER"
+    )
+    settings = settings_of(portal_database, query, more)
+    assert message in refusal(settings)
+    assert not settings.seed.fixture.exists()
+
+
 def test_a_database_without_the_tables_is_perhaps_of_another_contract(
     portal_database: str, settings_of: Callable[..., Settings]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -130,6 +131,15 @@ def test_no_field_of_a_house_can_end_a_header(jwt: str) -> None:
     with pytest.raises(LoadTestError, match="fixture: jwt of 1 houses") as refused:
         require_sendable(SETTINGS.contract, [HOUSE, dataclasses.replace(HOUSE, jwt=jwt)])
     assert jwt not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("lot", "is_refused"), [("..", True), (".", True), ("...", False), ("a/../b?c#d", False)]
+)
+def test_no_field_of_a_house_leads_to_another_page(lot: str, *, is_refused: bool) -> None:
+    contract = SETTINGS.contract.model_copy(update={"chat": endpoint(method="GET", path="/homes/{qr_token}")})
+    with pytest.raises(LoadTestError, match="leads to another page") if is_refused else nullcontext():
+        require_sendable(contract, [dataclasses.replace(HOUSE, qr_token=lot)])
 
 
 def test_a_question_that_a_header_cannot_hold_is_found_before_the_run() -> None:
