@@ -470,6 +470,13 @@ def test_a_contracts_thresholds_lie_between_the_suites_own_and_the_users(tmp_pat
     assert chat.keys() == {*found.stream_thresholds["chat"], "mean_ms", "max_ms"}
 
 
+@pytest.mark.parametrize("contract", sorted(path.stem for path in (CONF_DIR / "contracts").glob("*.toml")))
+def test_a_contract_that_tells_answers_without_the_model_limits_their_share(contract: str) -> None:
+    settings = load_settings({"target.contract": contract}, environ={})
+    tells = any(answer.intercepted for answer in settings.contract.endpoints[Operation.CHAT].accepted)
+    assert ("ratio" in settings.thresholds.get("chat.intercepted", {})) == tells
+
+
 def test_a_mistake_in_thresholds_is_reported_once_where_it_was_written(tmp_path: Path) -> None:
     contract = contract_with(tmp_path, "[thresholds.chat]\np95_ms = { pass_below = true }\n")
     (tmp_path / "mine.toml").write_text("[stream_thresholds.chat]\ndone_p95_ms = { pass_below = true }\n")

@@ -107,9 +107,7 @@ def demanding(**limits: dict[str, float]) -> dict[str, Any]:
 
 DONE = demanding(done_p95_ms={"pass_below": 3000})
 INTERCEPTED = {
-    "settings": recorded_settings(
-        load_settings({"thresholds": {"chat.intercepted": {"ratio": {"pass_below": 0.2}}}}, environ={})
-    )
+    "settings": recorded_settings(load_settings({"target.contract": "portal-2025-12"}, environ={}))
 }
 
 
