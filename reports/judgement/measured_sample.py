@@ -73,12 +73,15 @@ class MeasuredSample:
 
     @property
     def attempts(self) -> int:
-        """All results but those that the end of the run cut off, and those that are counted apart."""
-        return (
-            self.requests
-            - self.cut_off.count
-            - sum(self.with_outcome(one) for one in Outcome if one.is_apart)
-        )
+        """
+        All results but those that the end of the run cut off, and those that are counted apart.
+
+        If the subject names an outcome that is counted apart, its share is of all: then they are attempts too.
+        """
+        decided = self.requests - self.cut_off.count
+        if self.subject.outcome is not None and self.subject.outcome.is_apart:
+            return decided
+        return decided - sum(self.with_outcome(one) for one in Outcome if one.is_apart)
 
     @property
     def successes(self) -> int:
@@ -223,8 +226,7 @@ class MeasuredSample:
         outcome = self.subject.outcome or Outcome.SUCCESS
         if outcome is Outcome.CUT_OFF:
             return _Share(cut_off, self.requests, 0)
-        decided = self.requests - cut_off if outcome.is_apart else self.attempts
-        return _Share(self.with_outcome(outcome), decided, cut_off)
+        return _Share(self.with_outcome(outcome), self.attempts, cut_off)
 
     def _share_of_streams(self, kind: MetricKind) -> _Share | None:
         if not self.figures:

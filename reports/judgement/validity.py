@@ -59,11 +59,14 @@ def assess_validity(  # noqa: PLR0913 - all that a run's validity rests on
     hardly = sorted(
         operation for operation in judged if operation and asked.get(operation, 0) < minimum_requests
     )
+    apart = {row.operation: row.intercepted + row.abandoned for row in rows}
     without_model = {row.operation for row in rows if row.intercepted and not row.attempts}
     problems = [
         _never_asked(operation)
         if operation in without_model
-        else _hardly_asked(operation, asked.get(operation), minimum_requests, profile)
+        else _hardly_asked(
+            operation, asked.get(operation), apart.get(operation, 0), minimum_requests, profile
+        )
         for operation in hardly
     ]
     if not failed:
@@ -89,16 +92,19 @@ def _never_asked(operation: Operation) -> Problem:
     )
 
 
-def _hardly_asked(operation: Operation, attempts: int | None, minimum_requests: int, profile: str) -> Problem:
+def _hardly_asked(
+    operation: Operation, attempts: int | None, apart: int, minimum_requests: int, profile: str
+) -> Problem:
     if attempts is None:
         return Problem(
             ProblemCode.NEVER_MEASURED,
             f"{operation}: was never measured, though it is judged",
             "Look for errors at the start of the run, then run the journey again.",
         )
+    beside = f", beside {apart:,} that are counted apart" if apart else ""
     return Problem(
         ProblemCode.TOO_FEW_REQUESTS,
-        f"{operation}: {attempts:,} requests are too few for a verdict; at least {minimum_requests:,} are needed",
+        f"{operation}: {attempts:,} requests are too few for a verdict{beside}; at least {minimum_requests:,} are needed",
         _more_load(operation, profile),
     )
 

@@ -407,3 +407,13 @@ def test_commands_are_for_the_contract_of_the_run(tmp_path: Path, contract: str,
     assert all(
         ("--contract" in text) is (text.startswith("loadtest ") and "--" in command) for text in commands
     )
+
+
+def test_too_few_requests_of_the_model_are_counted_beside_those_without_it(tmp_path: Path) -> None:
+    few = [*evenly("chat", 900, count=12), *failing("chat", 18, Outcome.INTERCEPTED)]
+    verdict = judge_run(BuiltRun(few, journeys=(Journey.CHAT,), **seen(**INTERCEPTED)).write(tmp_path))
+    (problem,) = verdict.problems
+    assert problem.message == (
+        "chat: 12 requests are too few for a verdict, beside 18 that are counted apart; at least 20 are needed"
+    )
+    assert "intercepted" in {advice.code for advice in verdict.advice}

@@ -157,6 +157,13 @@ def test_answers_without_the_model_are_in_no_figure_but_their_own_share() -> Non
     assert judged(recorded, "ratio", "chat.status", pass_below=0.5).value == pytest.approx(0.25)
 
 
+def test_the_share_without_the_model_is_judged_by_all_answers_when_few_came_of_it() -> None:
+    recorded = {SUCCESS: [3000.0] * 12, APART: [20.0] * 18}
+    share = judged(recorded, "ratio", "chat.intercepted", pass_below=0.25)
+    assert (share.value, share.state, share.count) == (pytest.approx(0.6), State.WARN, 30)
+    assert judged(recorded, "success_ratio", pass_above=0.95).state is None
+
+
 def test_a_run_whose_model_was_never_asked_has_no_success_rate() -> None:
     finding = judged({APART: [20.0] * 920}, "success_ratio", pass_above=0.95)
     assert finding.value is None
