@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conf.stream_figures import Moment
 from reports.charts.canvas import ACCENT, INK, LINE, PALE, SOFT, Axis, Box, Drawing, Mark, Plane
@@ -13,21 +13,39 @@ from reports.charts.time_charts import value_axis
 from reports.wording import figures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from reports.course import OperationCourse
     from reports.manifest import SlowAnswer
     from reports.rows import StreamRow
 
+
+class _Stage(NamedTuple):
+    """
+    A stretch of an answer; its height tells it from the others where colours do not.
+
+    Args:
+        name: In the legend.
+        words: What a homeowner has meanwhile.
+        height: Of its bar, in bars.
+    """
+
+    name: str
+    words: str
+    colour: str
+    height: float
+
+
 _STAGES = {
-    Moment.HEADERS: "nothing yet",
-    Moment.FIRST_EVENT: "headers, nothing to see",
-    Moment.FIRST_CONTENT: "events, no text",
-    Moment.DONE: "text comes",
+    Moment.HEADERS: _Stage("nothing", "nothing yet", LINE, 0.15),
+    Moment.FIRST_EVENT: _Stage("headers", "headers, nothing to see", SOFT, 0.3),
+    Moment.FIRST_CONTENT: _Stage("events, no text", "events, no text", PALE, 0.45),
+    Moment.DONE: _Stage("text", "text comes", ACCENT, 0.6),
 }
-"""Moment that ends a stage → what a homeowner has meanwhile."""
-_COLOURS = dict(zip(_STAGES, (LINE, SOFT, PALE, ACCENT), strict=True))
+"""Moment that ends a stage → the stage."""
 _BARS = {"p50_ms": "p50", "p95_ms": "p95"}
+_SWATCH, _LETTER = 14, 6.5
+"""Widths in units of the drawing; of a letter at its widest, as on a telephone."""
 _MS_PER_S = 1000
 
 
@@ -40,26 +58,36 @@ def draw_stages(row: StreamRow) -> Drawing | None:
     longest = max(ends["p95_ms"][-1], 1.0)
     axis = replace(value_axis(longest, "ms"), title="ms from sending")
     ticks = tuple((len(_BARS) - number - 0.5, label) for number, label in enumerate(_BARS.values()))
-    plane = Plane(axis, Axis(0, len(_BARS), ticks, ""), height=90)
-    layers: list[Mark] = []
+    plane = Plane(axis, Axis(0, len(_BARS) + 0.8, ticks, ""), height=120)
+    layers: list[Mark] = list(_legend(plane))
     for number, name in enumerate(_BARS):
         low = len(_BARS) - number - 0.8
         borders = [0.0]
         for end in ends[name]:
             borders.append(max(end, borders[-1]))
-        for (left, right), moment in zip(pairwise(borders), _STAGES, strict=True):
-            said = f"{_BARS[name]}: {_STAGES[moment]} until {figures.figure(name, right)}"
-            layers.append(plane.boxes([Box(left, right, low, low + 0.6, said)], _COLOURS[moment]))
+        for (left, right), stage in zip(pairwise(borders), _STAGES.values(), strict=True):
+            said = f"{_BARS[name]}: {stage.words} until {figures.figure(name, right)}"
+            layers.append(plane.boxes([Box(left, right, low, low + stage.height, said)], stage.colour))
         at = borders[-2]
         layers.append(plane.line([(at, low - 0.08), (at, low + 0.68)], INK, width=2))
     first, done = found[Moment.FIRST_CONTENT], found[Moment.DONE]
     caption = (
         f"The first text after {figures.latency_figure(first, 'p50_ms')} (p95 {figures.latency_figure(first, 'p95_ms')}), "
         f"the last after {figures.latency_figure(done, 'p50_ms')} (p95 {figures.latency_figure(done, 'p95_ms')}). "
-        "Grey: nothing to read. Upright line: the first text."
+        "Upright line: the first text."
     )
     title = "What a homeowner sees"
     return Drawing(title, row.operation.label, caption, plane.svg(title, layers))
+
+
+def _legend(plane: Plane) -> Iterator[Mark]:
+    """A swatch and the name of each stage, in a row above the bars."""
+    low, at = plane.y.high - 0.6, 0.0
+    for stage in _STAGES.values():
+        left, right = (units / plane.width * plane.x.high for units in (at, at + _SWATCH))
+        yield plane.boxes([Box(left, right, low, low + stage.height)], stage.colour)
+        yield plane.text((right, low + 0.2), stage.name, dx=4)
+        at += 2 * _SWATCH + _LETTER * len(stage.name)
 
 
 def draw_gaps(course: OperationCourse) -> Drawing | None:

@@ -9,11 +9,13 @@ import pytest
 from built_run import BuiltRun, Result, evenly, failing, write_run
 from page_reader import Page
 
-from conf.operations import Journey, Outcome
+from conf.operations import Journey, Operation, Outcome
+from conf.stream_figures import Moment
 from conf.thresholds import Limits
 from reports.charts.canvas import INK, Axis, Box, Plane
 from reports.charts.gallery import draw_charts
 from reports.charts.spread_charts import draw_percentiles
+from reports.charts.stream_charts import draw_stages
 from reports.charts.time_charts import (
     build_timeline,
     draw_latency,
@@ -23,6 +25,8 @@ from reports.charts.time_charts import (
 )
 from reports.course import OperationCourse, Window
 from reports.rendering.html_page import render_html
+from reports.rows import MomentRow, StreamRow
+from reports.statistics.distribution import Latency
 from reports.verdict import judge_run
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from reports.record import Verdict
 
 USERS = "1763236800,20,,Aggregated,N/A\n"
+NAMES = ["nothing", "headers", "events, no text", "text"]
 FAR = Limits(pass_below=90_000, fail_above=99_000)
 TITLES = [
     "Latency over time",
@@ -87,6 +92,26 @@ def test_a_chart_takes_colours_and_fonts_from_the_page_and_has_nothing_that_coul
         assert {colour for colour in painted if not colour.startswith("var(--")} <= {"none"}
         assert not re.search(r' (?:id|class|style|font-family|href)="|url\(|<script', drawing.svg)
         assert ET.fromstring(drawing.svg).get("viewBox", "").startswith("0 0 400 ")  # noqa: S314 - our own
+
+
+def stages(*moments: Moment) -> StreamRow:
+    rows = tuple(
+        MomentRow(each, 20, Latency(p50_ms=100.0 * at, p95_ms=200.0 * at))
+        for at, each in enumerate(moments, 1)
+    )
+    return StreamRow(Operation.CHAT, 20, rows, Latency(), 0, 0.0, 20, 0, 30.0, 300.0, 50.0, 0.0, None)
+
+
+def test_the_stages_of_an_answer_have_a_legend_and_differ_without_colours_too() -> None:
+    order = (Moment.HEADERS, Moment.FIRST_EVENT, Moment.FIRST_CONTENT, Moment.DONE)
+    drawing = draw_stages(stages(*order))
+    assert drawing is not None
+    assert [text for text in texts(drawing.svg) if text in NAMES] == NAMES
+    looks = re.findall(r'd="M[\d.,]+h[\d.]+v([\d.]+)H[\d.]+Z" fill="([^"]+)"', drawing.svg)
+    of_legend, p50, p95 = looks[:4], looks[4:8], looks[8:]
+    assert of_legend == p50 == p95
+    assert len({height for height, _ in of_legend}) == len({colour for _, colour in of_legend}) == 4
+    assert draw_stages(stages(*order[1:])) is None
 
 
 def test_each_window_has_its_values_where_a_pointer_rests(drawings: tuple[Drawing, ...]) -> None:
