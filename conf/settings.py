@@ -7,7 +7,7 @@ The settings, typed: what may be configured, in which unit, and within which bou
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -198,6 +198,11 @@ class Settings(SettingsSection):
     contract: Contract
     profile: Profile
     session_secret: SecretStr | None = Field(default=None, description="From SESSION_SECRET only.")
+
+    @property
+    def contract_names(self) -> tuple[str, ...]:
+        """By which the contract may be known: its file's name, and that of the one of the suite that it is based on."""
+        return PurePath(self.target.contract).stem, self.contract.based_on
 
     @field_validator("database")
     @classmethod

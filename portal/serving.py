@@ -45,7 +45,7 @@ def serve(settings: Settings, clock: Callable[[], datetime]) -> None:
     Raises:
         LoadTestError: The portal does not speak the contract, a secret is missing, the port is in use, or the database is not there or not seeded.
     """
-    contract = require_spoken(settings.target.contract, settings.contract.based_on)
+    contract = require_spoken(settings.contract_names)
     secret = require_secret(settings.session_secret)
     url = require_url(settings.database.url)
     with (

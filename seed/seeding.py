@@ -168,7 +168,7 @@ def _fill(
         create_vector_index(cursor, settings.seed)
         advance()
     with step("tables of the contract") as cursor:
-        create_tables_of_contract(cursor, settings.target.contract)
+        create_tables_of_contract(cursor, settings.contract_names)
     return documents
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psycopg2 import errors
@@ -11,6 +11,8 @@ from psycopg2 import errors
 from conf.errors import LoadTestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from psycopg2.extensions import cursor as Cursor  # noqa: N812 - the class has a small letter
 
 KNOWN_TABLES = frozenset(
@@ -69,13 +71,13 @@ def create_tables(cursor: Cursor) -> None:
         ) from None
 
 
-def create_tables_of_contract(cursor: Cursor, contract: str) -> None:
+def create_tables_of_contract(cursor: Cursor, names: Iterable[str]) -> None:
     """
     Show the seeded houses and chunks as a portal of another contract keeps them.
 
     Args:
         cursor: Of one transaction, after everything else was seeded.
-        contract: Its name, or the path of a file of that name. One that needs nothing of its own is given nothing.
+        names: Of the contract and its base; where neither needs tables of its own, none are made.
     """
-    for script in _OF_CONTRACT.get(PurePath(contract).stem, ()):
+    for script in next((_OF_CONTRACT[name] for name in names if name in _OF_CONTRACT), ()):
         cursor.execute((_SQL / script).read_text(encoding="utf-8"))

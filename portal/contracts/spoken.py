@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +21,7 @@ from portal.model import ModelError, ModelRefusedError
 from portal.refusal import ErrorAnswer, plain_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fastapi import APIRouter
 
@@ -76,22 +75,17 @@ SPOKEN = {
 }
 
 
-def require_spoken(choice: str, based_on: str = "") -> SpokenContract:
+def require_spoken(names: Sequence[str]) -> SpokenContract:
     """
-    The contract that *choice* names.
-
-    Args:
-        choice: ``target.contract``: a name, or the path of a file that is called like the contract it describes.
-        based_on: The contract on which a file of another name is based.
+    The first contract of *names*, which are `Settings.contract_names`, that the portal speaks.
 
     Raises:
-        LoadTestError: The portal speaks neither.
+        LoadTestError: It speaks none of them.
     """
-    name = PurePath(choice).stem
-    spoken = SPOKEN.get(name) or SPOKEN.get(based_on)
+    spoken = next((SPOKEN[name] for name in names if name in SPOKEN), None)
     if spoken is None:
         raise LoadTestError(
-            f"target.contract: the reference portal does not speak {name!r}; it speaks {', '.join(SPOKEN)}",
+            f"target.contract: the reference portal does not speak {names[0]!r}; it speaks {', '.join(SPOKEN)}",
             'Choose one: loadtest portal --contract phase17; or base a file of your own on one of them: based_on = "phase17"',
         )
     return spoken

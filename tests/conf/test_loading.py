@@ -414,7 +414,8 @@ def test_a_contract_has_what_it_does_not_say_itself_of_the_one_that_it_is_based_
     base = load_settings(environ={}).contract
     contract = load_settings({"target.contract": own}, environ={}).contract
     assert (contract.health, contract.health_db) == ("/up", base.health_db)
-    assert (contract.based_on, base.based_on) == ("phase17", "")
+    assert load_settings({"target.contract": own}, environ={}).contract_names == ("own", "phase17")
+    assert load_settings(environ={}).contract_names == ("phase17", "")
     assert contract.endpoint(Operation.ONBOARDING_PAGE) == base.endpoint(Operation.ONBOARDING_PAGE)
     chat = contract.endpoint(Operation.CHAT)
     assert (chat.path, chat.headers, chat.answer.statuses) == ("/ask", {}, (204,))

@@ -220,12 +220,11 @@ def test_faults_of_streams_come_in_their_shares() -> None:
 
 
 def test_a_contract_that_the_portal_does_not_speak_is_an_error_that_lists_those_it_does() -> None:
-    assert require_spoken("/some/where/phase17-stream.toml").name == "phase17-stream"
-    assert require_spoken("/some/where/phase17-stream.toml", "phase17").name == "phase17-stream"
-    assert require_spoken("theirs.toml", "portal-2026").name == "portal-2026"
+    assert require_spoken(("phase17-stream", "phase17")).name == "phase17-stream"
+    assert require_spoken(("theirs", "portal-2026")).name == "portal-2026"
     all_four = "phase17, phase17-stream, portal-2025-12, portal-2026"
     with pytest.raises(LoadTestError, match=f"does not speak 'theirs'; it speaks {all_four}"):
-        require_spoken("theirs.toml")
+        require_spoken(("theirs", ""))
 
 
 def _leave_in_the_middle(portal: PortalInProcess, question: Asked) -> None:

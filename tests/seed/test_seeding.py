@@ -394,11 +394,16 @@ def test_a_later_contract_gets_its_tables_and_a_second_seeding_changes_nothing(
     for contract in ("portal-2025-12", "portal-2026"):
         target = settings.target.model_copy(update={"contract": f"/of/a/test/{contract}.toml"})
         seed(empty_database, settings.model_copy(update={"target": target}))
+        ask(empty_database, "DROP MATERIALIZED VIEW units CASCADE")
+    target = settings.target.model_copy(update={"contract": "/of/a/test/theirs.toml"})
+    based = settings.contract.model_copy(update={"based_on": contract})
+    settings = settings.model_copy(update={"target": target, "contract": based})
+    seed(empty_database, settings)
     before, (row, *_) = (
         units(),
         ask(empty_database, "SELECT unit_uid, lower(house_type_code) FROM units ORDER BY 1"),
     )
-    seed(empty_database, settings.model_copy(update={"target": target}))
+    seed(empty_database, settings)
     assert units() == before
     assert row == ("LV-PARK-001", "a")
     assert len(before) == len(LONGVIEW_PARK.type_codes) + len(RATHMORE_GREEN.type_codes)

@@ -47,7 +47,7 @@ def estate_of_units(database_server: str, original_estate: Estate) -> Iterator[E
     for copy in _copies(database_server, original_estate):
         with closing(psycopg2.connect(copy.url)) as connection, connection, connection.cursor() as cursor:
             for contract in ("portal-2025-12", "portal-2026"):
-                create_tables_of_contract(cursor, contract)
+                create_tables_of_contract(cursor, [contract])
         yield copy
 
 
