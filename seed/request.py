@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from conf.errors import LoadTestError
+from conf.template import placeholders_of
 from seed.fixture import House
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def require_sendable(contract: Contract, houses: Sequence[House]) -> None:
             what = "has a line end or letters that no header may hold"
             _refuse_unfit(unfit, field, what, f"header {header}")
     for endpoint in _all_endpoints(contract):
-        for field in sorted(set(_names(endpoint.path))):
+        for field in sorted(placeholders_of(endpoint.path)):
             unfit = [house.lot for house in houses if house.value(field) in DOT_SEGMENTS]
             _refuse_unfit(unfit, field, "is one that leads to another page", f"path {endpoint.path}")
 
@@ -140,11 +141,7 @@ def _all_endpoints(contract: Contract) -> list[Endpoint]:
 def _header_fields(contract: Contract) -> Iterator[tuple[str, str]]:
     for endpoint in _all_endpoints(contract):
         for header, template in endpoint.headers.items():
-            yield from ((header, name) for name in _names(template))
-
-
-def _names(template: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(template) if name]
+            yield from ((header, name) for name in placeholders_of(template))
 
 
 def _fill_path(endpoint: Endpoint, values: dict[str, object]) -> str:

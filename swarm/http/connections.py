@@ -110,9 +110,8 @@ class Connections:
         try:
             connection.send(request)
             is_complete = take(connection.receive_first())
-            while (
-                not is_complete and reader.is_encoded
-            ):  # decoding may take long, and then waits for other users
+            # Decoding may take long, and then waits for other users: a callback of the event loop cannot.
+            while not is_complete and reader.is_encoded:
                 is_complete = take(connection.receive())
             if not is_complete:
                 connection.receive_on(take)

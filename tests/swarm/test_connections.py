@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from needs import lack
 from tls_front import issue
+from turns import counted_turns
 
 from conf.address import parse_origin
 from conf.loading import load_settings
@@ -337,18 +338,9 @@ def test_an_endless_answer_lets_other_users_run_and_ends_in_time(opened: Open) -
     endless = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2_000
     with portal([endless + ANSWER]) as running:
         connections = opened(running)
-        ticks = 0
-
-        def tick() -> None:
-            nonlocal ticks
-            while True:
-                ticks += 1
-                gevent.sleep(0)
-
-        ticking = gevent.spawn(tick)
-        assert ask(connections) == b"hello"
-        ticking.kill()
-    assert ticks > 2
+        with counted_turns() as others:
+            assert ask(connections) == b"hello"
+    assert others.count > 2
 
 
 @pytest.mark.parametrize("is_tls", [True, False])

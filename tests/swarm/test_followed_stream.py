@@ -8,6 +8,7 @@ from time import perf_counter
 
 import gevent
 import pytest
+from turns import counted_turns
 
 from conf.loading import load_settings
 from conf.operations import Operation, Outcome
@@ -72,20 +73,12 @@ def test_others_run_while_much_is_decoded_that_came_in_one_read() -> None:
     reader = AnswerReader("POST", SETTINGS.answers)
     reader.feed(HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n"))
     reader.feed(gzip.compress(b":\n\n" * 100_000 + TEXT + DONE))
-    ticks = 0
-
-    def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            gevent.sleep(0)
-
-    stream, ticking = FollowedStream(STREAMED, HOUSE, PATIENCE, SETTINGS.answers), gevent.spawn(tick)
-    stream(reader, 1.0)
-    ticking.kill()
+    stream = FollowedStream(STREAMED, HOUSE, PATIENCE, SETTINGS.answers)
+    with counted_turns() as others:
+        stream(reader, 1.0)
     stream.end()
     assert (stream.answer.heartbeats, stream.answer.done_s) == (100_000, 1.0)
-    assert ticks >= 5
+    assert others.count >= 5
 
 
 def test_a_homeowner_who_leaves_is_counted_apart_and_nothing_is_thrown_after_the_block() -> None:
